@@ -1,0 +1,3 @@
+//! headcount and its peers, timed in one interleaved run
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Wait for many things at once, and know who is missing.

@@ -1,0 +1,3 @@
+//! every check of the project, in CI's order
+
+fn main() {}
