@@ -119,7 +119,7 @@ impl Counter {
     #[cold]
     fn add_one_slowly(&self, before: Count) -> Result<(), OutOfRange> {
         if before.members() >= Count::MAX_MEMBERS {
-            // Relaxed: takes back what no one was told of; it cannot be the last unit, 2^32 others are out.
+            // Relaxed: takes back what no one was told of; it cannot be the last unit, 2^31 others are out.
             self.count.fetch_sub(Count::MEMBER, Relaxed);
             return Err(OutOfRange::Overflow);
         }
@@ -432,19 +432,15 @@ impl Counter {
     /// The node was never in another counter.
     pub(crate) unsafe fn revisit(&self, node: &Node, waker: &core::task::Waker) -> Place {
         let mut waiters = self.waiters.lock();
-        // SAFETY: the caller's promise, passed on, here and below.
-        let place = unsafe { waiters.place(node) };
-        // SAFETY: as above.
-        if place != Place::Waiting
-            || unsafe { waiters.wakes(node, waker) }
-            || fault::planted(Fault::StaleWaker)
-        {
+        // SAFETY: the caller's promise, passed on.
+        let (place, wakes) = unsafe { (waiters.place(node), waiters.wakes(node, waker)) };
+        if place != Place::Waiting || wakes || fault::planted(Fault::StaleWaker) {
             return place;
         }
         // Cloning and dropping a waker is foreign code: not under the lock. Look again afterwards.
         drop(waiters);
         let wake = Wake::Task(waker.clone());
-        let mut waiters = self.waiters.lock();
+        waiters = self.waiters.lock();
         // SAFETY: as above.
         let place = unsafe { waiters.place(node) };
         let old = match place {

@@ -86,7 +86,7 @@ impl WaitGroup {
     ///
     /// # Panics
     ///
-    /// If the number would fall below zero ("negative WaitGroup counter") or rise above 2^32. The counter then stays
+    /// If the number would fall below zero ("negative WaitGroup counter") or rise above 2^31. The counter then stays
     /// as it was.
     #[track_caller]
     pub fn add(&self, delta: isize) {
@@ -121,7 +121,7 @@ impl WaitGroup {
         match error {
             OutOfRange::Negative => panic!("negative WaitGroup counter: add({delta}) with {out} out"),
             OutOfRange::Overflow => {
-                panic!("WaitGroup counter overflow: add({delta}) with {out} out, the limit is 2^32")
+                panic!("WaitGroup counter overflow: add({delta}) with {out} out, the limit is 2^31")
             }
         }
     }

@@ -5,7 +5,7 @@
 /// A value of the *count*: members, whether anybody watches, and who else holds on to the counter.
 ///
 /// ```text
-/// 63            34   33        32 ............ 0
+/// 63            33   32        31 ............ 0
 /// [   holders    |watched|        members      ]
 /// ```
 ///
@@ -15,7 +15,7 @@
 pub(crate) struct Count(pub(crate) u64);
 
 impl Count {
-    /// One member. The field has 33 bits; see [`Count::MAX_MEMBERS`].
+    /// One member. The field is the low half of the word, so that "nobody is out" is one comparison with memory.
     pub(crate) const MEMBER: u64 = 1;
 
     /// Somebody waits, or did in this round: members' ends and beginnings are entered in the tally too.
@@ -23,26 +23,26 @@ impl Count {
     /// Set under the lock when a wait begins while members are out; cleared under the lock at a moment when no member
     /// is out and every end has been entered. As long as it stands the word is not zero: it keeps the counter alive
     /// for members that have given back their unit and are about to enter it in the tally.
-    pub(crate) const WATCHED: u64 = 1 << 33;
+    pub(crate) const WATCHED: u64 = 1 << 32;
 
-    /// One holder: a handle of a `WaitGroup`, or a member's end that is waking waiters. 30 bits.
-    pub(crate) const HOLDER: u64 = 1 << 34;
+    /// One holder: a handle of a `WaitGroup`, or a member's end that is waking waiters. 31 bits.
+    pub(crate) const HOLDER: u64 = 1 << 33;
 
-    /// As many members may be out at once: 2^32.
+    /// As many members may be out at once: 2^31.
     ///
     /// The field could hold twice that. `add` increments first and looks afterwards, so the other half is room for the
     /// threads that may overshoot at the same time before they take their increment back: more than can exist.
-    pub(crate) const MAX_MEMBERS: u64 = 1 << 32;
+    pub(crate) const MAX_MEMBERS: u64 = 1 << 31;
 
-    /// As many handles may exist: 2^29; the other half of the field is room to overshoot, as above.
-    pub(crate) const MAX_HOLDERS: u64 = 1 << 29;
+    /// As many handles may exist: 2^30; the other half of the field is room to overshoot, as above.
+    pub(crate) const MAX_HOLDERS: u64 = 1 << 30;
 
     /// What `add` of one member must not find: a full count, or somebody watching. One test for both.
     pub(crate) const ADD_SLOWLY: u64 = Self::WATCHED | Self::MAX_MEMBERS;
 
     #[inline(always)]
     pub(crate) const fn members(self) -> u64 {
-        self.0 & (Self::WATCHED - 1)
+        self.0 as u32 as u64
     }
 
     #[inline(always)]
@@ -105,7 +105,7 @@ mod tests {
         let holders = !(Count::WATCHED | members);
         assert_eq!(members ^ Count::WATCHED ^ holders, u64::MAX);
         assert_eq!(Count(holders).members(), 0);
-        assert_eq!(Count(holders).holders(), (1 << 30) - 1);
+        assert_eq!(Count(holders).holders(), (1 << 31) - 1);
         assert!(!Count(holders | members).is_watched());
         assert_eq!(Count(Count::WATCHED | Count::MAX_MEMBERS).members(), Count::MAX_MEMBERS);
     }
@@ -117,6 +117,6 @@ mod tests {
         assert_eq!(below.members(), -2);
         assert!(below.has_at_most());
         assert_eq!(below.plus(2).members(), 0);
-        assert_eq!(Tally::of(Count::MAX_MEMBERS * 2).members(), 1 << 33);
+        assert_eq!(Tally::of(Count::MAX_MEMBERS * 2).members(), 1 << 32);
     }
 }

@@ -112,7 +112,7 @@ impl Book {
         }
         self.entries.push(Some(entry));
         let index = u32::try_from(self.entries.len()).ok().and_then(NonZeroU32::new);
-        Key(index.expect("a count is limited to 2^32 members, and so is its roster"))
+        Key(index.expect("a count is limited to 2^31 members, and so is its roster"))
     }
 
     fn entry(&mut self, key: Key) -> Option<&mut Entry> {

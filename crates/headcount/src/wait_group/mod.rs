@@ -124,7 +124,7 @@ impl WaitGroup {
     ///
     /// # Panics
     ///
-    /// If 2^32 members are out.
+    /// If 2^31 members are out.
     #[inline]
     #[track_caller]
     pub fn add(&self) -> Token {
@@ -139,7 +139,7 @@ impl WaitGroup {
     ///
     /// # Panics
     ///
-    /// If 2^32 members are out.
+    /// If 2^31 members are out.
     #[track_caller]
     pub fn add_named(&self, name: impl Into<Name>) -> Token {
         match self.handle.member() {
@@ -161,7 +161,7 @@ impl WaitGroup {
     ///
     /// # Panics
     ///
-    /// If more than 2^32 members would be out; then none of the `n` is.
+    /// If more than 2^31 members would be out; then none of the `n` is.
     #[track_caller]
     pub fn add_many(&self, n: usize) -> Tokens {
         match self.handle.members(n as u64) {
@@ -389,7 +389,7 @@ impl WaitGroup {
 #[cold]
 #[track_caller]
 fn too_many(_: OutOfRange) -> ! {
-    panic!("WaitGroup overflow: more than 2^32 members out at once");
+    panic!("WaitGroup overflow: more than 2^31 members out at once");
 }
 
 impl Default for WaitGroup {
@@ -403,12 +403,12 @@ impl Default for WaitGroup {
 impl Clone for WaitGroup {
     /// # Panics
     ///
-    /// If there are 2^29 handles.
+    /// If there are 2^30 handles.
     #[track_caller]
     fn clone(&self) -> Self {
         match self.handle.another() {
             Ok(handle) => Self { handle },
-            Err(_) => panic!("WaitGroup overflow: more than 2^29 handles to one group"),
+            Err(_) => panic!("WaitGroup overflow: more than 2^30 handles to one group"),
         }
     }
 }

@@ -81,7 +81,7 @@ impl Token {
 impl Clone for Token {
     /// # Panics
     ///
-    /// If 2^32 members are out.
+    /// If 2^31 members are out.
     #[track_caller]
     fn clone(&self) -> Self {
         let member = match self.member.another() {
