@@ -1,0 +1,147 @@
+//! The flag table: one place from which parsing, `--help` and every other listing of flags come.
+//!
+//! Options stand before COMMAND. From COMMAND on, everything belongs to it up to the first `:::`, after
+//! which everything is input. Arguments are taken as bytes; none has to be UTF-8.
+
+mod jobs;
+mod parse;
+mod span;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use jobs::Jobs;
+pub use parse::{Unparsed, parse};
+pub use span::parse_span;
+
+/// Count everyone out, count everyone back in.
+#[derive(Debug, Parser)]
+#[command(name = "headcount", version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the command can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a command once for every input, several at a time, and account for every one of them.
+    Run(RunArgs),
+}
+
+const RUN_TEMPLATE: &str = "\
+{about-with-newline}
+{before-help}{usage-heading} {usage}
+
+{all-args}{after-help}";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  Compress every log, one job a core:
+      find . -name '*.log' -print0 | headcount run -0 gzip -9 {}
+  Checksums, each line marked with its file, in the order of the list:
+      headcount run --order input --tag sha256sum {} ::: *.iso
+  Every size with every format, four at a time, whatever fails:
+      headcount run -j4 --keep-going ./render --size {1} --as {2} ::: 64 256 ::: png webp
+  Columns of a table by name:
+      headcount run -a hosts.csv --csv --header ssh {user}@{host} uptime
+  A pipeline for each input needs a shell; see first what would run:
+      headcount run --dry-run --shell 'zcat {} | wc -l > {.}.count' ::: *.gz
+";
+
+const RUN_AFTER: &str = "\
+Placeholders in COMMAND:
+  {}  the input            {.}   without its extension     {/}  without its directory
+  {//} its directory       {/.}  without both              {#}  its number, from 1
+  {%}  the slot it runs in, from 1 to the number of jobs
+  {1} {2} ...              one list of ::: or one column   {name}  a column by name
+  Parts of a column are {1.} {1/} {1//} {1/.}. Without any placeholder the input is appended.
+
+Stopping:
+  The first Ctrl-C starts no more members and waits for the running ones, the second terminates
+  them (TERM, then KILL after --grace), the third kills them. TERM and HUP terminate at once.
+  Whatever a member leaves running is killed when it ends. SIGUSR1 prints who is running.
+
+Exit codes:
+  0 all well   1 a member failed   2 usage   5 members lost   128+n ended by signal n";
+
+/// How `headcount run` is called.
+#[derive(Debug, Args)]
+#[command(
+    help_template = RUN_TEMPLATE,
+    before_help = RUN_EXAMPLES,
+    after_help = RUN_AFTER,
+    override_usage = "headcount run [OPTIONS] COMMAND [ARG ...] [::: INPUT ...] ...",
+)]
+pub struct RunArgs {
+    /// How many members run at once: a number, a share of the cores (50%), or so many more than cores (+2)
+    #[arg(short, long, value_name = "N|N%|+N", default_value = "100%", allow_hyphen_values = true)]
+    pub jobs: Jobs,
+
+    /// Read the inputs from FILE instead of standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub arg_file: Option<PathBuf>,
+
+    /// Inputs end with a NUL byte instead of a line break
+    #[arg(short = '0', long, conflicts_with = "csv")]
+    pub null: bool,
+
+    /// Inputs are rows of comma-separated values
+    #[arg(long)]
+    pub csv: bool,
+
+    /// The first row names the columns
+    #[arg(long, requires = "csv")]
+    pub header: bool,
+
+    /// Hand COMMAND to /bin/sh as one line, with the inputs quoted for it
+    #[arg(long)]
+    pub shell: bool,
+
+    /// When the output of a member is printed
+    #[arg(long, value_enum, default_value_t = Order::Done, value_name = "WHEN")]
+    pub order: Order,
+
+    /// Begin every line of output with the input and a tab
+    #[arg(long)]
+    pub tag: bool,
+
+    /// The first failure terminates the rest (the default)
+    #[arg(long, overrides_with = "keep_going")]
+    pub fail_fast: bool,
+
+    /// Run every input, whatever fails
+    #[arg(short, long, overrides_with = "fail_fast")]
+    pub keep_going: bool,
+
+    /// Time between TERM and KILL for a member that is terminated
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_span, allow_hyphen_values = true)]
+    pub grace: Duration,
+
+    /// Print no account, no progress and no notes; only what members print, and errors
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Print the commands, quoted for a shell, and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// The command, its arguments, and inputs after `:::`: everything from the first word that is no option.
+    #[arg(skip)]
+    pub words: Vec<OsString>,
+}
+
+/// When the output of a member is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// As a whole when the member ends
+    Done,
+    /// As a whole, in the order of the inputs
+    Input,
+    /// Line by line, as it comes
+    Live,
+}

@@ -1,0 +1,107 @@
+//! From raw arguments to the flag table's types.
+//!
+//! Where the options end is found here and not left to the parser: the first word that is neither an option
+//! nor an option's value is COMMAND, and nothing from there on is looked at, whatever it looks like. Which
+//! options take a value is read from the flag table.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use clap::error::ErrorKind;
+use clap::{Arg, Command as Table, CommandFactory, FromArgMatches};
+
+use super::{Cli, Command};
+use crate::refusal::Refusal;
+
+/// Why there is nothing to do.
+#[derive(Debug)]
+pub enum Unparsed {
+    /// Help or the version was asked for: this text, for stdout.
+    Shown(String),
+    /// The arguments cannot be used.
+    Refused(Refusal),
+}
+
+/// Parses the arguments, the command's own name first.
+///
+/// # Errors
+/// When help was asked for, or the arguments cannot be used.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Unparsed> {
+    let mut options: Vec<OsString> = arguments.into_iter().collect();
+    let mut table = Cli::command();
+    table.build();
+    let mut words = Vec::new();
+    if let Some(subcommand) = options.get(1).and_then(|name| table.find_subcommand(name)) {
+        let end = 2 + options_in(subcommand, &options[2..]);
+        words = options.split_off(end);
+        if words.first().is_some_and(|word| word == "--") {
+            words.remove(0);
+        }
+    }
+    let matches = table.try_get_matches_from(options).map_err(unparsed)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(unparsed)?;
+    match &mut cli.command {
+        Command::Run(run) => run.words = words,
+    }
+    Ok(cli)
+}
+
+/// How many of the arguments are options and their values.
+fn options_in(table: &Table, arguments: &[OsString]) -> usize {
+    let mut place = 0;
+    while let Some(argument) = arguments.get(place) {
+        let argument = argument.as_bytes();
+        if argument == b"--" || argument == b"-" || !argument.starts_with(b"-") {
+            break;
+        }
+        let takes_next = match argument.strip_prefix(b"--") {
+            Some(long) => {
+                takes_value(table, |arg| arg.get_long().is_some_and(|name| name.as_bytes() == long))
+            }
+            None => short_takes_next(table, OsStr::from_bytes(&argument[1..])),
+        };
+        place += if takes_next { 2 } else { 1 };
+    }
+    place.min(arguments.len())
+}
+
+fn takes_value(table: &Table, is: impl Fn(&Arg) -> bool) -> bool {
+    table.get_arguments().any(|arg| is(arg) && arg.get_action().takes_values())
+}
+
+/// In `-ab4` the first that takes a value takes the rest of the word; the next word only if there is no rest.
+fn short_takes_next(table: &Table, cluster: &OsStr) -> bool {
+    let cluster = cluster.as_bytes();
+    let first = cluster.iter().position(|&byte| {
+        takes_value(table, |arg| arg.get_short().is_some_and(|name| name == char::from(byte)))
+    });
+    first.is_some_and(|place| place + 1 == cluster.len())
+}
+
+fn unparsed(error: clap::Error) -> Unparsed {
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Unparsed::Shown(text),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Unparsed::Refused(Refusal::new(
+            "nothing to do",
+            "headcount run --help shows what it can, examples first",
+        )),
+        _ => Unparsed::Refused(in_our_words(&text)),
+    }
+}
+
+/// The parser's first sentence, and its tip, if it has one, as the hint.
+fn in_our_words(text: &str) -> Refusal {
+    let what = text.lines().next().unwrap_or_default();
+    let what = what.strip_prefix("error: ").unwrap_or(what);
+    // Our own value parsers carry their hint in brackets.
+    if let Some((what, hint)) = what.strip_suffix(')').and_then(|what| what.split_once(" (hint: ")) {
+        return Refusal::new(what, hint);
+    }
+    let tip = text.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
+    let hint = match tip {
+        Some(tip) => format!("{tip}; headcount run --help lists all"),
+        None => "headcount run --help lists the options; they stand before the command".to_owned(),
+    };
+    Refusal::new(what, hint)
+}
