@@ -1,10 +1,67 @@
 //! The `headcount` command: a batch of commands at once, and an account of every one of them.
 //!
-//! The rooms here are the pure ones, which decide and never act.
+//! This crate is the command with its door open for tests; as a library it promises nothing but the exit
+//! codes in [`exit`]. For counting and waiting in a program, use the `headcount` crate.
+//!
+//! The rooms, from the door inwards:
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | [`args`] | the flag table |
+//! | `cmd` | one file a subcommand: from arguments to an ending |
+//! | [`input`], [`template`] | where members come from, and the command with its holes |
+//! | `batch`, `crew` | what all workers share, and the workers |
+//! | [`ledger`] | the pure book of who stands where, and the policy |
+//! | `process` | the only room that starts and stops children |
+//! | `output` | the only printer |
+//! | `stop`, `signal`, `watch` | how strongly to stop, what signals ask for, and who does it |
+//! | `account`, `progress` | what is said at the end, and meanwhile |
+//! | [`exit`], [`refusal`], [`legible`] | exit codes, what is turned down, bytes for people |
 
 pub mod args;
 pub mod exit;
+pub mod input;
 pub mod ledger;
 pub mod legible;
 pub mod refusal;
 pub mod template;
+
+mod account;
+mod batch;
+mod cmd;
+mod crew;
+mod latch;
+mod output;
+mod process;
+mod progress;
+mod signal;
+mod stop;
+mod watch;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Runs the command with these arguments, its own name first, and gives the exit code to end with. Does not
+/// return when the command is to die by a signal.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let ended = match args::parse(arguments) {
+        Ok(cli) => match cli.command {
+            args::Command::Run(arguments) => cmd::run::run(arguments),
+        },
+        Err(args::Unparsed::Shown(text)) => Ok(cmd::show(&text)),
+        Err(args::Unparsed::Refused(refusal)) => Err(refusal),
+    };
+    ended
+        .unwrap_or_else(|refusal| {
+            output::complain(&refusal, refusal.hint());
+            exit::Ending::Code(exit::USAGE)
+        })
+        .leave()
+}
+
+/// Locks, whatever became of the thread that held the lock before: every room leaves its data whole before
+/// anything in it can panic, and an account with one hole is better than none.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,3 +1,5 @@
-//! headcount run: a batch of commands at once, nothing left running, nothing lost, nothing unaccounted for.
+//! The `headcount` command. Everything it does lives in the library beside it, where it can be tested.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    headcount_cli::main(std::env::args_os())
+}

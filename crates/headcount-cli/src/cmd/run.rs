@@ -1,0 +1,288 @@
+//! `headcount run`: from its arguments to a batch, and from the batch's end to the command's.
+//!
+//! Whatever can be found wrong is found before the first member starts, and says so with a hint.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::unprinted;
+use crate::args::RunArgs;
+use crate::batch::{Batch, Parts, Ran};
+use crate::crew;
+use crate::exit::{self, Ending};
+use crate::input::{Gate, Product, Records, Source, Table};
+use crate::latch::Latch;
+use crate::ledger::Policy;
+use crate::legible;
+use crate::locked;
+use crate::output::{Printer, Sheet, Stream, complain};
+use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
+use crate::progress::Progress;
+use crate::refusal::Refusal;
+use crate::signal::Signals;
+use crate::stop::{Stop, Strength};
+use crate::template::{Template, Values};
+use crate::watch::Watch;
+
+/// What begins a list of inputs on the command line.
+const LIST: &str = ":::";
+
+type Lists = Vec<Vec<Vec<u8>>>;
+
+/// Runs a batch to its end.
+pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
+    let (words, lists) = split(std::mem::take(&mut args.words))?;
+    let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
+    let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;
+    let stop = Arc::new(Stop::new(rope).map_err(|error| no_start("a wake-up pipe", &error))?);
+    let (source, header, columns) = open_source(&args, lists, &stop.draining)?;
+    let template = Template::compile(&words, header.as_deref(), args.shell);
+    check_columns(&template, columns)?;
+    let path = template.program().map(look_up).transpose()?;
+    let printer = Printer::new(args.order, args.tag, Sheet::new(Arc::clone(&stop.abandoned)));
+    if args.dry_run {
+        return Ok(dry_run(&template, source, &printer));
+    }
+    let total = source.total();
+    let jobs = jobs(&args, total)?;
+    let policy = if args.keep_going { Policy::KeepGoing } else { Policy::FailFast };
+    let parts = Parts {
+        template,
+        launcher: Launcher::new(path),
+        source,
+        policy,
+        jobs,
+        printer,
+        stop,
+        quiet: args.quiet,
+    };
+    let batch = Arc::new(Batch::new(parts));
+    let signals = Signals::catch(&rung).map_err(|error| no_start("signals", &error))?;
+    let signals = Arc::new(signals);
+    let watch = Watch::new(Arc::clone(&batch), Arc::clone(&signals), bell, args.grace);
+    watch.start().map_err(|error| no_start("a thread", &error))?;
+    let strays = adopt_orphans();
+    crew::start(&batch, 0).map_err(|error| no_start("a thread", &error))?;
+    wait(&batch, args.quiet);
+    Ok(finish(&batch, &signals, &strays))
+}
+
+fn no_start(what: &str, error: &io::Error) -> Refusal {
+    Refusal::new(
+        format!("could not set up {what}: {error}"),
+        "is the system short of resources? see ulimit -a",
+    )
+}
+
+/// Splits what follows the options into the command and the lists.
+fn split(words: Vec<OsString>) -> Result<(Vec<OsString>, Option<Lists>), Refusal> {
+    let mut command = Vec::new();
+    let mut lists: Option<Lists> = None;
+    for word in words {
+        if word == LIST {
+            lists.get_or_insert_with(Vec::new).push(Vec::new());
+        } else if let Some(list) = lists.as_mut().and_then(|lists| lists.last_mut()) {
+            list.push(word.into_vec());
+        } else {
+            command.push(word);
+        }
+    }
+    if command.is_empty() {
+        return Err(Refusal::new(
+            "there is no command to run",
+            "write it after the options and before the inputs: headcount run gzip -9 {} ::: *.log",
+        ));
+    }
+    Ok((command, lists))
+}
+
+/// What is read: the inputs, the names of their columns, and how many columns each has, where known.
+type Opened = (Box<dyn Source>, Option<Vec<Vec<u8>>>, Option<usize>);
+
+fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> Result<Opened, Refusal> {
+    if let Some(lists) = lists {
+        let clash = [(args.csv, "--csv"), (args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
+        if let Some((_, flag)) = clash.iter().find(|(given, _)| *given) {
+            return Err(Refusal::new(
+                format!("{flag} reads inputs from a file, and ::: gives them here"),
+                format!("leave out {flag}, or put the inputs into the file"),
+            ));
+        }
+        // Children find nothing on stdin, whether we read it or not.
+        detach_stdin()?;
+        let product = Product::new(lists);
+        let columns = product.columns();
+        return Ok((Box::new(product), None, Some(columns)));
+    }
+    let (file, shown) = match args.arg_file.as_deref() {
+        Some(path) if path != Path::new("-") => {
+            (open_file(path)?, legible::one_line(path.as_os_str().as_bytes()))
+        }
+        _ => (File::from(own_stdin(args.quiet)?), "standard input".into()),
+    };
+    detach_stdin()?;
+    let gate = Gate::new(file, Arc::clone(draining));
+    if args.csv {
+        let table = Table::open(gate, args.header).map_err(|error| {
+            Refusal::new(format!("{shown}: {error}"), "the first row has to name the columns (--header)")
+        })?;
+        let header = table.header().map(<[_]>::to_vec);
+        return Ok((Box::new(table), header, None));
+    }
+    let end = if args.null { 0 } else { b'\n' };
+    Ok((Box::new(Records::new(gate, end)), None, Some(1)))
+}
+
+fn open_file(path: &Path) -> Result<File, Refusal> {
+    let shown = legible::one_line(path.as_os_str().as_bytes());
+    let file = File::open(path).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::NotFound => "is the path right? it counts from the current folder",
+            io::ErrorKind::PermissionDenied => "may you read it? see ls -l",
+            _ => "name a file that can be read, or - for standard input",
+        };
+        Refusal::new(format!("cannot read the inputs from {shown}: {error}"), hint)
+    })?;
+    if file.metadata().is_ok_and(|what| what.is_dir()) {
+        return Err(Refusal::new(
+            format!("cannot read the inputs from {shown}: it is a folder"),
+            format!("for the files in it: find {shown} -type f -print0 | headcount run -0 ..."),
+        ));
+    }
+    Ok(file)
+}
+
+/// Our own way to stdin, before it is taken from the children.
+fn own_stdin(quiet: bool) -> Result<std::os::fd::OwnedFd, Refusal> {
+    if io::stdin().is_terminal() && !quiet {
+        complain(
+            &"reading inputs from the terminal, one a line",
+            "end them with Ctrl-D, or give them after :::",
+        );
+    }
+    rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)
+        .map_err(|error| no_start("standard input", &error.into()))
+}
+
+/// From here on stdin is `/dev/null`, for us and for every child: replaced once instead of for each start.
+fn detach_stdin() -> Result<(), Refusal> {
+    let null = File::open("/dev/null").map_err(|error| no_start("/dev/null", &error))?;
+    rustix::stdio::dup2_stdin(null.as_fd()).map_err(|error| no_start("standard input", &error.into()))
+}
+
+fn check_columns(template: &Template, columns: Option<usize>) -> Result<(), Refusal> {
+    match columns {
+        Some(there) if template.columns() > there => {
+            let asked = template.columns();
+            let is = if there == 1 { "is 1 column" } else { &format!("are {there} columns") };
+            Err(Refusal::new(
+                format!("the command asks for column {asked} ({{{asked}}}), and there {is} of input"),
+                "give one more ::: list, or rows with --csv",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How many run at once, when there are files enough for so many.
+fn jobs(args: &RunArgs, total: Option<u64>) -> Result<usize, Refusal> {
+    let asked = args.jobs.here();
+    let jobs = total.map_or(asked, |total| asked.min(usize::try_from(total).unwrap_or(asked))).max(1);
+    match process::room_for_jobs() {
+        Some(room) if jobs as u64 > room => Err(Refusal::new(
+            format!(
+                "{jobs} jobs at once need more open files than this shell allows; there is room for {room}"
+            ),
+            "raise the limit with ulimit -n, or ask for fewer jobs with -j",
+        )),
+        _ => Ok(jobs),
+    }
+}
+
+/// Prints what would be run.
+fn dry_run(template: &Template, mut source: Box<dyn Source>, printer: &Printer) -> Ending {
+    let mut text = Vec::new();
+    let mut number = 0;
+    let mut ending = Ending::Code(exit::OK);
+    loop {
+        match source.next() {
+            Ok(Some(columns)) => {
+                number += 1;
+                match template.fill(Values { columns: &columns, number, slot: 1 }) {
+                    Ok(words) => {
+                        text.extend(legible::shell_line(&words));
+                        text.push(b'\n');
+                    }
+                    Err(error) => {
+                        complain(&format!("input {number}: {error}"), "this member would fail");
+                        ending = Ending::Code(exit::FAILED);
+                    }
+                }
+            }
+            Ok(None) => break,
+            Err(error) => {
+                complain(&format!("input {}: {error}", number + 1), "the rest of the input cannot be had");
+                ending = Ending::Code(exit::LOST);
+                break;
+            }
+        }
+        if text.len() >= 1 << 16 {
+            if let Err(error) = printer.print(Stream::Out, &text) {
+                return unprinted(&error);
+            }
+            text.clear();
+        }
+    }
+    printer.print(Stream::Out, &text).map_or_else(|error| unprinted(&error), |()| ending)
+}
+
+/// Waits for the crew, telling how far it is.
+fn wait(batch: &Batch, quiet: bool) {
+    let mut progress = Progress::new(quiet, batch.total);
+    while batch.crew.wait_timeout(progress.interval()).is_err() {
+        let tally = locked(&batch.ledger).tally();
+        if let Some(line) = progress.tell(&tally, batch.slowest().as_ref(), batch.printer.sheet()) {
+            batch.printer.note(&line);
+        }
+    }
+    progress.clear();
+}
+
+/// Accounts for everyone and finds the ending.
+fn finish(batch: &Batch, signals: &Signals, strays: &Strays) -> Ending {
+    // Empty, unless a worker broke down; its child must not outlive us.
+    batch.seats.iter().for_each(process::Seat::kill);
+    if batch.stop.strength() >= Strength::Terminate {
+        strays.kill();
+    } else if !batch.quiet {
+        for (pid, name) in strays.list() {
+            batch.printer.note(&format!(
+                "headcount: left running in a session of its own, out of our reach: {name} (pid {pid})\n"
+            ));
+        }
+    }
+    let ran = batch.input_ran();
+    let total = batch.total;
+    let tally = locked(&batch.ledger).close(total);
+    let signal = batch.stop.signal().or_else(|| signals.caught());
+    if !batch.quiet && signal != Some(signal_hook::consts::SIGPIPE) {
+        let unread = total.is_none() && ran != Ran::Out;
+        // Nobody is left to tell that it could not be told.
+        let _ = locked(&batch.account).print(&tally, unread, &batch.printer);
+    }
+    // Relaxed: the crew has been waited for.
+    let trouble = batch.trouble.load(Ordering::Relaxed);
+    match signal {
+        Some(signal) => Ending::Signal(signal),
+        None if tally.lost > 0 || ran == Ran::Dry => Ending::Code(exit::LOST),
+        None if tally.failed > 0 || trouble => Ending::Code(exit::FAILED),
+        None => Ending::Code(exit::OK),
+    }
+}

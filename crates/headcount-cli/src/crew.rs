@@ -1,0 +1,256 @@
+//! The crew: threads that each take in an input, run its member, and come back for the next.
+//!
+//! There are never more threads than members: the first worker starts with the batch, and each starts the
+//! next one when it has got its first input.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::account::{self, Failure};
+use crate::batch::{Batch, Member};
+use crate::ledger::End;
+use crate::legible;
+use crate::locked;
+use crate::output::{Pages, PrintError};
+use crate::process::{Ended, Running, Sitter, Tail};
+use crate::signal;
+use crate::stop::Strength;
+use crate::template::Values;
+
+/// Enough for what a worker does, and little when there are many.
+const STACK: usize = 256 * 1024;
+
+/// As much as a pipe holds.
+const BUFFER: usize = 64 * 1024;
+
+/// Starts the worker of this slot, counted from 0.
+pub(crate) fn start(batch: &Arc<Batch>, slot: usize) -> std::io::Result<()> {
+    let out = batch.crew.add();
+    let shared = Arc::clone(batch);
+    thread::Builder::new().name(format!("worker {}", slot + 1)).stack_size(STACK).spawn(move || {
+        let _out = out;
+        Worker { batch: &shared, slot, pages: Pages::default(), buffer: vec![0; BUFFER] }.work();
+    })?;
+    Ok(())
+}
+
+struct Worker<'a> {
+    batch: &'a Arc<Batch>,
+    slot: usize,
+    pages: Pages,
+    buffer: Vec<u8>,
+}
+
+/// How a member ended, for the ledger and the account.
+struct Outcome {
+    end: End,
+    how: String,
+    words: Vec<OsString>,
+    took: Duration,
+    last_lines: Vec<String>,
+    stopped: bool,
+}
+
+impl Outcome {
+    /// It never ran.
+    fn unstarted(end: End, how: String, words: Vec<OsString>) -> Self {
+        Self { end, how, words, took: Duration::ZERO, last_lines: Vec::new(), stopped: false }
+    }
+}
+
+impl Worker<'_> {
+    fn work(&mut self) {
+        let mut alone = true;
+        while let Some(member) = self.batch.next() {
+            if std::mem::take(&mut alone) {
+                self.call_the_next(member.number);
+            }
+            self.run(&member);
+        }
+    }
+
+    /// One more worker, if there may be one and there may be work for it.
+    fn call_the_next(&self, number: u64) {
+        let next = self.slot + 1;
+        let more = self.batch.total.is_none_or(|total| number < total);
+        if more && next < self.batch.seats.len() {
+            if let Err(error) = start(self.batch, next) {
+                self.batch.printer.note(&format!(
+                    "headcount: worker {} could not be started: {error}; going on with {next}\n",
+                    next + 1
+                ));
+            }
+        }
+    }
+
+    fn run(&mut self, member: &Member) {
+        let batch = self.batch;
+        let tag = batch.printer.tag(&member.columns);
+        self.pages.begin(member.number, tag.as_deref());
+        let mut outcome = self.outcome(member);
+        if let Err(error) = batch.printer.finish(&mut self.pages, outcome.stopped) {
+            self.unprinted(member, &error, &mut outcome);
+        }
+        if matches!(outcome.end, End::Failed | End::Lost) {
+            let failure = Failure {
+                number: member.number,
+                label: &member.label,
+                words: &outcome.words,
+                how: &outcome.how,
+                took: outcome.took,
+                last_lines: outcome.last_lines,
+            };
+            locked(&batch.account).add(&failure, &batch.printer);
+        }
+        batch.end(member.number, outcome.end);
+    }
+
+    /// A member whose output is not where it belongs has not done its work.
+    fn unprinted(&self, member: &Member, error: &PrintError, outcome: &mut Outcome) {
+        self.batch.output_failed(&member.label, error);
+        if outcome.end == End::Done {
+            outcome.end = match error {
+                PrintError::Write(..) | PrintError::Spool(_) => End::Failed,
+                PrintError::Closed | PrintError::Abandoned => End::Cancelled,
+            };
+            outcome.how = error.to_string();
+        }
+    }
+
+    fn outcome(&mut self, member: &Member) -> Outcome {
+        let batch = self.batch;
+        let values = Values { columns: &member.columns, number: member.number, slot: self.slot + 1 };
+        let words = match batch.template.fill(values) {
+            Ok(words) => words,
+            Err(error) => {
+                // It counts as an attempt: the input had its turn.
+                self.enter_running(member);
+                return Outcome::unstarted(End::Failed, error.to_string(), Vec::new());
+            }
+        };
+        match self.launch(member, &words) {
+            Launched::Runs(running) => self.attend(member, running, words),
+            Launched::Refused => Outcome::unstarted(End::Cancelled, "never started".into(), words),
+            Launched::Not(end, how) => Outcome::unstarted(end, how, words),
+        }
+    }
+
+    fn enter_running(&self, member: &Member) {
+        let step = locked(&self.batch.ledger).start(member.number);
+        debug_assert!(step.is_ok(), "a member starts once: {step:?}");
+    }
+
+    /// Starts the child and seats it, in one: who signals the seats finds it there, or it sees the stop.
+    fn launch(&self, member: &Member, words: &[OsString]) -> Launched {
+        let batch = self.batch;
+        let mut seat = batch.seats[self.slot].lock();
+        if batch.stop.is_asked() {
+            return Launched::Refused;
+        }
+        self.enter_running(member);
+        match batch.launcher.start(words) {
+            Ok(running) => {
+                *seat = Some(Sitter {
+                    group: running.group(),
+                    number: member.number,
+                    label: member.label.clone(),
+                    since: Instant::now(),
+                    tail: Tail::default(),
+                    told: false,
+                });
+                Launched::Runs(running)
+            }
+            Err(error) => {
+                let (end, why) = why_not_started(&error);
+                Launched::Not(end, format!("it could not be started: {why}"))
+            }
+        }
+    }
+
+    fn attend(&mut self, member: &Member, running: Running, words: Vec<OsString>) -> Outcome {
+        let batch = self.batch;
+        let seat = &batch.seats[self.slot];
+        let (pages, buffer) = (&mut self.pages, &mut self.buffer);
+        let mut unprinted = None;
+        let ended = running.attend(seat, buffer, |stream, bytes| {
+            seat.hear(bytes);
+            if unprinted.is_none() {
+                if let Err(error) = batch.printer.take(pages, stream, bytes) {
+                    batch.output_failed(&member.label, &error);
+                    unprinted = Some(error);
+                }
+            }
+        });
+        let mut outcome = judge(&ended, words);
+        if let Some(error) = unprinted {
+            self.unprinted_while_running(&error, &mut outcome);
+        }
+        outcome
+    }
+
+    /// As [`Self::unprinted`], for what was said already.
+    fn unprinted_while_running(&self, error: &PrintError, outcome: &mut Outcome) {
+        let broken = matches!(error, PrintError::Write(..) | PrintError::Spool(_));
+        // Its own stop is told to every member; for this one it is a consequence of the error.
+        if broken && self.batch.stop.strength() >= Strength::Terminate {
+            outcome.end = End::Failed;
+            outcome.how = error.to_string();
+        }
+    }
+}
+
+enum Launched {
+    Runs(Running),
+    /// The batch is being stopped.
+    Refused,
+    Not(End, String),
+}
+
+/// What a child's end means.
+fn judge(ended: &Ended, words: Vec<OsString>) -> Outcome {
+    let told = ended.sitter.as_ref().is_some_and(|sitter| sitter.told);
+    let (end, how) = match &ended.status {
+        Err(error) => (End::Lost, format!("how it ended is not known: {error}")),
+        Ok(status) if status.success() => (End::Done, String::new()),
+        Ok(status) if told => (End::Cancelled, describe(*status)),
+        Ok(status) => (End::Failed, describe(*status)),
+    };
+    let (took, last_lines) = match &ended.sitter {
+        Some(sitter) if end != End::Done => (sitter.since.elapsed(), account::last_lines(&sitter.tail)),
+        _ => (Duration::ZERO, Vec::new()),
+    };
+    Outcome { end, how, words, took, last_lines, stopped: told && end == End::Cancelled }
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(number)) => signal::name(number),
+        (None, None) => legible::one_line(status.to_string().as_bytes()),
+    }
+}
+
+/// Why a child was not started, and whether that is the member's failure or the machine's.
+fn why_not_started(error: &std::io::Error) -> (End, String) {
+    use rustix::io::Errno;
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::NOENT) => (End::Failed, "command not found".into()),
+        Some(Errno::ACCESS) => (End::Failed, "it may not be executed".into()),
+        Some(Errno::TOOBIG) => (End::Failed, "its arguments are too long for the system".into()),
+        Some(Errno::NOEXEC) => {
+            (End::Failed, "it is neither a program nor a script that names its interpreter (#!)".into())
+        }
+        Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => {
+            (End::Lost, format!("{error} (fewer jobs, -j, need fewer resources)"))
+        }
+        None if error.kind() == std::io::ErrorKind::InvalidInput => (
+            End::Failed,
+            "an argument holds a NUL byte, which no argument can (are the inputs NUL-ended? -0)".into(),
+        ),
+        _ => (End::Failed, error.to_string()),
+    }
+}

@@ -1,0 +1,173 @@
+//! The only printer: every byte the command puts on its standard output or error goes through here.
+//!
+//! Its promises:
+//!
+//! 1. What two members print is never mixed inside a line. With the orders `done` and `input` it is not
+//!    mixed at all: each member's output comes as a whole, first what it wrote to stdout, then stderr.
+//! 2. The bytes are those the member wrote. Only where lines are the unit (`live`, `--tag`) a line break
+//!    is added to a last line that lacks one. Of a member that was stopped, a torn last line is left out.
+//! 3. Little is held in memory: one block a member, and a few for all members that wait for their turn.
+//!    The rest is in the spool.
+//! 4. No wait for a reader outlives the batch: when the output is abandoned, printing ends.
+
+mod capture;
+mod pages;
+mod sheet;
+mod spool;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::time::{Duration, Instant};
+
+pub(crate) use capture::Capture;
+pub(crate) use pages::Pages;
+pub(crate) use sheet::{PrintError, Sheet, Stream, complain};
+pub(crate) use spool::Spool;
+
+use crate::args::Order;
+use crate::input::Columns;
+use crate::ledger::Number;
+use crate::legible;
+use crate::locked;
+use pages::Parked;
+use spool::BLOCK;
+
+/// How much the members that wait for their turn may hold in memory together.
+const PARKED: usize = 4 * BLOCK;
+
+/// How long a note waits for a line that is just being printed, before it is printed all the same.
+const NOTE_PATIENCE: Duration = Duration::from_millis(100);
+
+/// See the room's text.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    order: Order,
+    tag: bool,
+    sheet: Sheet,
+    spool: Spool,
+    /// The member whose turn it is in the order `input`. Written under `queue` only; read without it as a
+    /// hint, which at worst lets a member hold for one more chunk what it could print at once.
+    head: AtomicU64,
+    /// Who holds this prints.
+    queue: Mutex<Queue>,
+}
+
+/// Members that ended before their turn.
+#[derive(Debug, Default)]
+struct Queue {
+    parked: BTreeMap<Number, Parked>,
+    held: usize,
+}
+
+impl Printer {
+    pub(crate) fn new(order: Order, tag: bool, sheet: Sheet) -> Self {
+        let queue = Mutex::new(Queue::default());
+        Self { order, tag, sheet, spool: Spool::default(), head: AtomicU64::new(1), queue }
+    }
+
+    pub(crate) fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
+    pub(crate) fn sheet(&self) -> &Sheet {
+        &self.sheet
+    }
+
+    /// What every line of this member begins with: its input, on one line whatever is in it, and a tab.
+    pub(crate) fn tag(&self, columns: &Columns) -> Option<Vec<u8>> {
+        self.tag.then(|| {
+            let mut tag = legible::one_line_bytes(&columns.join(&b' '));
+            tag.push(b'\t');
+            tag
+        })
+    }
+
+    /// May this member print while it runs?
+    fn streams(&self, number: Number) -> bool {
+        match self.order {
+            Order::Done => false,
+            Order::Live => true,
+            // Relaxed: see the field.
+            Order::Input => self.head.load(Ordering::Relaxed) == number,
+        }
+    }
+
+    /// Takes in what a member wrote.
+    pub(crate) fn take(&self, pages: &mut Pages, stream: Stream, bytes: &[u8]) -> Result<(), PrintError> {
+        if self.streams(pages.number()) {
+            let _turn = locked(&self.queue);
+            pages.print_lines(stream, bytes, &self.sheet, &self.spool)
+        } else {
+            pages.hold(stream, bytes, &self.spool)
+        }
+    }
+
+    /// A member ended: prints what is left of its output, now or in its turn. Every member that was begun
+    /// must come here once, or in the order `input` all later ones wait for it.
+    pub(crate) fn finish(&self, pages: &mut Pages, stopped: bool) -> Result<(), PrintError> {
+        if stopped {
+            pages.cut_torn_lines();
+        }
+        if self.order != Order::Input {
+            if pages.is_blank() {
+                return Ok(());
+            }
+            let _turn = locked(&self.queue);
+            return pages.print_rest(self.ends_lines(), &self.sheet, &self.spool);
+        }
+        let mut queue = locked(&self.queue);
+        if self.head.load(Ordering::Relaxed) == pages.number() {
+            let mut result = pages.print_rest(self.ends_lines(), &self.sheet, &self.spool);
+            let mut next = pages.number() + 1;
+            while let Some(mut parked) = queue.parked.remove(&next) {
+                queue.held -= parked.held();
+                let printed = parked.print(self.ends_lines(), &self.sheet, &self.spool);
+                result = result.and(printed);
+                next += 1;
+            }
+            // Relaxed: see the field.
+            self.head.store(next, Ordering::Relaxed);
+            result
+        } else {
+            self.park(&mut queue, pages)
+        }
+    }
+
+    fn ends_lines(&self) -> bool {
+        self.tag || self.order == Order::Live
+    }
+
+    fn park(&self, queue: &mut Queue, pages: &mut Pages) -> Result<(), PrintError> {
+        let spilled = if queue.held + pages.held() > PARKED { pages.spill(&self.spool) } else { Ok(()) };
+        let parked = pages.park();
+        queue.held += parked.held();
+        queue.parked.insert(pages.number(), parked);
+        spilled.map_err(PrintError::Spool)
+    }
+
+    /// A word of the command itself, on stderr, as whole lines. Prints nothing when nobody can read it.
+    ///
+    /// It may be called where waiting is not allowed, so it waits neither for a member that is being
+    /// printed to a reader that does not read, nor for a stderr that takes nothing.
+    pub(crate) fn note(&self, text: &str) {
+        let asked = Instant::now();
+        let _turn: Option<MutexGuard<'_, Queue>> = loop {
+            match self.queue.try_lock() {
+                Ok(turn) => break Some(turn),
+                Err(TryLockError::Poisoned(turn)) => break Some(turn.into_inner()),
+                Err(TryLockError::WouldBlock) if asked.elapsed() < NOTE_PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err(TryLockError::WouldBlock) => break None,
+            }
+        };
+        self.sheet.try_write(text.as_bytes());
+    }
+
+    /// Prints bytes of the command itself on one of the streams, in full.
+    pub(crate) fn print(&self, stream: Stream, bytes: &[u8]) -> Result<(), PrintError> {
+        let _turn = locked(&self.queue);
+        self.sheet.write(stream, bytes)
+    }
+}

@@ -1,0 +1,163 @@
+//! The two streams the command prints on, and what can go wrong with them.
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{FileType, fstat};
+use rustix::io::Errno;
+
+use crate::latch::{Latch, sleep_on};
+
+/// A write of this size or less to a pipe that is ready for writing does not block: it is one page, and
+/// POSIX keeps writes up to PIPE_BUF whole.
+const SURE: usize = 4096;
+
+/// Which stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stream {
+    Out,
+    Err,
+}
+
+impl Stream {
+    fn fd(self) -> BorrowedFd<'static> {
+        match self {
+            Self::Out => rustix::stdio::stdout(),
+            Self::Err => rustix::stdio::stderr(),
+        }
+    }
+}
+
+/// Why output could not be printed.
+#[derive(Debug)]
+pub(crate) enum PrintError {
+    /// Whoever read it is gone. That is not an error of ours.
+    Closed,
+    /// Printing was given up, and that was said before.
+    Abandoned,
+    /// The stream does not take it.
+    Write(Stream, io::Error),
+    /// The spool does not take it, or does not give it back.
+    Spool(io::Error),
+}
+
+impl From<io::Error> for PrintError {
+    fn from(error: io::Error) -> Self {
+        Self::Spool(error)
+    }
+}
+
+impl fmt::Display for PrintError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => write!(f, "nobody reads the output"),
+            Self::Abandoned => write!(f, "the output was abandoned"),
+            Self::Write(Stream::Out, error) => write!(f, "writing to standard output failed: {error}"),
+            Self::Write(Stream::Err, error) => write!(f, "writing to standard error failed: {error}"),
+            Self::Spool(error) => {
+                let place = std::env::temp_dir();
+                write!(f, "its output could not be kept in {}: {error}", place.display())
+            }
+        }
+    }
+}
+
+/// Where everything is printed. Whoever writes holds the printer's lock.
+#[derive(Debug)]
+pub(crate) struct Sheet {
+    abandoned: Arc<Latch>,
+    /// Set by the first failed write. What comes later would be a text with a hole.
+    spoilt: AtomicBool,
+    /// Files never make a writer wait, so they are written in one go.
+    files: [bool; 2],
+    /// The progress bar that has to step aside, if one is shown.
+    bar: OnceLock<ProgressBar>,
+}
+
+impl Sheet {
+    pub(crate) fn new(abandoned: Arc<Latch>) -> Self {
+        let is_file = |stream: Stream| {
+            fstat(stream.fd())
+                .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+        };
+        let files = [is_file(Stream::Out), is_file(Stream::Err)];
+        Self { abandoned, spoilt: AtomicBool::new(false), files, bar: OnceLock::new() }
+    }
+
+    /// From now on the bar is taken off the screen while something is printed.
+    pub(crate) fn share_with(&self, bar: ProgressBar) {
+        let _ = self.bar.set(bar);
+    }
+
+    pub(crate) fn write(&self, stream: Stream, bytes: &[u8]) -> Result<(), PrintError> {
+        match self.bar.get() {
+            Some(bar) => bar.suspend(|| self.write_all(stream, bytes)),
+            None => self.write_all(stream, bytes),
+        }
+    }
+
+    fn write_all(&self, stream: Stream, mut bytes: &[u8]) -> Result<(), PrintError> {
+        // Relaxed: written and read under the printer's lock.
+        if self.spoilt.load(Ordering::Relaxed) {
+            return Err(PrintError::Abandoned);
+        }
+        while !bytes.is_empty() {
+            match self.write_some(stream, bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) => {
+                    self.spoilt.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_some(&self, stream: Stream, bytes: &[u8]) -> Result<usize, PrintError> {
+        let file = self.files[stream as usize];
+        if !file {
+            let ready = self.abandoned.wait_or_ready(stream.fd(), PollFlags::OUT);
+            if !ready.map_err(|error| PrintError::Write(stream, error))? {
+                return Err(PrintError::Abandoned);
+            }
+        }
+        let piece = if file { bytes } else { &bytes[..bytes.len().min(SURE)] };
+        match rustix::io::write(stream.fd(), piece) {
+            Ok(written) => Ok(written),
+            // AGAIN: somebody else made the stream non-blocking and filled it first.
+            Err(Errno::INTR | Errno::AGAIN) => Ok(0),
+            Err(Errno::PIPE) => Err(PrintError::Closed),
+            Err(error) => Err(PrintError::Write(stream, error.into())),
+        }
+    }
+
+    /// Writes to stderr what it takes without waiting.
+    pub(super) fn try_write(&self, text: &[u8]) {
+        let write = || {
+            for piece in text.chunks(SURE) {
+                let mut fds = [PollFd::from_borrowed_fd(Stream::Err.fd(), PollFlags::OUT)];
+                match sleep_on(&mut fds, Some(Duration::ZERO)) {
+                    Ok(1..) => drop(rustix::io::write(Stream::Err.fd(), piece)),
+                    _ => return,
+                }
+            }
+        };
+        match self.bar.get() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+/// A last word before there is a printer, or after it: what was asked, what happened, and a hint.
+pub(crate) fn complain(what: &dyn fmt::Display, hint: &str) {
+    let text = format!("headcount: {what}\nhint: {hint}\n");
+    // There is nowhere left to say that it could not be said.
+    let _ = io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,133 @@
+//! Attending one child from start to end: one sleep for both pipes and the end of the leader together.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::{Running, Seat, Sitter};
+use crate::latch::sleep_on;
+use crate::output::Stream;
+
+/// How often the end of a leader is looked for where the system cannot tell it.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long the pipes of a dead group are waited for. On Linux the whole group is known to be dead, and what
+/// it wrote is there. Who holds a pipe open then is none of it: a stray, or for a moment another child of
+/// ours that has not come to its exec.
+const LAST_WORDS: Duration = Duration::from_millis(if cfg!(target_os = "linux") { 0 } else { 500 });
+
+/// How a child ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: io::Result<ExitStatus>,
+    /// What its seat knew of it.
+    pub(crate) sitter: Option<Sitter>,
+}
+
+impl Running {
+    /// Hands everything the child writes to `take` until it has ended and its group is gone.
+    pub(crate) fn attend(
+        mut self,
+        seat: &Seat,
+        buffer: &mut [u8],
+        mut take: impl FnMut(Stream, &[u8]),
+    ) -> Ended {
+        let watched = self.watch(buffer, &mut take);
+        let (status, sitter) = self.bury(seat);
+        // Everyone in the group is dead, so what is in the pipes now is all there will be from them.
+        self.read_rest(buffer, &mut take);
+        Ended { status: watched.and(status), sitter }
+    }
+
+    /// Reads until the leader has ended.
+    fn watch(&mut self, buffer: &mut [u8], take: &mut impl FnMut(Stream, &[u8])) -> io::Result<()> {
+        while self.out.is_some() || self.err.is_some() {
+            let limit = if self.end.is_some() { None } else { Some(LOOK) };
+            if self.read_ready(buffer, take, limit)? == Woken::Ended {
+                return Ok(());
+            }
+            if self.end.is_none() && self.has_ended()? {
+                return Ok(());
+            }
+        }
+        self.wait_end()
+    }
+
+    /// Reads what is left.
+    fn read_rest(&mut self, buffer: &mut [u8], take: &mut impl FnMut(Stream, &[u8])) {
+        self.end = None;
+        while self.out.is_some() || self.err.is_some() {
+            match self.read_ready(buffer, take, Some(LAST_WORDS)) {
+                Ok(Woken::Read) => {}
+                Ok(Woken::Ended | Woken::Nothing) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Sleeps until a pipe can be read or the leader has ended, and reads each pipe at most once.
+    fn read_ready(
+        &mut self,
+        buffer: &mut [u8],
+        take: &mut impl FnMut(Stream, &[u8]),
+        limit: Option<Duration>,
+    ) -> io::Result<Woken> {
+        // Closed pipes are left out, so which stream a place stands for is written beside it.
+        let mut fds = Vec::with_capacity(3);
+        let mut order = [None; 2];
+        for (stream, pipe) in [(Stream::Out, &self.out), (Stream::Err, &self.err)] {
+            if let Some(pipe) = pipe {
+                order[fds.len()] = Some(stream);
+                fds.push(PollFd::new(pipe, PollFlags::IN));
+            }
+        }
+        let pipes = fds.len();
+        if let Some(end) = &self.end {
+            fds.push(PollFd::new(end, PollFlags::IN));
+        }
+        sleep_on(&mut fds, limit)?;
+        let ended = fds.get(pipes).is_some_and(|end| !end.revents().is_empty());
+        let mut ready = [None; 2];
+        for (place, stream) in order.into_iter().enumerate() {
+            ready[place] = stream.filter(|_| !fds[place].revents().is_empty());
+        }
+        drop(fds);
+        let mut woken = if ended { Woken::Ended } else { Woken::Nothing };
+        for stream in ready.into_iter().flatten() {
+            read_once(self.pipe(stream), buffer, |bytes| take(stream, bytes))?;
+            if !ended {
+                woken = Woken::Read;
+            }
+        }
+        Ok(woken)
+    }
+
+    fn pipe(&mut self, stream: Stream) -> &mut Option<OwnedFd> {
+        match stream {
+            Stream::Out => &mut self.out,
+            Stream::Err => &mut self.err,
+        }
+    }
+}
+
+/// Why a sleep ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Woken {
+    Read,
+    Ended,
+    Nothing,
+}
+
+/// Reads from a pipe that is ready; closes it at its end.
+fn read_once(pipe: &mut Option<OwnedFd>, buffer: &mut [u8], take: impl FnOnce(&[u8])) -> io::Result<()> {
+    let Some(open) = pipe else { return Ok(()) };
+    match rustix::io::read(open.as_fd(), &mut *buffer) {
+        Ok(0) => *pipe = None,
+        Ok(read) => take(&buffer[..read]),
+        Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}

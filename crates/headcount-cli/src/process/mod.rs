@@ -1,0 +1,163 @@
+//! The only room that starts and stops children. Its rules:
+//!
+//! 1. Every child leads its own process group. What it starts stays in the group unless it asks for a
+//!    session of its own, so one signal to the group reaches all of them.
+//! 2. A group is signalled only while its leader is not reaped: until then the kernel keeps the number, and
+//!    the signal cannot hit a stranger. The seat of a running child is a lock ([`Seat`]); who signals holds
+//!    it, and who reaps empties it.
+//! 3. When the leader has ended, whatever it left behind in the group is killed before the leader is reaped.
+//!    A KILL to a group is delivered to all of it at once, so no member of it can fork its way out.
+//! 4. Where the system allows (Linux), orphans come to us. A member is over when its group has no process
+//!    left, not when the signal was sent.
+//! 5. A child's stdin is `/dev/null`: ours was replaced by it before the first start, and is inherited.
+//!
+//! `std` starts children by `posix_spawn` as long as nothing has to run between fork and exec; nothing here
+//! asks for that. Apart from rule 4 nothing here is for one system only: where there is no pidfd, the end of
+//! a leader is looked for in short intervals.
+
+mod attend;
+mod lookup;
+mod seat;
+mod strays;
+mod tail;
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Resource, Signal, WaitId, WaitIdOptions, getrlimit, kill_process_group, waitid};
+
+pub(crate) use attend::Ended;
+pub(crate) use lookup::look_up;
+pub(crate) use seat::{Seat, Sitter};
+pub(crate) use strays::{Strays, adopt_orphans};
+pub(crate) use tail::Tail;
+
+/// How long the killed rest of a group is waited for. Only a process inside the kernel takes that long.
+const BURIAL: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// File descriptors a running member needs, counted generously, and those the command needs itself.
+const FDS_EACH: u64 = 6;
+const FDS_OWN: u64 = 24;
+
+/// How many members may run at once before file descriptors run out.
+pub(crate) fn room_for_jobs() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile).current?;
+    Some(limit.saturating_sub(FDS_OWN) / FDS_EACH)
+}
+
+/// Starts members.
+#[derive(Debug)]
+pub(crate) struct Launcher {
+    /// Where the command lies, when it is the same for all: looked up once.
+    path: Option<PathBuf>,
+}
+
+/// A running child and our ends of its pipes.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    group: Pid,
+    /// Becomes readable when the leader has ended. Not everywhere to be had.
+    end: Option<OwnedFd>,
+    pub(super) out: Option<OwnedFd>,
+    pub(super) err: Option<OwnedFd>,
+}
+
+impl Launcher {
+    pub(crate) fn new(path: Option<PathBuf>) -> Self {
+        Self { path }
+    }
+
+    /// Starts a child. The caller holds the seat it will sit in.
+    pub(crate) fn start(&self, words: &[OsString]) -> io::Result<Running> {
+        let (name, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut command = match &self.path {
+            Some(path) => Command::new(path),
+            None => Command::new(name),
+        };
+        if self.path.is_some() {
+            command.arg0(name);
+        }
+        command.args(arguments).stdin(Stdio::inherit()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.process_group(0).spawn()?;
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let group = group.ok_or_else(|| io::Error::other("the child has no process id"))?;
+        let out = child.stdout.take().map(OwnedFd::from);
+        let err = child.stderr.take().map(OwnedFd::from);
+        Ok(Running { child, group, end: watch_end(group), out, err })
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn watch_end(leader: Pid) -> Option<OwnedFd> {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    pidfd_open(leader, PidfdFlags::empty()).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn watch_end(_: Pid) -> Option<OwnedFd> {
+    None
+}
+
+/// Signals a group. The caller holds its seat (rule 2). That nobody is left to signal is not an error.
+fn signal_group(group: Pid, signal: Signal) {
+    let _ = kill_process_group(group, signal);
+}
+
+impl Running {
+    pub(crate) fn group(&self) -> Pid {
+        self.group
+    }
+
+    /// Whether the leader has ended, without reaping it.
+    fn has_ended(&self) -> io::Result<bool> {
+        let how = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        Ok(waitid(WaitId::Pid(self.group), how)?.is_some())
+    }
+
+    /// Sleeps until the leader has ended, without reaping it.
+    fn wait_end(&self) -> io::Result<()> {
+        loop {
+            match waitid(WaitId::Pid(self.group), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// Ends the member: kills what the leader left behind, reaps the leader, empties the seat, and waits
+    /// until the group is empty. The leader has ended.
+    fn bury(&mut self, seat: &Seat) -> (io::Result<ExitStatus>, Option<Sitter>) {
+        let mut sitting = seat.lock();
+        signal_group(self.group, Signal::KILL);
+        let status = self.child.wait();
+        let sitter = sitting.take();
+        drop(sitting);
+        self.wait_group_empty();
+        (status, sitter)
+    }
+
+    /// Reaps the orphans of the group until there are none (rule 4). They are killed already. Without
+    /// adoption there are none to reap, and this returns at once.
+    fn wait_group_empty(&self) {
+        let mut waited = std::time::Duration::ZERO;
+        let mut pause = std::time::Duration::from_micros(100);
+        while waited < BURIAL {
+            match waitid(WaitId::Pgid(Some(self.group)), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+                Ok(Some(_)) | Err(Errno::INTR) => {}
+                Ok(None) => {
+                    std::thread::sleep(pause);
+                    waited += pause;
+                    pause = (pause * 2).min(std::time::Duration::from_millis(10));
+                }
+                Err(_) => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Signals: caught here, noted as flags, answered by the watch.
+//!
+//! INT asks for one strength of stopping more each time; TERM and HUP terminate at once; USR1 asks for the
+//! roll call. A HUP that was ignored when the command started (`nohup`) stays ignored.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+
+/// The signals that came and were not answered yet.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    interrupt: Arc<AtomicBool>,
+    terminate: Arc<AtomicBool>,
+    hang_up: Arc<AtomicBool>,
+    roll_call: Arc<AtomicBool>,
+    /// The last deadly signal that came, answered or not; 0 for none. Written by the handlers alone.
+    caught: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    /// Catches the signals from now on; each rings the bell.
+    pub(crate) fn catch(bell: &UnixStream) -> io::Result<Self> {
+        let caught = Arc::new(AtomicUsize::new(0));
+        let catch = |signal| {
+            if signal != SIGUSR1 {
+                signal_hook::flag::register_usize(
+                    signal,
+                    Arc::clone(&caught),
+                    signal.unsigned_abs() as usize,
+                )?;
+            }
+            let flag = Arc::new(AtomicBool::new(false));
+            // The flag first: who is woken must find it. Actions run in the order they were registered.
+            signal_hook::flag::register(signal, Arc::clone(&flag))?;
+            signal_hook::low_level::pipe::register(signal, bell.try_clone()?)?;
+            io::Result::Ok(flag)
+        };
+        Ok(Self {
+            interrupt: catch(SIGINT)?,
+            terminate: catch(SIGTERM)?,
+            hang_up: if is_ignored(SIGHUP) { Arc::default() } else { catch(SIGHUP)? },
+            roll_call: catch(SIGUSR1)?,
+            caught,
+        })
+    }
+
+    /// The last deadly signal that came, whoever has answered it by now.
+    pub(crate) fn caught(&self) -> Option<i32> {
+        i32::try_from(self.caught.load(Ordering::SeqCst)).ok().filter(|&signal| signal != 0)
+    }
+
+    /// Ctrl-C was pressed since the last look.
+    pub(crate) fn take_interrupt(&self) -> bool {
+        take(&self.interrupt)
+    }
+
+    /// The deadly signal that came since the last look, if one did.
+    pub(crate) fn take_deadly(&self) -> Option<i32> {
+        // Both are taken, so that none is answered later.
+        let (hang_up, terminate) = (take(&self.hang_up), take(&self.terminate));
+        if terminate { Some(SIGTERM) } else { hang_up.then_some(SIGHUP) }
+    }
+
+    /// The roll call was asked for since the last look.
+    pub(crate) fn take_roll_call(&self) -> bool {
+        take(&self.roll_call)
+    }
+}
+
+fn take(flag: &AtomicBool) -> bool {
+    // SeqCst: the handler stores so, and a few signals a run cost nothing.
+    flag.swap(false, Ordering::SeqCst)
+}
+
+/// Whether whoever started us had the signal ignored. Where the system does not tell, no.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask & (1 << (signal - 1)) != 0
+}
+
+/// What people call a signal.
+pub(crate) fn name(signal: i32) -> String {
+    match signal_hook::low_level::signal_name(signal) {
+        Some(name) => format!("signal {signal} ({name})"),
+        None => format!("signal {signal}"),
+    }
+}

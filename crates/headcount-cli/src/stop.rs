@@ -1,0 +1,96 @@
+//! How strongly the batch is being stopped. It only ever gets stronger.
+//!
+//! Anyone may ask for a stop: a signal, a failed member, a reader that went away. The asking is one store
+//! and a wake-up; the watch ([`crate::watch`]) does what it means for the running members, and each worker
+//! sees it before it starts the next.
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+
+use crate::latch::Latch;
+
+/// The three strengths of stopping, and none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Strength {
+    /// Go on.
+    None,
+    /// Start no more; let the running ones end.
+    Drain,
+    /// Ask the running ones to end, and kill after the grace those that do not.
+    Terminate,
+    /// Kill the running ones.
+    Kill,
+}
+
+impl Strength {
+    const ALL: [Self; 4] = [Self::None, Self::Drain, Self::Terminate, Self::Kill];
+
+    /// The next stronger one.
+    pub(crate) fn next(self) -> Self {
+        Self::ALL[(self as usize + 1).min(Self::ALL.len() - 1)]
+    }
+}
+
+/// See the room's text.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    strength: AtomicU8,
+    /// The signal the command is to die by; 0 for none. The first one stays.
+    signal: AtomicI32,
+    /// Closed at the first stop of any strength: reading input ends.
+    pub(crate) draining: Arc<Latch>,
+    /// Closed when output is not waited for any more.
+    pub(crate) abandoned: Arc<Latch>,
+    /// Wakes the watch.
+    bell: UnixStream,
+}
+
+impl Stop {
+    /// `bell` is what the watch sleeps on.
+    pub(crate) fn new(bell: UnixStream) -> io::Result<Self> {
+        // A full bell has been rung often enough.
+        bell.set_nonblocking(true)?;
+        Ok(Self {
+            strength: AtomicU8::new(Strength::None as u8),
+            signal: AtomicI32::new(0),
+            draining: Arc::new(Latch::new()?),
+            abandoned: Arc::new(Latch::new()?),
+            bell,
+        })
+    }
+
+    pub(crate) fn strength(&self) -> Strength {
+        // SeqCst: one order of all stops for everybody. Whether a member may start is decided under the
+        // lock of its seat, which is what makes a stop reach a member that is just being started.
+        Strength::ALL[usize::from(self.strength.load(Ordering::SeqCst))]
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.strength() != Strength::None
+    }
+
+    /// Asks for a stop of at least this strength.
+    pub(crate) fn raise(&self, strength: Strength) {
+        let before = self.strength.fetch_max(strength as u8, Ordering::SeqCst);
+        if before < strength as u8 {
+            self.draining.close();
+            let _ = (&self.bell).write(b"!");
+        }
+    }
+
+    /// The command is to die by this signal in the end.
+    pub(crate) fn die_by(&self, signal: i32) {
+        // SeqCst: as the strength, which is raised after it.
+        let _ = self.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    pub(crate) fn signal(&self) -> Option<i32> {
+        match self.signal.load(Ordering::SeqCst) {
+            0 => None,
+            signal => Some(signal),
+        }
+    }
+}

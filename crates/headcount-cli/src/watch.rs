@@ -1,0 +1,149 @@
+//! The watch: the one thread that answers signals and carries out stops, whatever the others wait for.
+//!
+//! It never waits for a worker, a reader or the disk, so a stop reaches every member at once. What it does
+//! for each strength:
+//!
+//! | strength | running members | output |
+//! |---|---|---|
+//! | drain | run on | printed |
+//! | terminate | TERM now, KILL after the grace | printed; after a signal, given up with the grace |
+//! | kill | KILL now, again until their seats are empty | printed; after a signal, given up |
+
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use signal_hook::consts::SIGINT;
+
+use crate::batch::Batch;
+use crate::latch::sleep_on;
+use crate::signal::Signals;
+use crate::stop::Strength;
+
+/// How soon a kill is repeated.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// See the room's text.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    batch: Arc<Batch>,
+    signals: Arc<Signals>,
+    /// Rung by signals and by whoever asks for a stop.
+    bell: UnixStream,
+    grace: Duration,
+    /// What has been carried out.
+    done: Strength,
+    /// When the next step is due by itself.
+    due: Option<Instant>,
+}
+
+impl Watch {
+    pub(crate) fn new(batch: Arc<Batch>, signals: Arc<Signals>, bell: UnixStream, grace: Duration) -> Self {
+        Self { batch, signals, bell, grace, done: Strength::None, due: None }
+    }
+
+    /// Begins to watch, for as long as the process lives.
+    pub(crate) fn start(mut self) -> io::Result<()> {
+        self.bell.set_nonblocking(true)?;
+        thread::Builder::new().name("watch".into()).stack_size(256 * 1024).spawn(move || {
+            loop {
+                self.sleep();
+                self.answer();
+                self.carry_out();
+            }
+        })?;
+        Ok(())
+    }
+
+    fn sleep(&mut self) {
+        let limit = self.due.map(|due| due.saturating_duration_since(Instant::now()));
+        let mut fds = [PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
+        // An error leaves the flags to be looked at, which is all that waking up is for.
+        let _ = sleep_on(&mut fds, limit);
+        let mut rings = [0; 64];
+        while matches!(self.bell.read(&mut rings), Ok(1..)) {}
+    }
+
+    fn answer(&self) {
+        let stop = &self.batch.stop;
+        if let Some(signal) = self.signals.take_deadly() {
+            stop.die_by(signal);
+            stop.raise(Strength::Terminate);
+        }
+        if self.signals.take_interrupt() {
+            stop.die_by(SIGINT);
+            let strength = stop.strength().next();
+            stop.raise(strength);
+            self.tell_next(strength);
+        }
+        if self.signals.take_roll_call() {
+            self.batch.printer.note(&self.roll_call());
+        }
+    }
+
+    /// Says what the Ctrl-C did and what one more would do.
+    fn tell_next(&self, strength: Strength) {
+        let grace = self.grace.as_secs_f64();
+        let running = self.batch.members.outstanding();
+        let text = match strength {
+            Strength::None | Strength::Drain => format!(
+                "headcount: no more members are started; waiting for {running}; Ctrl-C again terminates them\n"
+            ),
+            Strength::Terminate => {
+                format!("headcount: terminating {running}, killing after {grace} s; Ctrl-C again kills now\n")
+            }
+            Strength::Kill => format!("headcount: killing {running}\n"),
+        };
+        if !self.batch.quiet {
+            self.batch.printer.note(&text);
+        }
+    }
+
+    fn carry_out(&mut self) {
+        let asked = self.batch.stop.strength();
+        let due = self.due.is_some_and(|due| due <= Instant::now());
+        if asked == Strength::Kill || (due && self.done >= Strength::Terminate) {
+            self.batch.seats.iter().for_each(|seat| seat.kill());
+            self.done = Strength::Kill;
+            self.due = Some(Instant::now() + AGAIN);
+            if self.batch.stop.signal().is_some() {
+                self.batch.stop.abandoned.close();
+            }
+        } else if asked == Strength::Terminate && self.done < Strength::Terminate {
+            self.batch.seats.iter().for_each(|seat| seat.terminate());
+            self.done = Strength::Terminate;
+            // A grace beyond the end of time is a grace without end.
+            self.due = Instant::now().checked_add(self.grace);
+        }
+    }
+
+    /// Who is still out: number, input, process, age, and the last line each wrote.
+    fn roll_call(&self) -> String {
+        let roll_call = self.batch.members.roll_call();
+        let mut text = format!("headcount: {} still out\n", roll_call.outstanding());
+        for missing in &roll_call {
+            let age = missing.age().unwrap_or_default().as_secs_f64();
+            text.push_str(&format!("  #{}  {}  ", missing.number(), missing.name().unwrap_or("")));
+            let seated = self.batch.seats.iter().find_map(|seat| {
+                let seat = seat.lock();
+                let sitter = seat.as_ref().filter(|sitter| sitter.number == missing.number())?;
+                Some((sitter.group, sitter.tail.lines(1)))
+            });
+            match seated {
+                Some((pid, lines)) => {
+                    text.push_str(&format!("pid {pid}  {age:.1} s"));
+                    for line in lines {
+                        text.push_str(&format!("  {line}"));
+                    }
+                }
+                None => text.push_str(&format!("no process  {age:.1} s")),
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
