@@ -165,9 +165,14 @@ impl Printer {
         self.sheet.try_write(text.as_bytes());
     }
 
-    /// Prints bytes of the command itself on one of the streams, in full.
+    /// Prints bytes of the command itself on one of the streams: in full, or, when the output is abandoned, as
+    /// much as stderr takes without waiting.
     pub(crate) fn print(&self, stream: Stream, bytes: &[u8]) -> Result<(), PrintError> {
         let _turn = locked(&self.queue);
+        if stream == Stream::Err && self.sheet.is_abandoned() {
+            self.sheet.try_write(bytes);
+            return Ok(());
+        }
         self.sheet.write(stream, bytes)
     }
 }

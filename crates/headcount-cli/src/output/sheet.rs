@@ -72,8 +72,8 @@ impl fmt::Display for PrintError {
 #[derive(Debug)]
 pub(crate) struct Sheet {
     abandoned: Arc<Latch>,
-    /// Set by the first failed write. What comes later would be a text with a hole.
-    spoilt: AtomicBool,
+    /// Set by the first failed write to a stream. What comes later would be a text with a hole.
+    spoilt: [AtomicBool; 2],
     /// Files never make a writer wait, so they are written in one go.
     files: [bool; 2],
     /// The progress bar that has to step aside, if one is shown.
@@ -87,12 +87,17 @@ impl Sheet {
                 .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
         };
         let files = [is_file(Stream::Out), is_file(Stream::Err)];
-        Self { abandoned, spoilt: AtomicBool::new(false), files, bar: OnceLock::new() }
+        Self { abandoned, spoilt: Default::default(), files, bar: OnceLock::new() }
     }
 
     /// From now on the bar is taken off the screen while something is printed.
     pub(crate) fn share_with(&self, bar: ProgressBar) {
         let _ = self.bar.set(bar);
+    }
+
+    /// Nobody waits for a reader any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned.is_closed()
     }
 
     pub(crate) fn write(&self, stream: Stream, bytes: &[u8]) -> Result<(), PrintError> {
@@ -104,14 +109,14 @@ impl Sheet {
 
     fn write_all(&self, stream: Stream, mut bytes: &[u8]) -> Result<(), PrintError> {
         // Relaxed: written and read under the printer's lock.
-        if self.spoilt.load(Ordering::Relaxed) {
+        if self.spoilt[stream as usize].load(Ordering::Relaxed) {
             return Err(PrintError::Abandoned);
         }
         while !bytes.is_empty() {
             match self.write_some(stream, bytes) {
                 Ok(written) => bytes = &bytes[written..],
                 Err(error) => {
-                    self.spoilt.store(true, Ordering::Relaxed);
+                    self.spoilt[stream as usize].store(true, Ordering::Relaxed);
                     return Err(error);
                 }
             }

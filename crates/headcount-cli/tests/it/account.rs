@@ -1,0 +1,130 @@
+//! The account at the end, and the policies whose result it tells.
+
+use crate::stage::headcount;
+
+/// The text with every duration made the same.
+fn timeless(text: &str) -> String {
+    text.lines()
+        .map(|line| match line.split_once(" after ") {
+            Some((how, _)) => format!("{how} after T\n"),
+            None => format!("{line}\n"),
+        })
+        .collect()
+}
+
+#[test]
+fn all_well() {
+    let seen = headcount(["true", ":::", "a", "b"]).run();
+    seen.ended(0);
+    assert_eq!(seen.err, "2 members: 2 ok, 0 failed, 0 lost, 0 cancelled\n");
+    assert_eq!(headcount(["true", ":::", "a"]).run().err, "1 member: 1 ok, 0 failed, 0 lost, 0 cancelled\n");
+}
+
+#[test]
+fn every_failure_with_all_that_is_needed_to_look_into_it() {
+    let command = "for n in 1 2 3 4 5 6 7 8 9 10 11; do echo line $n; done; printf 'torn\\033' >&2; exit 3";
+    let seen = headcount(["-k", "-j1", "--order", "input", "sh", "-c", command, ":::", "a b"]).run();
+    seen.ended(1);
+    let account = seen.err.strip_prefix("torn\u{1b}").expect("the member's own stderr comes first");
+    assert_eq!(
+        timeless(account),
+        "1 member: 0 ok, 1 failed, 0 lost, 0 cancelled\n\
+         \n\
+         member 1 failed: exit code 3\n  \
+           input:   a b\n  \
+           command: sh -c 'for n in 1 2 3 4 5 6 7 8 9 10 11; do echo line $n; done; printf '\\''torn\\033'\\'' >&2; exit 3' 'a b'\n  \
+           ended:   exit code 3 after T\n  \
+           last lines:\n    \
+             line 3\n    line 4\n    line 5\n    line 6\n    line 7\n    line 8\n    line 9\n    line 10\n    line 11\n    torn\\u{1b}\n"
+    );
+}
+
+#[test]
+fn a_signal_is_named() {
+    let seen = headcount(["-k", "sh", "-c", "kill -s $0 $$", ":::", "SEGV"]).run();
+    seen.ended(1);
+    assert!(seen.err.contains("\nmember 1 failed: signal 11 (SIGSEGV)\n"), "{}", seen.err);
+}
+
+#[test]
+fn quiet_leaves_only_what_members_print() {
+    let seen = headcount(["-q", "-k", "sh", "-c", "echo $0; echo e >&2; exit 1", ":::", "a"]).run();
+    seen.ended(1);
+    assert_eq!((seen.out(), seen.err.as_str()), ("a\n", "e\n"));
+}
+
+#[test]
+fn keep_going_gives_every_input_its_turn() {
+    let seen = headcount(["--keep-going", "sh", "-c", "exit $0"]).input("0\n1\n2\n0\n").run();
+    seen.ended(1);
+    assert!(seen.err.starts_with("4 members: 2 ok, 2 failed, 0 lost, 0 cancelled\n"), "{}", seen.err);
+}
+
+#[test]
+fn the_later_of_the_two_policies_holds() {
+    let counts = |flags: &[&str]| {
+        let seen = headcount(flags.iter().chain(&["-j1", "false", ":::", "a", "b"])).run();
+        seen.ended(1);
+        seen.err.lines().next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(counts(&["-k", "--fail-fast"]), "2 members: 0 ok, 1 failed, 0 lost, 1 cancelled");
+    assert_eq!(counts(&["--fail-fast", "-k"]), "2 members: 0 ok, 2 failed, 0 lost, 0 cancelled");
+}
+
+#[test]
+fn fail_fast_ends_the_rest_and_counts_who_never_ran() {
+    let command = "if [ $0 = 3 ]; then exit 1; else exec sleep 1000; fi";
+    let seen = headcount(["-j3", "sh", "-c", command]).input("1\n2\n3\n4\n5\n").run();
+    seen.ended(1);
+    assert!(
+        seen.err
+            .starts_with("3 members: 0 ok, 1 failed, 0 lost, 2 cancelled\nthe input was not read to its end"),
+        "{}",
+        seen.err
+    );
+    assert_eq!(
+        seen.err.matches(" failed: ").count(),
+        1,
+        "who was cancelled is not listed as failed: {}",
+        seen.err
+    );
+    let seen = headcount(["-j3", "sh", "-c", command, ":::", "1", "2", "3", "4", "5"]).run();
+    seen.ended(1);
+    assert!(seen.err.starts_with("5 members: 0 ok, 1 failed, 0 lost, 4 cancelled\n\n"), "{}", seen.err);
+}
+
+#[test]
+fn members_that_cannot_be_started_fail_with_the_reason() {
+    for (args, input, why) in [
+        (vec!["{}"], "no-such-command", "it could not be started: command not found"),
+        (vec!["{}"], "/etc/passwd", "it could not be started: it may not be executed"),
+        (vec!["echo"], "a\0b", "it could not be started: an argument holds a NUL byte"),
+        (
+            vec!["echo"],
+            &"x".repeat(200_000),
+            "it could not be started: its arguments are too long for the system",
+        ),
+    ] {
+        let seen = headcount(&args).input(format!("{input}\n")).run();
+        seen.ended(1);
+        assert_eq!(seen.out(), "", "nothing was started");
+        assert!(seen.err.contains(why), "{} is not in {}", why, &seen.err[..seen.err.len().min(500)]);
+    }
+}
+
+#[test]
+fn a_script_without_an_interpreter_fails_with_the_reason_or_runs() {
+    // Some C libraries hand such a file to sh, others refuse it. Both are fine; silence is not.
+    let folder = crate::stage::folder();
+    let file = folder.path().join("script");
+    std::fs::write(&file, "echo ran\n").unwrap();
+    let mut mode = std::fs::metadata(&file).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o755);
+    std::fs::set_permissions(&file, mode).unwrap();
+    let seen = headcount([file.to_str().unwrap(), ":::", "a"]).run();
+    match seen.status.code() {
+        Some(0) => assert_eq!(seen.out(), "ran\n"),
+        Some(1) => assert!(seen.err.contains("names its interpreter (#!)"), "{}", seen.err),
+        other => panic!("{other:?}: {}", seen.err),
+    }
+}

@@ -1,0 +1,13 @@
+//! The promises of the command, tested from outside through the built binary, and those of its pure rooms.
+
+mod account;
+mod bytes;
+mod input;
+mod ledger;
+mod memory;
+mod output;
+mod process;
+mod refusal;
+mod signal;
+mod stage;
+mod template;

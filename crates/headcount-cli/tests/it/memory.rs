@@ -1,0 +1,75 @@
+//! Memory stays flat, however much goes through.
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::stage::{fifo, folder, headcount};
+
+/// The most memory a process ever held, in kilobytes.
+fn peak(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a VmHWM line");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[test]
+fn a_million_lines_of_input_are_streamed() {
+    let mut playing = headcount(["--dry-run", "echo"]).start();
+    let mut stdin = playing.child.stdin.take().unwrap();
+    let (read_enough, hold_back) = std::sync::mpsc::channel::<()>();
+    let feeder = std::thread::spawn(move || {
+        let lines: String = (0..1000).map(|n| format!("input line number {n}\n")).collect();
+        for _ in 0..1000 {
+            stdin.write_all(lines.as_bytes()).unwrap();
+        }
+        // The end of the input, until the other side hangs up.
+        let _ = hold_back.recv();
+    });
+    // What is left in buffers does not come before the end, which we hold back.
+    playing.skip_lines(990_000);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", playing.child.id())).unwrap();
+    drop(read_enough);
+    playing.end().ended(0);
+    feeder.join().unwrap();
+    assert!(peak(&status) < 16 * 1024, "{} kB", peak(&status));
+}
+
+#[test]
+fn a_million_lines_are_not_read_before_they_are_needed() {
+    let folder = folder();
+    let file = folder.path().join("inputs");
+    std::fs::write(&file, "a line of input\n".repeat(1_000_000)).unwrap();
+    let seen = headcount(["-a", file.to_str().unwrap(), "sh", "-c", "cat /proc/$PPID/status; exit 1"]).run();
+    seen.ended(1);
+    assert!(peak(seen.out()) < 16 * 1024, "{} kB", peak(seen.out()));
+}
+
+#[test]
+fn output_behind_a_slow_head_is_not_held_in_memory() {
+    const BEHIND: usize = 100_000_000;
+    let folder = folder();
+    let gate = fifo(&folder, "gate");
+    // Member 1 waits for the last one; between them comes more than may be held.
+    let command = "case $1 in 1) read -r line < $0; echo head;; 4) cat /proc/$PPID/status; echo go > $0;; \
+                   *) head -c 50000000 /dev/zero;; esac";
+    let gate_path: &Path = &gate;
+    let args = ["-q", "-j2", "--order", "input", "sh", "-c", command, gate_path.to_str().unwrap()];
+    let seen = headcount(args).input("1\n2\n3\n4\n").run();
+    seen.ended(0);
+    assert!(seen.out.starts_with(b"head\n"));
+    assert_eq!(seen.out.iter().filter(|&&byte| byte == 0).count(), BEHIND);
+    let status = seen.out.rsplit(|&byte| byte == 0).next().unwrap();
+    let peak = peak(std::str::from_utf8(status).unwrap());
+    assert!(peak < 24 * 1024, "{peak} kB");
+}
+
+#[test]
+fn a_member_that_prints_much_is_not_held_in_memory() {
+    let seen =
+        headcount(["-q", "sh", "-c", "head -c 100000000 /dev/zero; cat /proc/$PPID/status", ":::", "1"])
+            .run();
+    seen.ended(0);
+    assert_eq!(seen.out.iter().filter(|&&byte| byte == 0).count(), 100_000_000);
+    let status = seen.out.rsplit(|&byte| byte == 0).next().unwrap();
+    let peak = peak(std::str::from_utf8(status).unwrap());
+    assert!(peak < 16 * 1024, "{peak} kB");
+}

@@ -1,0 +1,280 @@
+//! The stage for the tests: starts the command, feeds it, and never waits for it without a limit.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// No run may take longer than this.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// The environment variable by which everything a run started can be found.
+const MARK: &str = "HEADCOUNT_TEST_MARK";
+
+static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+/// `headcount run` with these arguments, nothing on stdin.
+pub(crate) fn headcount<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Stage {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    command.arg("run").args(args);
+    Stage::new(command)
+}
+
+/// A POSIX shell script in which `$HEADCOUNT` is the command.
+pub(crate) fn script(text: &str) -> Stage {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(text).env("HEADCOUNT", env!("CARGO_BIN_EXE_headcount"));
+    Stage::new(command)
+}
+
+/// A command that is about to run.
+pub(crate) struct Stage {
+    pub(crate) command: Command,
+    input: Vec<u8>,
+    mark: String,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) out: Vec<u8>,
+    pub(crate) err: String,
+    pub(crate) status: ExitStatus,
+    pub(crate) survivors: Vec<String>,
+}
+
+impl Stage {
+    fn new(mut command: Command) -> Self {
+        let mark = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+        command.env(MARK, &mark);
+        Self { command, input: Vec::new(), mark }
+    }
+
+    pub(crate) fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = bytes.into();
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Starts it with all three streams in our hands.
+    pub(crate) fn start(mut self) -> Playing {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = self.command.spawn().expect("the command starts");
+        Playing { child, mark: self.mark, since: Instant::now() }
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(mut self) -> Seen {
+        let input = std::mem::take(&mut self.input);
+        let mut playing = self.start();
+        let mut stdin = playing.child.stdin.take().expect("stdin is a pipe");
+        // It may end without reading all of it.
+        let feeder = thread::spawn(move || drop(stdin.write_all(&input)));
+        let seen = playing.end();
+        feeder.join().expect("the feeder does not panic");
+        seen
+    }
+}
+
+/// A run that is under way. Whatever becomes of the test, it is ended.
+pub(crate) struct Playing {
+    pub(crate) child: Child,
+    mark: String,
+    since: Instant,
+}
+
+impl Playing {
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("the command is still there");
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid")
+    }
+
+    /// Reads stdout until so many lines came.
+    pub(crate) fn lines(&mut self, wanted: usize) -> Vec<String> {
+        let out = self.child.stdout.take().expect("stdout was not taken");
+        let (lines, out) = within(LIMIT, "lines on stdout", move || read_lines(out, wanted));
+        self.child.stdout = Some(out);
+        lines
+    }
+
+    /// Reads one line of stderr.
+    pub(crate) fn err_line(&mut self) -> String {
+        let err = self.child.stderr.take().expect("stderr was not taken");
+        let (line, err) = within(LIMIT, "a line on stderr", move || read_lines(err, 1));
+        self.child.stderr = Some(err);
+        line.concat()
+    }
+
+    /// Reads stdout until at least so many lines went by, in large pieces.
+    pub(crate) fn skip_lines(&mut self, wanted: usize) {
+        let mut out = self.child.stdout.take().expect("stdout was not taken");
+        let out = within(LIMIT, "many lines on stdout", move || {
+            let mut piece = vec![0; 1 << 16];
+            let mut lines = 0;
+            while lines < wanted {
+                let read = out.read(&mut piece).expect("stdout can be read");
+                assert!(read > 0, "stdout ended after {lines} lines");
+                lines += piece[..read].iter().filter(|&&byte| byte == b'\n').count();
+            }
+            out
+        });
+        self.child.stdout = Some(out);
+    }
+
+    /// Waits until something is true of the run.
+    pub(crate) fn until(&mut self, what: &str, mut is: impl FnMut(&Self) -> bool) {
+        while !is(self) {
+            assert!(self.since.elapsed() < LIMIT, "waited in vain for {what}");
+            assert!(self.child.try_wait().expect("a child").is_none(), "it ended before {what}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits for the end and looks at once who is left.
+    pub(crate) fn end(&mut self) -> Seen {
+        let out = self.child.stdout.take().map(|out| thread::spawn(move || read(out)));
+        let err = self.child.stderr.take().map(|err| thread::spawn(move || read(err)));
+        let status = self.status();
+        let survivors = self.survivors();
+        let gather = |reader: Option<thread::JoinHandle<Vec<u8>>>| {
+            reader.map_or_else(Vec::new, |reader| {
+                within(LIMIT, "the end of a stream", move || reader.join().expect("a reader"))
+            })
+        };
+        let (out, err) = (gather(out), gather(err));
+        Seen { out, err: String::from_utf8_lossy(&err).into_owned(), status, survivors }
+    }
+
+    pub(crate) fn status(&mut self) -> ExitStatus {
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(self.since.elapsed() < LIMIT, "the command did not end within {LIMIT:?}");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Everything alive that this run started, itself left out.
+    pub(crate) fn survivors(&self) -> Vec<String> {
+        let mark = format!("{MARK}={}", self.mark);
+        let own = self.child.id().to_string();
+        let processes = std::fs::read_dir("/proc").expect("a /proc");
+        let ids = processes.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        ids.filter(|id| id.bytes().all(|byte| byte.is_ascii_digit()) && *id != own)
+            .filter(|id| {
+                let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+                environment.split(|&byte| byte == 0).any(|variable| variable == mark.as_bytes())
+            })
+            .map(|id| {
+                format!("{id} {}", std::fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default())
+            })
+            .collect()
+    }
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        // Only a failed test leaves any: do not let it trouble the others.
+        for survivor in self.survivors() {
+            let pid = survivor.split(' ').next().and_then(|pid| Pid::from_raw(pid.parse().ok()?));
+            let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
+        }
+    }
+}
+
+/// Reads lines, and nothing beyond them.
+fn read_lines<R: Read>(from: R, wanted: usize) -> (Vec<String>, R) {
+    let mut reader = BufReader::with_capacity(1, from);
+    let mut lines = Vec::new();
+    for _ in 0..wanted {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("the stream can be read");
+        lines.push(line);
+    }
+    (lines, reader.into_inner())
+}
+
+fn read(mut from: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).expect("a stream can be read");
+    bytes
+}
+
+/// Does something that may block, but not for longer than this.
+pub(crate) fn within<T: Send + 'static>(
+    limit: Duration,
+    what: &str,
+    f: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let (done, result) = std::sync::mpsc::channel();
+    thread::spawn(move || done.send(f()));
+    result.recv_timeout(limit).unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+impl Seen {
+    pub(crate) fn out(&self) -> &str {
+        std::str::from_utf8(&self.out).expect("stdout is UTF-8 in this test")
+    }
+
+    /// The lines of stdout, sorted: for runs whose members end in any order.
+    pub(crate) fn sorted(&self) -> Vec<&str> {
+        let mut lines: Vec<&str> = self.out().lines().collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    #[track_caller]
+    pub(crate) fn ended(&self, code: i32) -> &Self {
+        assert_eq!(self.status.code(), Some(code), "stderr: {}", self.err);
+        self.nobody_left()
+    }
+
+    #[track_caller]
+    pub(crate) fn died_by(&self, signal: Signal) -> &Self {
+        assert_eq!(self.status.signal(), Some(signal.as_raw()), "{:?}, stderr: {}", self.status, self.err);
+        self.nobody_left()
+    }
+
+    #[track_caller]
+    pub(crate) fn nobody_left(&self) -> &Self {
+        assert!(self.survivors.is_empty(), "left behind: {:?}", self.survivors);
+        self
+    }
+}
+
+/// A folder of its own, removed at the end.
+pub(crate) fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// A named pipe in a folder.
+pub(crate) fn fifo(folder: &tempfile::TempDir, name: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    let made = Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
+    assert!(made.success(), "mkfifo made {}", path.display());
+    path
+}
+
+/// Writes a line into a named pipe that somebody reads.
+pub(crate) fn tell(gate: &std::path::Path, line: &str) {
+    let (gate, line) = (gate.to_owned(), line.to_owned());
+    within(LIMIT, "somebody to read a named pipe", move || {
+        std::fs::write(gate, line).expect("it can be written")
+    });
+}
