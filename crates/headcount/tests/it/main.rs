@@ -17,6 +17,8 @@ mod blocking;
 mod counting;
 #[cfg(feature = "std")]
 mod happens_before;
+#[cfg(all(feature = "std", headcount_fault))]
+mod planted;
 #[cfg(feature = "std")]
 mod raw;
 #[cfg(feature = "std")]
