@@ -250,12 +250,14 @@ impl Waiters {
         }
     }
 
-    /// Releases due nodes into `batch` until it is full; true when none is left.
-    pub(crate) fn collect(&mut self, batch: &mut WakeBatch) -> bool {
+    /// Whether anybody is due.
+    pub(crate) fn has_due(&self) -> bool {
+        self.due.head.is_some()
+    }
+
+    /// Releases due nodes up to the first that must be woken, and gives its wake-up.
+    pub(crate) fn next_due(&mut self) -> Option<Wake> {
         while let Some(node) = self.due.head {
-            if batch.is_full() {
-                return false;
-            }
             // SAFETY: L2, a node in a chain is alive; L1, we hold the lock.
             let node = unsafe { node.as_ref() };
             self.due.remove(NonNull::from(node));
@@ -266,10 +268,21 @@ impl Waiters {
             let before = node.state.swap(RELEASED, AcqRel);
             // L3: from here on the node may be gone.
             if let Some(wake) = wake.filter(|wake| wake.is_needed(before == ASLEEP)) {
-                batch.push(wake);
+                return Some(wake);
             }
         }
-        true
+        None
+    }
+
+    /// Releases due nodes into `batch` until it is full; true when none is left.
+    pub(crate) fn collect(&mut self, batch: &mut WakeBatch) -> bool {
+        while !batch.is_full() {
+            match self.next_due() {
+                Some(wake) => batch.push(wake),
+                None => return true,
+            }
+        }
+        !self.has_due()
     }
 }
 

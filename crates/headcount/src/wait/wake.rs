@@ -21,7 +21,8 @@ impl Wake {
         asleep || matches!(self, Wake::Task(_))
     }
 
-    fn wake(self) {
+    /// Must not be called under a lock.
+    pub(crate) fn wake(self) {
         match self {
             Wake::Task(waker) => waker.wake(),
             #[cfg(any(loom, feature = "std"))]
