@@ -64,7 +64,7 @@ func main() {
 		fmt.Println(contended(e, 4))
 	case "3":
 		fmt.Println(alone(e, waits))
-	case "4":
+	case "4-two":
 		fmt.Println(thereAndBack(e, 100*time.Microsecond))
 	case "4s":
 		fmt.Println(thereAndBack(e, 500*time.Nanosecond))

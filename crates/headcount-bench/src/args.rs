@@ -10,7 +10,8 @@ headcount and its peers, timed in one interleaved run
 
 usage: cargo run --release -p headcount-bench -- [options] [rows]
 
-rows     1 (1-zero, 1-beside), 1w, 2 (2-two, 2-four), 3, 4, 4s, 4a (4a-current, 4a-multi), run (run-batch, run-start)
+rows     1 (1-zero, 1-beside), 1w, 2 (2-two, 2-four), 3, 4 (4-two, 4-one), 4s,
+         4a (4a-current, 4a-multi), run (run-batch, run-start)
          all of them when none is named
 
 options

@@ -18,8 +18,10 @@ pub(crate) enum Row {
     FourThreads,
     /// A wait that has nothing to wait for.
     AtZero,
-    /// Wake a thread that is asleep in its wait.
-    Wake,
+    /// Wake a thread that is asleep in its wait, from another core.
+    WakeTwoCores,
+    /// The same with both threads on one core.
+    WakeOneCore,
     /// Wake a thread that began to wait half a microsecond ago.
     WakeSoon,
     /// Wake a task, on a runtime with one thread.
@@ -46,14 +48,15 @@ pub(crate) enum Aim {
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 12] = [
+    pub(crate) const ALL: [Row; 13] = [
         Row::FromZero,
         Row::Beside,
         Row::Waited,
         Row::TwoThreads,
         Row::FourThreads,
         Row::AtZero,
-        Row::Wake,
+        Row::WakeTwoCores,
+        Row::WakeOneCore,
         Row::WakeSoon,
         Row::AsyncOne,
         Row::AsyncMany,
@@ -70,7 +73,8 @@ impl Row {
             Row::TwoThreads => "2-two",
             Row::FourThreads => "2-four",
             Row::AtZero => "3",
-            Row::Wake => "4",
+            Row::WakeTwoCores => "4-two",
+            Row::WakeOneCore => "4-one",
             Row::WakeSoon => "4s",
             Row::AsyncOne => "4a-current",
             Row::AsyncMany => "4a-multi",
@@ -97,8 +101,9 @@ impl Row {
             Row::TwoThreads => "count one out and back, two threads on one group, core time a pair",
             Row::FourThreads => "count one out and back, four threads on one group, core time a pair",
             Row::AtZero => "wait when nobody is out",
-            Row::Wake => "wake a thread that is asleep in its wait, there and back",
-            Row::WakeSoon => "the same when the last member finishes 0.5 µs after the wait began",
+            Row::WakeTwoCores => "wake a thread that is asleep in its wait, there and back, two cores",
+            Row::WakeOneCore => "the same with both threads on one core",
+            Row::WakeSoon => "wake a thread that began to wait 0.5 µs ago, there and back, two cores",
             Row::AsyncOne => "wake a task that awaits the group, there and back, tokio current_thread",
             Row::AsyncMany => "wake a task that awaits the group, there and back, tokio multi_thread",
             Row::Batch => "2,000 × true (400 with --quick), two at a time, wall time",
@@ -108,7 +113,7 @@ impl Row {
 
     pub(crate) const fn unit(self) -> &'static str {
         match self {
-            Row::Wake | Row::WakeSoon => "µs",
+            Row::WakeTwoCores | Row::WakeOneCore | Row::WakeSoon => "µs",
             Row::Batch | Row::Start => "ms",
             _ => "ns",
         }
@@ -117,7 +122,7 @@ impl Row {
     /// Every sample is taken in nanoseconds; this many of them make one of the row's unit.
     pub(crate) const fn nanos_per_unit(self) -> f64 {
         match self {
-            Row::Wake | Row::WakeSoon => 1e3,
+            Row::WakeTwoCores | Row::WakeOneCore | Row::WakeSoon => 1e3,
             Row::Batch | Row::Start => 1e6,
             _ => 1.0,
         }
@@ -129,7 +134,7 @@ impl Row {
             Row::FromZero | Row::Beside | Row::Waited => "raw atomic pair",
             Row::TwoThreads | Row::FourThreads => "sharded atomic pair",
             Row::AtZero => "acquire load",
-            Row::Wake => "futex",
+            Row::WakeTwoCores | Row::WakeOneCore => "futex",
             Row::WakeSoon => "spinning",
             Row::AsyncOne | Row::AsyncMany => "tokio Notify",
             Row::Batch => "xargs",
@@ -142,7 +147,7 @@ impl Row {
             Row::FromZero | Row::Beside | Row::Waited => Aim::Times(1.1, "raw atomic pair"),
             Row::TwoThreads | Row::FourThreads => Aim::Times(2.0, "sharded atomic pair"),
             Row::AtZero => Aim::Times(1.5, "acquire load"),
-            Row::Wake => Aim::Times(1.05, "futex"),
+            Row::WakeTwoCores | Row::WakeOneCore => Aim::Times(1.05, "futex"),
             Row::WakeSoon => Aim::AtMost(1.0),
             Row::AsyncOne | Row::AsyncMany => Aim::BestPeer(1.0),
             Row::Batch => Aim::Times(0.80, "xargs"),

@@ -30,8 +30,9 @@ pub(super) const CONTESTANTS: &[Contestant] = &[Contestant {
         (Row::TwoThreads, |effort| contend(effort, 2)),
         (Row::FourThreads, |effort| contend(effort, 4)),
         (Row::AtZero, |effort| one_thread::alone(effort, || WaitGroup::new().wait())),
-        (Row::Wake, |effort| wake::there_and_back::<Group>(effort, wake::LONG)),
-        (Row::WakeSoon, |effort| wake::there_and_back::<Group>(effort, wake::SHORT)),
+        (Row::WakeTwoCores, |effort| wake::there_and_back::<Group>(effort, wake::ASLEEP)),
+        (Row::WakeOneCore, |effort| wake::there_and_back::<Group>(effort, wake::ONE_CORE)),
+        (Row::WakeSoon, |effort| wake::there_and_back::<Group>(effort, wake::SOON)),
     ],
 }];
 

@@ -89,8 +89,9 @@ pub(super) const CONTESTANTS: &[Contestant] = &[
         name: "park + unpark",
         role: Role::Floor,
         timings: &[
-            (Row::Wake, |effort| wake::there_and_back::<Parked>(effort, wake::LONG)),
-            (Row::WakeSoon, |effort| wake::there_and_back::<Parked>(effort, wake::SHORT)),
+            (Row::WakeTwoCores, |effort| wake::there_and_back::<Parked>(effort, wake::ASLEEP)),
+            (Row::WakeOneCore, |effort| wake::there_and_back::<Parked>(effort, wake::ONE_CORE)),
+            (Row::WakeSoon, |effort| wake::there_and_back::<Parked>(effort, wake::SOON)),
         ],
     },
     // The textbook gate.
@@ -98,15 +99,16 @@ pub(super) const CONTESTANTS: &[Contestant] = &[
         name: "Mutex + Condvar",
         role: Role::Floor,
         timings: &[
-            (Row::Wake, |effort| wake::there_and_back::<Condition>(effort, wake::LONG)),
-            (Row::WakeSoon, |effort| wake::there_and_back::<Condition>(effort, wake::SHORT)),
+            (Row::WakeTwoCores, |effort| wake::there_and_back::<Condition>(effort, wake::ASLEEP)),
+            (Row::WakeOneCore, |effort| wake::there_and_back::<Condition>(effort, wake::ONE_CORE)),
+            (Row::WakeSoon, |effort| wake::there_and_back::<Condition>(effort, wake::SOON)),
         ],
     },
     // Never sleeps: the lower bound of any wake-up, at the price of a core.
     Contestant {
         name: "spinning",
         role: Role::Floor,
-        timings: &[(Row::WakeSoon, |effort| wake::there_and_back::<Spinning>(effort, wake::SHORT))],
+        timings: &[(Row::WakeSoon, |effort| wake::there_and_back::<Spinning>(effort, wake::SOON))],
     },
     // The smallest thing on tokio that one task can await and another can ring.
     Contestant {

@@ -13,8 +13,9 @@ pub(super) const CONTESTANTS: &[Contestant] = &[Contestant {
     name: "futex",
     role: Role::Floor,
     timings: &[
-        (Row::Wake, |effort| wake::there_and_back::<Futex>(effort, wake::LONG)),
-        (Row::WakeSoon, |effort| wake::there_and_back::<Futex>(effort, wake::SHORT)),
+        (Row::WakeTwoCores, |effort| wake::there_and_back::<Futex>(effort, wake::ASLEEP)),
+        (Row::WakeOneCore, |effort| wake::there_and_back::<Futex>(effort, wake::ONE_CORE)),
+        (Row::WakeSoon, |effort| wake::there_and_back::<Futex>(effort, wake::SOON)),
     ],
 }];
 

@@ -38,7 +38,7 @@ macro_rules! counting {
                 let group = <$group>::new();
                 one_thread::alone(effort, || group.$wait())
             }),
-            (Row::WakeSoon, |effort| wake::there_and_back::<$group>(effort, wake::SHORT)),
+            (Row::WakeSoon, |effort| wake::there_and_back::<$group>(effort, wake::SOON)),
             $($more),*
         ]
     };
@@ -103,7 +103,10 @@ pub(super) const CONTESTANTS: &[Contestant] = &[
         timings: counting!(
             ::wg::WaitGroup,
             wait,
-            [(Row::Wake, |effort| wake::there_and_back::<::wg::WaitGroup>(effort, wake::LONG))]
+            [
+                (Row::WakeTwoCores, |effort| wake::there_and_back::<::wg::WaitGroup>(effort, wake::ASLEEP)),
+                (Row::WakeOneCore, |effort| wake::there_and_back::<::wg::WaitGroup>(effort, wake::ONE_CORE))
+            ]
         ),
     },
     // Not in row 4: it yields in a loop and is never asleep.
@@ -115,7 +118,14 @@ pub(super) const CONTESTANTS: &[Contestant] = &[
             ::wg::future::WaitGroup,
             wait_blocking,
             [
-                (Row::Wake, |effort| wake::there_and_back::<::wg::future::WaitGroup>(effort, wake::LONG)),
+                (Row::WakeTwoCores, |effort| wake::there_and_back::<::wg::future::WaitGroup>(
+                    effort,
+                    wake::ASLEEP
+                )),
+                (Row::WakeOneCore, |effort| wake::there_and_back::<::wg::future::WaitGroup>(
+                    effort,
+                    wake::ONE_CORE
+                )),
                 (Row::AsyncOne, |effort| wake_async::there_and_back::<::wg::future::WaitGroup>(
                     effort,
                     Threads::One

@@ -5,10 +5,13 @@
 //! stretch from just before the member ends to just after the wait returned is timed, so the time it was held is in
 //! nobody's figure, and what it costs to set up a round is neither.
 //!
-//! Fair by construction: each thread wakes and is woken equally often, and every contestant is held equally long.
-//! Held for 100 µs, longer than any contestant spins, the waiter is asleep when it is woken. That is not
-//! believed but counted: the kernel counts the times a thread gave up its core, and the share of waits in which it did
-//! is printed beside the figure.
+//! Fair by construction: each thread wakes and is woken equally often, and every contestant is held equally long. That
+//! the waiter is asleep when it is woken is not believed but counted: the kernel counts the times a thread gave up its
+//! core, and the share of waits in which it did is printed beside the figure.
+//!
+//! Between two cores most of the figure is the sleeping core being woken, in a virtual machine by its host, and that
+//! drowns what a contestant adds. So there is a variant with both threads on one core: the waker runs only when the
+//! waiter has gone to sleep, and nothing is left in the figure but the two contestants' paths and the kernel's.
 
 use std::fs;
 use std::hint;
@@ -19,11 +22,21 @@ use std::time::{Duration, Instant};
 
 use super::{Effort, Sample, median};
 
-/// How long the member is held when the waiter is to be asleep.
-pub(crate) const LONG: Duration = Duration::from_micros(100);
+/// Where the threads run, and how long a member is held.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    held: Duration,
+    one_core: bool,
+}
 
-/// How long it is held when the waiter has hardly begun to wait.
-pub(crate) const SHORT: Duration = Duration::from_nanos(500);
+/// Held longer than any contestant spins: the waiter is asleep.
+pub(crate) const ASLEEP: Pace = Pace { held: Duration::from_micros(100), one_core: false };
+
+/// Both threads on one core. Nothing needs to be held: the waker has the core only once the waiter has let go of it.
+pub(crate) const ONE_CORE: Pace = Pace { held: Duration::ZERO, one_core: true };
+
+/// Held so shortly that the waiter has hardly begun to wait.
+pub(crate) const SOON: Pace = Pace { held: Duration::from_nanos(500), one_core: false };
 
 /// A group that a thread can block on. The waiting thread owns it.
 pub(crate) trait Blocking: Send {
@@ -35,20 +48,20 @@ pub(crate) trait Blocking: Send {
     fn wait(&mut self);
 }
 
-/// What one thread saw: when it ended the members it was handed, or when its own waits returned.
+/// What one thread saw: when it ended the members it was handed, and when its own waits returned.
 struct Seen {
     ended: Vec<Instant>,
     returned: Vec<Instant>,
     slept: u64,
 }
 
-/// Nanoseconds to wake there and back, with every member held for `held`.
-pub(crate) fn there_and_back<G: Blocking>(effort: Effort, held: Duration) -> Sample {
+/// Nanoseconds to wake there and back.
+pub(crate) fn there_and_back<G: Blocking>(effort: Effort, pace: Pace) -> Sample {
     let slot = Mutex::new(None);
     let turn = AtomicUsize::new(0);
     let (left, right) = thread::scope(|scope| {
-        let left = scope.spawn(|| take_turns::<G>(0, effort.trips, held, &slot, &turn));
-        let right = scope.spawn(|| take_turns::<G>(1, effort.trips, held, &slot, &turn));
+        let left = scope.spawn(|| take_turns::<G>(0, effort.trips, pace, &slot, &turn));
+        let right = scope.spawn(|| take_turns::<G>(1, effort.trips, pace, &slot, &turn));
         (left.join().expect("no wait panics"), right.join().expect("no wait panics"))
     });
     let there = left.returned.iter().zip(&right.ended);
@@ -69,10 +82,13 @@ fn nanos(later: Instant, earlier: Instant) -> f64 {
 fn take_turns<G: Blocking>(
     mine: usize,
     trips: usize,
-    held: Duration,
+    pace: Pace,
     slot: &Mutex<Option<G::Member>>,
     turn: &AtomicUsize,
 ) -> Seen {
+    if pace.one_core {
+        stay_on_one_core();
+    }
     let mut group = G::new();
     let mut seen = Seen { ended: Vec::with_capacity(trips), returned: Vec::with_capacity(trips), slept: 0 };
     let before = voluntary_switches();
@@ -84,31 +100,46 @@ fn take_turns<G: Blocking>(
             group.wait();
             seen.returned.push(Instant::now());
         } else {
-            spin_until(|| turn.load(Ordering::Acquire) == number + 1);
+            // Between two looks the core is given away where both threads need it, or where the other thread plainly
+            // does not have one.
+            let mut looks = 0u32;
+            while turn.load(Ordering::Acquire) != number + 1 {
+                looks += 1;
+                if pace.one_core || looks.is_multiple_of(100_000) {
+                    thread::yield_now();
+                }
+                hint::spin_loop();
+            }
             let member = slot.lock().expect("no holder panics").take();
             let handed = Instant::now();
-            while handed.elapsed() < held {
+            while handed.elapsed() < pace.held {
                 hint::spin_loop();
             }
             seen.ended.push(Instant::now());
             drop(member);
+            if pace.one_core {
+                // To the one just woken, before this thread's own next wait gets into its figure.
+                thread::yield_now();
+            }
         }
     }
     seen.slept = voluntary_switches() - before;
     seen
 }
 
-/// Spins, but lets go of the core when the other thread plainly does not have one.
-fn spin_until(condition: impl Fn() -> bool) {
-    let mut spins = 0u32;
-    while !condition() {
-        spins += 1;
-        if spins.is_multiple_of(100_000) {
-            thread::yield_now();
-        }
-        hint::spin_loop();
-    }
+/// Binds the calling thread to the first core it may use.
+#[cfg(target_os = "linux")]
+fn stay_on_one_core() {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let allowed = sched_getaffinity(None).expect("a thread may ask for its own cores");
+    let first = (0..CpuSet::MAX_CPU).find(|core| allowed.is_set(*core)).expect("it runs on one");
+    let mut one = CpuSet::new();
+    one.set(first);
+    sched_setaffinity(None, &one).expect("a thread may leave cores that it was allowed");
 }
+
+#[cfg(not(target_os = "linux"))]
+fn stay_on_one_core() {}
 
 /// How often the calling thread has gone to sleep so far, as the kernel counts it. Always 0 where there is no `/proc`.
 fn voluntary_switches() -> u64 {
