@@ -1,1 +1,76 @@
-//! Wait for many things at once, and know who is missing.
+//! Wait for many things at once, and always know who is still missing.
+//!
+//! *Count everyone out, count everyone back in.* A [`WaitGroup`] counts members out before they are launched and back
+//! in when they are over, for threads and async tasks alike, and every wait can say who has not come back, since when,
+//! and where they were launched.
+//!
+//! ```
+//! use headcount::WaitGroup;
+//! use std::time::Duration;
+//!
+//! let group = WaitGroup::new();
+//! for city in ["Aachen", "Bonn", "Celle"] {
+//!     let token = group.add_named(city); // counted out before the launch
+//!     std::thread::spawn(move || {
+//!         let _token = token; // and back in, on every way out
+//!         // fetch the weather
+//!     });
+//! }
+//! if let Err(missing) = group.wait_timeout(Duration::from_secs(5)) {
+//!     eprintln!("{missing}"); // names, ages and launch places
+//! }
+//! ```
+//!
+//! # Choose by need
+//!
+//! | you want to | use |
+//! |---|---|
+//! | wait until everything launched is over | [`WaitGroup`] and [`WaitGroup::wait`] or [`wait_async`](WaitGroup::wait_async) |
+//! | the same with a limit to your patience | [`WaitGroup::wait_timeout`], whose error names who is out |
+//! | launch no more than so many at once | [`WaitGroup::wait_at_most`] |
+//! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
+//! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
+//! | borrow from the stack in threads | `std::thread::scope` |
+//!
+//! # Borrowing, in parallel, in async: pick two
+//!
+//! A parallel async scope whose tasks borrow from their parent cannot be made sound in today's Rust, because a future
+//! may be forgotten while its tasks run. So none is offered. Threads may borrow (`std::thread::scope`); one task's own
+//! concurrency may borrow (`join!`); parallel tasks own what they use, and a [`Token`] is a thing to own.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `std` | yes | blocking waits, ages in the roll call, [`WaitGroup::spawn`]; without it the crate is `no_std` + `alloc` and waits are async only |
+//! | `tokio` | yes | [`WaitGroup::spawn_async`], and a panic that names `wait_async` where a blocking wait would stall a worker thread |
+//!
+//! # Unsafe code
+//!
+//! There is some, in three rooms: the list of waiters, the lock in front of it, and the allocation that tokens share.
+//! Each names numbered rules, and every block cites the one that makes it sound. All else is checked by the compiler.
+#![cfg_attr(not(any(loom, feature = "std")), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate alloc;
+
+#[cfg(feature = "std")]
+mod blocking;
+mod error;
+#[cfg(not(any(loom, headcount_fault)))]
+mod fault;
+#[cfg(any(loom, headcount_fault))]
+#[doc(hidden)]
+pub mod fault;
+pub mod raw;
+mod roll;
+mod sync;
+mod time;
+mod wait;
+mod wait_group;
+
+#[cfg(feature = "std")]
+pub use error::WaitTimeoutError;
+pub use raw::wait::Wait;
+pub use roll::{Missing, Name, RollCall};
+pub use wait_group::{Token, Tokens, WaitGroup};

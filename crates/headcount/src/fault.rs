@@ -1,0 +1,94 @@
+//! Planted faults: the negative controls of the model checker and the sanitizers.
+//!
+//! A checker that never objects proves nothing. Each fault below breaks one step of one protocol on purpose; the
+//! checking suites plant it and fail unless the checker objects. In every build that ships, [`planted`] is the
+//! constant `false` and nothing of this remains: faults exist only under `cfg(loom)` and `cfg(headcount_fault)`.
+#![cfg_attr(
+    not(any(loom, headcount_fault)),
+    expect(unreachable_pub, reason = "public only where faults are planted")
+)]
+
+use core::sync::atomic::Ordering;
+
+/// One deliberate mistake each, named after the step it breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Fault {
+    /// E1 broken: a member's end no longer publishes its work (quiet mode).
+    RelaxedDone = 1,
+    /// E2 broken: the same for an end that is entered in the tally (watched mode).
+    RelaxedRecord,
+    /// A waiter lists itself after looking at the count, without looking again under the lock.
+    LookThenList,
+    /// A thread goes to sleep without saying so, so that its waker sees no need to wake it.
+    SleepUnannounced,
+    /// The end of a round does not close it: waits of this round and the next become one.
+    RoundNotClosed,
+    /// Watching ends although a member has just gone out.
+    QuietTooSoon,
+    /// A wait for "at most n" does not announce itself to the members' ends.
+    AtMostUnannounced,
+    /// A future polled again with another waker keeps the first one.
+    StaleWaker,
+    /// A future dropped while listed stays in the list.
+    DropStaysListed,
+    /// The last member gives up its hold on the group before it wakes the waiters.
+    NoHoldWhileWaking,
+}
+
+#[cfg(any(loom, headcount_fault))]
+impl Fault {
+    /// Every fault, so that one can be found by its name.
+    pub const ALL: [Self; 10] = [
+        Self::RelaxedDone,
+        Self::RelaxedRecord,
+        Self::LookThenList,
+        Self::SleepUnannounced,
+        Self::RoundNotClosed,
+        Self::QuietTooSoon,
+        Self::AtMostUnannounced,
+        Self::StaleWaker,
+        Self::DropStaysListed,
+        Self::NoHoldWhileWaking,
+    ];
+
+    /// The fault of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fault| alloc::format!("{fault:?}") == name)
+    }
+}
+
+#[cfg(any(loom, headcount_fault))]
+mod planting {
+    use super::Fault;
+    use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+    // One process plants one fault before its threads start; no ordering is needed.
+    static PLANTED: AtomicU8 = AtomicU8::new(0);
+
+    /// Plants `fault` for the rest of the process.
+    pub fn plant(fault: Fault) {
+        PLANTED.store(fault as u8, Relaxed);
+    }
+
+    pub(crate) fn planted(fault: Fault) -> bool {
+        PLANTED.load(Relaxed) == fault as u8
+    }
+}
+#[cfg(any(loom, headcount_fault))]
+pub use planting::plant;
+#[cfg(any(loom, headcount_fault))]
+pub(crate) use planting::planted;
+
+#[cfg(not(any(loom, headcount_fault)))]
+#[inline(always)]
+pub(crate) const fn planted(_: Fault) -> bool {
+    false
+}
+
+/// `right`, unless `fault` is planted: then no ordering at all.
+#[inline(always)]
+pub(crate) fn ordering(fault: Fault, right: Ordering) -> Ordering {
+    if planted(fault) { Ordering::Relaxed } else { right }
+}

@@ -1,0 +1,460 @@
+//! The counter: how members are counted out and back, and how waiters learn of it. `raw::WaitGroup` and `WaitGroup`
+//! are two faces of it.
+//!
+//! # Two modes
+//!
+//! *Quiet*, while nobody waits: the count is one word, and a member costs one blind addition out and one blind
+//! subtraction back. Nothing else happens, not even when zero is reached, because nobody is there to be told.
+//!
+//! *Watched*, from the moment a wait begins until zero is next reached: a member that goes out or comes back still
+//! changes the count first, and, seeing [`WATCHED`](Count::WATCHED) in what it read, enters the same change in the
+//! *tally*. The tally is exact: it starts, under the lock, with the very count that the watching began with, and its
+//! way to zero leads through the lock only. Zero of the tally closes the round and releases its waiters.
+//!
+//! Why two words? A subtraction that gives up the member's unit cannot at the same time keep the counter alive for
+//! what follows, nor notice that the count was zero for an instant before a new member came. One exchange loop on one
+//! word could do both, but costs a third more than the plain pair, always. This way it is paid only while somebody
+//! waits. `DESIGN.md` has the figures and the shapes that were rejected.
+//!
+//! # Invariants
+//!
+//! * **C1.** `WATCHED` changes only under the lock. It is set together with a tally equal to the count.
+//! * **C2.** In watched mode *count = tally + beginnings on their way − ends on their way*, where "on its way" is a
+//!   change made to the count and not yet entered in the tally.
+//! * **C3.** A beginning on its way owns a unit of the count, since its token does not exist before `add` returns. So
+//!   when the count is zero no beginning is on its way, and by C2 the tally is the number of ends on their way.
+//! * **C4.** Watching stops only when the count and the tally are both zero. By C3 nobody is on the way then, so
+//!   nobody will enter anything in a tally that is no longer kept, nor touch a counter that may be freed.
+//! * **C5.** The tally goes from above to zero only under the lock. A member's end that is entered without the lock leaves
+//!   another one entered, and that entry is its last touch of the counter.
+//!
+//! # Edges
+//!
+//! * **E1, done → wait, quiet.** The subtraction from the count (Release) happens before a wait that reads zero members
+//!   (Acquire), and before the change to watched mode (Acquire). All changes of the count are read-modify-writes, so
+//!   each continues the release sequences of all before it.
+//! * **E2, done → release, watched.** The entry in the tally (Release) happens before the entry that reaches zero
+//!   (Acquire), which happens before the release of the waiters (E4, in `wait::list`).
+//! * **E3, watch → record.** The tally's first value is stored before `WATCHED` is set (Release); who reads `WATCHED`
+//!   in the count (Acquire) enters its change in that tally.
+
+use core::pin::Pin;
+
+use super::word::{Count, Tally};
+use crate::fault::{self, Fault};
+use crate::sync::{AcqRel, Acquire, AtomicU64, Relaxed, Release, const_unless_loom};
+use crate::wait::list::{Node, Place, Waiters};
+use crate::wait::lock::Lock;
+use crate::wait::wake::{Wake, WakeBatch};
+
+/// What an operation on the count leaves behind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub(crate) enum Left {
+    /// Someone still holds on to the counter.
+    Somebody,
+    /// The count is zero in all its fields, and the caller made it so: nobody else will ever touch it.
+    Nobody,
+}
+
+/// More members than [`Count::MAX_MEMBERS`], or fewer than none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OutOfRange {
+    Overflow,
+    Negative,
+}
+
+#[derive(Debug)]
+pub(crate) struct Counter {
+    count: AtomicU64,
+    /// Meaningful in watched mode only.
+    tally: AtomicU64,
+    waiters: Lock<Waiters>,
+    #[cfg(loom)]
+    grave: super::grave::Grave,
+}
+
+impl Counter {
+    const_unless_loom! {
+        /// A counter with nobody out and `holders` holders.
+        pub(crate) fn new(holders: u64) -> Self {
+            Self {
+                count: AtomicU64::new(holders * Count::HOLDER),
+                tally: AtomicU64::new(0),
+                waiters: Lock::new(Waiters::new()),
+                #[cfg(loom)]
+                grave: super::grave::Grave::new(),
+            }
+        }
+    }
+
+    /// Tells the model checker that the counter is in use here, so that it objects if it could have been freed.
+    #[inline(always)]
+    fn in_use(&self) {
+        #[cfg(loom)]
+        self.grave.in_use();
+    }
+
+    /// Tells the model checker that the counter is freed here.
+    #[cfg(loom)]
+    pub(crate) fn bury(&self) {
+        self.grave.bury();
+    }
+
+    /// How many members are out. Acquire, E1: who reads zero has seen everything that the members did.
+    #[inline]
+    pub(crate) fn members(&self) -> u64 {
+        Count(self.count.load(Acquire)).members()
+    }
+
+    /// Counts one member out.
+    #[inline]
+    pub(crate) fn add_one(&self) -> Result<(), OutOfRange> {
+        // Acquire, E3: if this reads WATCHED, the tally it is entered in is there. The beginning of a member publishes
+        // nothing; what its maker hands it travels with the token.
+        let before = Count(self.count.fetch_add(Count::MEMBER, Acquire));
+        if before.0 & Count::ADD_SLOWLY == 0 { Ok(()) } else { self.add_one_slowly(before) }
+    }
+
+    #[cold]
+    fn add_one_slowly(&self, before: Count) -> Result<(), OutOfRange> {
+        if before.members() >= Count::MAX_MEMBERS {
+            // Relaxed: takes back what no one was told of; it cannot be the last unit, 2^31 others are out.
+            self.count.fetch_sub(Count::MEMBER, Relaxed);
+            return Err(OutOfRange::Overflow);
+        }
+        if before.is_watched() {
+            self.record_out(1);
+        }
+        Ok(())
+    }
+
+    /// Counts `n` members out in one step.
+    pub(crate) fn add(&self, n: u64) -> Result<(), OutOfRange> {
+        // Relaxed: only a first guess for the exchange.
+        let mut count = Count(self.count.load(Relaxed));
+        loop {
+            // An exchange and not a blind addition: a handful of large additions could overshoot the spare half.
+            if n > Count::MAX_MEMBERS || count.members() + n > Count::MAX_MEMBERS {
+                return Err(OutOfRange::Overflow);
+            }
+            // Acquire, E3, as in `add_one`.
+            match self.count.compare_exchange_weak(count.0, count.0 + n, Acquire, Relaxed) {
+                Ok(_) => break,
+                Err(now) => count = Count(now),
+            }
+        }
+        if count.is_watched() {
+            self.record_out(n);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn record_out(&self, n: u64) {
+        // Relaxed: a beginning publishes nothing; as a read-modify-write it continues the release sequences of E2.
+        let before = Tally(self.tally.fetch_add(Tally::of(n).0, Relaxed));
+        // Only under `raw`: an end was entered before the beginning that it answers, and this completes the pair.
+        // The lock-free entry of C5 never happens below zero, so this zero needs settling too.
+        if before.members() < 0 && before.plus(n).members() == 0 {
+            let _ = self.settle(0);
+        }
+    }
+
+    /// Counts one member back in. The caller owns that member's unit.
+    #[inline]
+    pub(crate) fn done_one(&self) -> Left {
+        // Release, E1: what the member did is seen by whoever reads its absence. Acquire, E3, for the tally; and so
+        // that the last one out may free what all the others used.
+        let before = Count(self.count.fetch_sub(Count::MEMBER, fault::ordering(Fault::RelaxedDone, AcqRel)));
+        if before.is_watched() {
+            self.record_back(1)
+        } else if before.0 == Count::MEMBER {
+            Left::Nobody
+        } else {
+            Left::Somebody
+        }
+    }
+
+    /// Counts `n` members back in, at least one. The caller owns their units.
+    pub(crate) fn done(&self, n: u64) -> Left {
+        // AcqRel, as in `done_one`.
+        let before = Count(self.count.fetch_sub(n, AcqRel));
+        if before.is_watched() {
+            self.record_back(n)
+        } else if before.0 == n {
+            Left::Nobody
+        } else {
+            Left::Somebody
+        }
+    }
+
+    /// Counts `n` members back in if so many are out; for callers who count by hand and may be wrong.
+    pub(crate) fn done_checked(&self, n: u64) -> Result<(), OutOfRange> {
+        // Relaxed: only a first guess for the exchange.
+        let mut count = Count(self.count.load(Relaxed));
+        loop {
+            if count.members() < n {
+                return Err(OutOfRange::Negative);
+            }
+            // AcqRel, as in `done_one`.
+            let order = fault::ordering(Fault::RelaxedDone, AcqRel);
+            match self.count.compare_exchange_weak(count.0, count.0 - n, order, Relaxed) {
+                Ok(_) => break,
+                Err(now) => count = Count(now),
+            }
+        }
+        if count.is_watched() {
+            // Nothing is to be freed here: the caller holds the counter by reference.
+            let _ = self.record_back(n);
+        }
+        Ok(())
+    }
+
+    /// Enters an end in the tally. What keeps the counter alive meanwhile is C4: this end is on its way.
+    #[cold]
+    fn record_back(&self, n: u64) -> Left {
+        self.in_use();
+        // Relaxed: only a first guess for the exchange.
+        let mut tally = Tally(self.tally.load(Relaxed));
+        loop {
+            let after = tally.minus(n);
+            if tally.has_at_most() || after.members() == 0 {
+                return self.settle(n);
+            }
+            // Release, E2: what the members did is seen by the end that reaches zero.
+            let order = fault::ordering(Fault::RelaxedRecord, Release);
+            match self.tally.compare_exchange_weak(tally.0, after.0, order, Relaxed) {
+                // C5: from here on the counter may be gone.
+                Ok(_) => return Left::Somebody,
+                Err(now) => tally = Tally(now),
+            }
+        }
+    }
+
+    /// Enters `n` ends under the lock, releases whom that releases, and wakes them.
+    ///
+    /// The waiters may be gone before their last wake-up is given, and the group with them, so the counter is held for
+    /// the while. A hold can still be taken: these ends are on their way (C4).
+    fn settle(&self, n: u64) -> Left {
+        if !fault::planted(Fault::NoHoldWhileWaking) {
+            // Relaxed: taking a hold publishes nothing.
+            self.count.fetch_add(Count::HOLDER, Relaxed);
+        }
+        self.in_use();
+
+        let mut batch = WakeBatch::new();
+        let mut waiters = self.waiters.lock();
+        // AcqRel, E2: Acquire for what all members entered so far did; Release for the next to reach zero.
+        let after = Tally(self.tally.fetch_sub(Tally::of(n).0, AcqRel)).minus(n);
+        if after.members() == 0 {
+            if after.has_at_most() {
+                // Relaxed: the flag steers ends that come later; they read it in the same exchange that enters them.
+                self.tally.fetch_and(!Tally::AT_MOST, Relaxed);
+            }
+            waiters.close_round();
+            self.try_quiet();
+        } else if after.has_at_most() {
+            waiters.release_at_most(u64::try_from(after.members()).unwrap_or(0));
+            self.drop_at_most_flag(&waiters);
+        }
+        while !waiters.collect(&mut batch) {
+            // Foreign code runs in the wakers: never under the lock.
+            drop(waiters);
+            batch.wake_all();
+            waiters = self.waiters.lock();
+        }
+        drop(waiters);
+        self.in_use();
+        batch.wake_all();
+
+        if fault::planted(Fault::NoHoldWhileWaking) { Left::Somebody } else { self.release() }
+    }
+
+    /// C4: stops watching if no member is out. The tally is zero and the lock is held, so nobody else is trying.
+    fn try_quiet(&self) {
+        // Relaxed is enough, and stale is not possible where it would hurt: by E2 every end in the tally happened before,
+        // so this reads the count as it was after all of them, or later.
+        let mut count = Count(self.count.load(Relaxed));
+        while count.members() == 0 || fault::planted(Fault::QuietTooSoon) {
+            // AcqRel: continues E1's and E3's release sequences as every read-modify-write of the count does; the next
+            // watcher is ordered after this one by the lock.
+            match self.count.compare_exchange_weak(count.0, count.0 & !Count::WATCHED, AcqRel, Relaxed) {
+                Ok(_) => return,
+                Err(now) => count = Count(now),
+            }
+        }
+        // A member has gone out since. It will be entered, come back, and reach this place again: C5.
+    }
+
+    /// Takes a hold for a caller that has one already.
+    pub(crate) fn hold(&self) -> Result<(), OutOfRange> {
+        // Relaxed: as for `Arc`, the new holder got the counter from an old one.
+        let before = Count(self.count.fetch_add(Count::HOLDER, Relaxed));
+        if before.holders() < Count::MAX_HOLDERS {
+            return Ok(());
+        }
+        // Relaxed: takes back what no one was told of.
+        self.count.fetch_sub(Count::HOLDER, Relaxed);
+        Err(OutOfRange::Overflow)
+    }
+
+    /// Gives up a hold.
+    pub(crate) fn release(&self) -> Left {
+        // Release: all that this holder did is before the freeing. Acquire: if it is the freeing, after all the others.
+        let before = self.count.fetch_sub(Count::HOLDER, AcqRel);
+        if before == Count::HOLDER { Left::Nobody } else { Left::Somebody }
+    }
+}
+
+/// What a wait finds when it asks to be listed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Watch {
+    /// So few are out that the wait is over.
+    Over,
+    /// Watched from now on, in the round of this number.
+    Round(u64),
+}
+
+/// The waiting side.
+impl Counter {
+    /// Begins a wait for `at_most` members or fewer, without listing anybody yet.
+    pub(crate) fn watch(&self, at_most: u64) -> Watch {
+        let waiters = self.waiters.lock();
+        if self.is_over(at_most) { Watch::Over } else { Watch::Round(waiters.round()) }
+    }
+
+    /// Lists a waiter under the lock, unless its wait is over. `round` is the round it began in, if it began before.
+    ///
+    /// Why no wake-up is lost, this side: the tally is looked at after the lock was taken and before it is given back.
+    /// An end that reaches zero after that look takes the lock to do so (C5) and finds the waiter listed. One that
+    /// reached zero before is seen by the look, or has closed the round. For "at most", see `announce_at_most`.
+    ///
+    /// # Safety
+    /// As [`Waiters::list`]: the node is not listed, was never in another counter, and leaves before it is dropped.
+    pub(crate) unsafe fn list(
+        &self,
+        node: Pin<&Node>,
+        at_most: u64,
+        round: Option<u64>,
+        wake: Wake,
+    ) -> Watch {
+        if fault::planted(Fault::LookThenList) {
+            let over = self.is_over(at_most);
+            let mut waiters = self.waiters.lock();
+            if over {
+                return Watch::Over;
+            }
+            // SAFETY: the caller's promises, passed on.
+            unsafe { waiters.list(node, at_most, wake) };
+            return Watch::Round(waiters.round());
+        }
+
+        let mut waiters = self.waiters.lock();
+        let current = waiters.round();
+        if round.is_some_and(|round| round != current) || self.is_over(at_most) {
+            return Watch::Over;
+        }
+        if at_most > 0 && !self.announce_at_most(at_most) {
+            self.drop_at_most_flag(&waiters);
+            return Watch::Over;
+        }
+        // SAFETY: the caller's promises, passed on.
+        unsafe { waiters.list(node, at_most, wake) };
+        Watch::Round(current)
+    }
+
+    /// Under the lock: whether `at_most` or fewer are out; if not, watching is on.
+    fn is_over(&self, at_most: u64) -> bool {
+        // Acquire, E1: if this reads few enough members, their work is seen.
+        let mut count = Count(self.count.load(Acquire));
+        while !count.is_watched() {
+            if count.members() <= at_most {
+                return true;
+            }
+            // Relaxed: published by the exchange below (E3); nobody reads the tally before WATCHED is set (C1).
+            self.tally.store(Tally::of(count.members()).0, Relaxed);
+            // Release, E3. Acquire, E1: the work of those who came back quietly is seen by this waiter, and through the
+            // lock by whoever releases others.
+            let watched = count.0 | Count::WATCHED;
+            match self.count.compare_exchange_weak(count.0, watched, AcqRel, Acquire) {
+                Ok(_) => return false,
+                Err(now) => count = Count(now),
+            }
+        }
+        // Acquire, E2: if this is few enough, the work of those entered is seen.
+        let tally = Tally(self.tally.load(Acquire));
+        tally.members() <= i64::try_from(at_most).unwrap_or(i64::MAX)
+    }
+
+    /// Under the lock, watched: makes every later end look under the lock; false if so few are out already.
+    ///
+    /// Why no wake-up is lost: an end is entered by an exchange of the whole tally. If it comes after the flag was set,
+    /// it sees the flag and goes through the lock. If it comes before, the value returned here counts it.
+    fn announce_at_most(&self, at_most: u64) -> bool {
+        if fault::planted(Fault::AtMostUnannounced) {
+            return true;
+        }
+        // AcqRel, E2: as the look in `is_over`; and the flag is read by ends in their own exchange.
+        let before = Tally(self.tally.fetch_or(Tally::AT_MOST, AcqRel));
+        before.members() > i64::try_from(at_most).unwrap_or(i64::MAX)
+    }
+
+    /// Under the lock: clears the flag when no "at most" wait is listed any more.
+    fn drop_at_most_flag(&self, waiters: &Waiters) {
+        if waiters.at_mosts() == 0 {
+            // Relaxed: an end that still sees the flag only takes the lock for nothing.
+            self.tally.fetch_and(!Tally::AT_MOST, Relaxed);
+        }
+    }
+
+    /// Ends a listed wait early. True if it had been released after all.
+    ///
+    /// # Safety
+    /// The node was never in another counter.
+    pub(crate) unsafe fn leave(&self, node: &Node) -> bool {
+        let mut waiters = self.waiters.lock();
+        let at_mosts = waiters.at_mosts();
+        // SAFETY: the caller's promise, passed on.
+        let (place, wake) = unsafe { waiters.leave(node) };
+        if waiters.at_mosts() < at_mosts {
+            self.drop_at_most_flag(&waiters);
+        }
+        drop(waiters);
+        // A waker is foreign code down to its drop: not under the lock.
+        drop(wake);
+        place != Place::Waiting
+    }
+
+    /// Looks after a listed future that is polled again: where it stands, with its waker brought up to date.
+    ///
+    /// # Safety
+    /// The node was never in another counter.
+    pub(crate) unsafe fn revisit(&self, node: &Node, waker: &core::task::Waker) -> Place {
+        let mut waiters = self.waiters.lock();
+        // SAFETY: the caller's promise, passed on.
+        let (place, wakes) = unsafe { (waiters.place(node), waiters.wakes(node, waker)) };
+        if place != Place::Waiting || wakes || fault::planted(Fault::StaleWaker) {
+            return place;
+        }
+        // Cloning and dropping a waker is foreign code: not under the lock. Look again afterwards.
+        drop(waiters);
+        let wake = Wake::Task(waker.clone());
+        waiters = self.waiters.lock();
+        // SAFETY: as above.
+        let place = unsafe { waiters.place(node) };
+        let old = match place {
+            // SAFETY: as above.
+            Place::Waiting => unsafe { waiters.rewake(node, wake) },
+            _ => Some(wake),
+        };
+        drop(waiters);
+        drop(old);
+        place
+    }
+
+    /// How many waits are listed; for tests and for the roll call.
+    pub(crate) fn listed(&self) -> usize {
+        self.waiters.lock().len()
+    }
+}

@@ -1,0 +1,231 @@
+//! The roll call: who is still out, since when, and where they were launched.
+//!
+//! | file | idea |
+//! |---|---|
+//! | here | [`RollCall`], the answer, and its text |
+//! | `name` | what members are called |
+//! | `roster` | the list that a group keeps while its members are out |
+
+mod name;
+pub(crate) mod roster;
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::panic::Location;
+use core::time::Duration;
+
+pub use self::name::Name;
+
+/// A list of the members that are still out, taken at one moment.
+///
+/// Printed, it is a heading and one line for each member, the longest out first. The `{}` form shows twenty members
+/// and counts the rest; `{:#}` shows all.
+///
+/// ```text
+/// wait group (src/main.rs:12): 3 still out
+///   #3  "sku 42"  out  4.98 s  src/prices.rs:31
+///   #7  "sku 77"  out  1.20 s  src/prices.rs:31
+///   and 1 that is not listed (unnamed, in a group that is not tracked)
+/// ```
+///
+/// # Examples
+///
+/// ```
+/// use headcount::WaitGroup;
+///
+/// let group = WaitGroup::new();
+/// let token = group.add_named("the reader");
+///
+/// let roll_call = group.roll_call();
+/// assert_eq!(roll_call.outstanding(), 1);
+/// assert_eq!(roll_call.iter().next().unwrap().name(), Some("the reader"));
+///
+/// drop(token);
+/// assert!(group.roll_call().is_empty());
+/// ```
+#[derive(Clone, Debug)]
+pub struct RollCall {
+    what: &'static str,
+    place: Option<&'static Location<'static>>,
+    outstanding: usize,
+    /// Longest out first.
+    missing: Vec<Missing>,
+}
+
+/// One line of a roll call: a member that is still out, or a block of members counted out together.
+#[derive(Clone, Debug)]
+pub struct Missing {
+    number: u64,
+    name: Option<Name>,
+    place: &'static Location<'static>,
+    age: Option<Duration>,
+    count: usize,
+}
+
+impl RollCall {
+    fn new(
+        what: &'static str,
+        place: Option<&'static Location<'static>>,
+        outstanding: usize,
+        mut missing: Vec<Missing>,
+    ) -> Self {
+        missing.sort_by(|a, b| b.age.cmp(&a.age).then(a.number.cmp(&b.number)));
+        // The count and the list are read one after the other. A member that left in between is in neither or only in
+        // the count; one that came is only in the list. The heading never says less than the list shows.
+        let listed = missing.iter().map(|member| member.count).sum();
+        Self { what, place, outstanding: outstanding.max(listed), missing }
+    }
+
+    /// A roll call of members that are counted and not listed.
+    #[cfg(feature = "std")]
+    pub(crate) fn unlisted(
+        what: &'static str,
+        place: Option<&'static Location<'static>>,
+        outstanding: usize,
+    ) -> Self {
+        Self::new(what, place, outstanding, Vec::new())
+    }
+
+    /// How many members are out, listed or not.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
+    /// Whether nobody is out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.outstanding == 0
+    }
+
+    /// Where the group was made, if that is known.
+    #[must_use]
+    pub fn place(&self) -> Option<&'static Location<'static>> {
+        self.place
+    }
+
+    /// The members that are listed, longest out first.
+    pub fn iter(&self) -> core::slice::Iter<'_, Missing> {
+        self.missing.iter()
+    }
+
+    /// How many are out without being listed.
+    #[must_use]
+    pub fn unlisted_count(&self) -> usize {
+        self.outstanding - self.missing.iter().map(|member| member.count).sum::<usize>()
+    }
+
+    pub(crate) fn write_heading(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)?;
+        if let Some(place) = self.place {
+            write!(f, " ({}:{})", place.file(), place.line())?;
+        }
+        match self.outstanding {
+            0 => f.write_str(": nobody is out"),
+            out => write!(f, ": {out} still out"),
+        }
+    }
+
+    pub(crate) fn write_members(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// As many lines as a person reads; more would push the heading off the screen.
+        const SHOWN: usize = 20;
+        let shown = if f.alternate() { self.missing.len() } else { self.missing.len().min(SHOWN) };
+        let (shown, rest) = self.missing.split_at(shown);
+
+        let rows: Vec<[String; 3]> = shown.iter().map(Missing::columns).collect();
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let (number, name, age) = (width(0), width(1), width(2));
+        for (member, row) in shown.iter().zip(&rows) {
+            write!(f, "\n  {:<number$}  ", row[0])?;
+            if name > 0 {
+                write!(f, "{:<name$}  ", row[1])?;
+            }
+            write!(f, "out  {:>age$}  {}:{}", row[2], member.place.file(), member.place.line())?;
+        }
+        match rest.iter().map(|member| member.count).sum() {
+            0usize => {}
+            more => write!(f, "\n  and {more} more, out for a shorter time")?,
+        }
+        match self.unlisted_count() {
+            0 => Ok(()),
+            1 => f.write_str("\n  and 1 that is not listed (unnamed, in a group that is not tracked)"),
+            n => write!(f, "\n  and {n} that are not listed (unnamed, in a group that is not tracked)"),
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a RollCall {
+    type Item = &'a Missing;
+    type IntoIter = core::slice::Iter<'a, Missing>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for RollCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_heading(f)?;
+        self.write_members(f)
+    }
+}
+
+impl Missing {
+    /// Its number: the how-manieth listed member of its group it was, from 1.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Its name, if it was given one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(Name::as_str)
+    }
+
+    /// Where it was launched: the place in the source that counted it out.
+    #[must_use]
+    pub fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    /// How long it had been out when the roll was called; unknown without the feature `std`.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.age
+    }
+
+    /// How many members this line stands for: one, or the tokens left in a [`Tokens`](crate::Tokens).
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Number, name and age as they are printed.
+    fn columns(&self) -> [String; 3] {
+        let number = match self.count {
+            1 => alloc::format!("#{}", self.number),
+            n => alloc::format!("#{}-{}", self.number, self.number + n as u64 - 1),
+        };
+        let name = self.name().map_or_else(String::new, |name| alloc::format!("{name:?}"));
+        let age = self.age.map_or_else(|| "-".to_string(), |age| brief(age).to_string());
+        [number, name, age]
+    }
+}
+
+/// A duration as a person would say it: three figures or so, and a unit.
+pub(crate) fn brief(duration: Duration) -> impl fmt::Display {
+    struct Brief(Duration);
+    impl fmt::Display for Brief {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            let seconds = self.0.as_secs();
+            match seconds {
+                0 => write!(f, "{} ms", self.0.as_millis()),
+                1..60 => write!(f, "{:.2} s", self.0.as_secs_f64()),
+                60..3600 => write!(f, "{} min {} s", seconds / 60, seconds % 60),
+                _ => write!(f, "{} h {} min", seconds / 3600, seconds % 3600 / 60),
+            }
+        }
+    }
+    Brief(duration)
+}

@@ -1,0 +1,99 @@
+//! The lock in front of a waiter list: std's mutex, loom's, or a spin lock where there is no operating system.
+//!
+//! Poisoning is ignored on purpose. No waker, callback or caller's code runs while a lock is held (invariant I4 of
+//! ARCHITECTURE.md), so a panic under the lock could only be a bug of ours, and answering it by making every later
+//! wait panic as well would turn one bug into a hang of the whole program.
+
+#[cfg(not(any(loom, feature = "std")))]
+pub(crate) use spin::Lock;
+#[cfg(any(loom, feature = "std"))]
+pub(crate) use std_or_loom::Lock;
+
+#[cfg(any(loom, feature = "std"))]
+mod std_or_loom {
+    #[cfg(loom)]
+    use loom::sync::{Mutex, MutexGuard};
+    #[cfg(not(loom))]
+    use std::sync::{Mutex, MutexGuard};
+
+    use crate::sync::const_unless_loom;
+
+    #[derive(Debug)]
+    pub(crate) struct Lock<T>(Mutex<T>);
+
+    impl<T> Lock<T> {
+        const_unless_loom! {
+            pub(crate) fn new(value: T) -> Self {
+                Self(Mutex::new(value))
+            }
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        }
+    }
+}
+
+/// Without an operating system there is nobody to sleep with, so the lock spins. Its holders run a few dozen
+/// instructions and never call out. Do not share a group with an interrupt handler: like any spin lock, this one
+/// would wait for the very code that the handler interrupted.
+#[cfg(not(any(loom, feature = "std")))]
+mod spin {
+    use core::cell::UnsafeCell;
+    use core::ops::{Deref, DerefMut};
+    use core::sync::atomic::{
+        AtomicBool,
+        Ordering::{Acquire, Relaxed, Release},
+    };
+
+    #[derive(Debug)]
+    pub(crate) struct Lock<T> {
+        held: AtomicBool,
+        value: UnsafeCell<T>,
+    }
+
+    // SAFETY: S1, the value is reached only through a `Guard`, and `held` lets one guard exist at a time; handing the
+    // value from thread to thread this way needs `T: Send` and nothing more.
+    unsafe impl<T: Send> Sync for Lock<T> {}
+
+    impl<T> Lock<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self { held: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        }
+
+        pub(crate) fn lock(&self) -> Guard<'_, T> {
+            // Acquire: what the last holder wrote is seen (pairs with the Release in `Guard::drop`).
+            while self.held.compare_exchange_weak(false, true, Acquire, Relaxed).is_err() {
+                // Relaxed: only a hint when to try again; the exchange above is what counts.
+                while self.held.load(Relaxed) {
+                    core::hint::spin_loop();
+                }
+            }
+            Guard(self)
+        }
+    }
+
+    pub(crate) struct Guard<'a, T>(&'a Lock<T>);
+
+    impl<T> Deref for Guard<'_, T> {
+        type Target = T;
+        fn deref(&self) -> &T {
+            // SAFETY: S1, this guard is the only one, and it borrows itself for as long as the reference lives.
+            unsafe { &*self.0.value.get() }
+        }
+    }
+
+    impl<T> DerefMut for Guard<'_, T> {
+        fn deref_mut(&mut self) -> &mut T {
+            // SAFETY: S1, as above, and `&mut self` makes the reference unique.
+            unsafe { &mut *self.0.value.get() }
+        }
+    }
+
+    impl<T> Drop for Guard<'_, T> {
+        fn drop(&mut self) {
+            // Release: the next holder sees what this one wrote (pairs with the Acquire in `lock`).
+            self.0.held.store(false, Release);
+        }
+    }
+}

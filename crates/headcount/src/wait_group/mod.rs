@@ -1,0 +1,432 @@
+//! Counting with tokens: the [`WaitGroup`] that most programs want.
+//!
+//! | file | idea |
+//! |---|---|
+//! | here | [`WaitGroup`], the owner's side: add, wait, ask |
+//! | `token` | [`Token`] and [`Tokens`], the members' side: being out, coming back by being dropped |
+//!
+//! What counts and wakes is `raw`; who is out is `roll`. This room puts the two together.
+
+mod token;
+
+use core::fmt;
+use core::panic::Location;
+#[cfg(feature = "std")]
+use std::time::{Duration, Instant};
+
+pub use self::token::{Token, Tokens};
+#[cfg(feature = "std")]
+use crate::error::WaitTimeoutError;
+use crate::raw::counter::OutOfRange;
+use crate::raw::shared::{Handle, Shared};
+use crate::raw::wait::Wait;
+use crate::roll::roster::Roster;
+use crate::roll::{Name, RollCall};
+
+/// Waits until every member that was counted out has come back.
+///
+/// Counting a member out gives a [`Token`]; the token is moved into the thread or task that does the work, and dropping
+/// it, on whatever way out, counts the member back in. So a member cannot be forgotten, counted twice or registered
+/// after it was launched. Threads and tasks may wait on the same group at once, as many as like, and the group can be
+/// used for round after round.
+///
+/// A clone is another handle to the same group. Handles are not counted: waiting on one while others exist is the
+/// normal case, unlike crossbeam's `WaitGroup`, where every clone is a member.
+///
+/// **When not to use it.** To borrow from the stack in threads use `std::thread::scope`; for one task's result await
+/// its `JoinHandle`; to wait for a *state* other than "all back" use a condition variable or a watch channel. Where no
+/// token can be kept, in a `static` or behind a C interface, see [`raw::WaitGroup`](crate::raw::WaitGroup).
+///
+/// # Examples
+///
+/// Threads:
+///
+/// ```
+/// use headcount::WaitGroup;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// static SUM: AtomicU64 = AtomicU64::new(0);
+///
+/// let group = WaitGroup::new();
+/// for n in 0..10 {
+///     let token = group.add(); // counted out here, before the launch
+///     std::thread::spawn(move || {
+///         SUM.fetch_add(n * n, Ordering::Relaxed);
+///         drop(token); // and back in; a panic would do the same
+///     });
+/// }
+/// group.wait();
+/// assert_eq!(SUM.load(Ordering::Relaxed), 285);
+/// ```
+///
+/// Tasks, with a limit to the patience and a name for each member:
+///
+/// ```
+/// # #[cfg(feature = "tokio")] {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// use headcount::WaitGroup;
+/// use std::time::Duration;
+///
+/// let group = WaitGroup::new();
+/// let slow = group.add_named("the slow one");
+/// tokio::spawn(async move {
+///     let _slow = slow;
+///     std::future::pending::<()>().await;
+/// });
+///
+/// let waited = tokio::time::timeout(Duration::from_millis(10), &group).await;
+/// assert!(waited.is_err());
+/// println!("{}", group.roll_call()); // … "the slow one"  out  10 ms  src/main.rs:5
+/// # }) }
+/// ```
+///
+/// # Memory ordering
+///
+/// Everything that a member did before its token was dropped is visible after any wait that it released, and after any
+/// wait that found nobody out.
+///
+/// # Cost
+///
+/// The group is one allocation. A token is one atomic operation out and one back while nobody waits; while somebody
+/// does, each is two. A token that is listed in the roll call also takes a lock and reads the clock.
+pub struct WaitGroup {
+    handle: Handle<Roster>,
+}
+
+impl WaitGroup {
+    /// A group with nobody out, which lists the tokens that have a name and only counts the others.
+    #[must_use]
+    #[track_caller]
+    pub fn new() -> Self {
+        Self { handle: Handle::new(Roster::new(Location::caller(), false)) }
+    }
+
+    /// A group that lists every token in its roll call, named or not: where it was counted out, and since when.
+    ///
+    /// For debugging a wait that hangs, and for groups whose members are few and long: listing one costs a lock and a
+    /// reading of the clock.
+    ///
+    /// ```
+    /// let group = headcount::WaitGroup::tracked();
+    /// let _token = group.add();
+    /// println!("{}", group.roll_call());
+    /// // wait group (src/main.rs:1): 1 still out
+    /// //   #1  out  0 ms  src/main.rs:2
+    /// # assert_eq!(group.roll_call().iter().count(), 1);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn tracked() -> Self {
+        Self { handle: Handle::new(Roster::new(Location::caller(), true)) }
+    }
+
+    /// Counts one member out. Do this *before* launching it, and move the token into it.
+    ///
+    /// # Panics
+    ///
+    /// If 2^31 members are out.
+    #[inline]
+    #[track_caller]
+    pub fn add(&self) -> Token {
+        match self.handle.member() {
+            Ok(member) if self.roster().is_tracked() => Token::listed(member, None, Location::caller()),
+            Ok(member) => Token::unlisted(member),
+            Err(error) => too_many(error),
+        }
+    }
+
+    /// Counts one member out under a name, which the roll call shows with its age and the place of this call.
+    ///
+    /// # Panics
+    ///
+    /// If 2^31 members are out.
+    #[track_caller]
+    pub fn add_named(&self, name: impl Into<Name>) -> Token {
+        match self.handle.member() {
+            Ok(member) => Token::listed(member, Some(name.into()), Location::caller()),
+            Err(error) => too_many(error),
+        }
+    }
+
+    /// Counts `n` members out in one step: an iterator of `n` tokens, which can also be [split](Tokens::split_off).
+    ///
+    /// Tokens that are not taken out count back in when the iterator is dropped.
+    ///
+    /// ```
+    /// let group = headcount::WaitGroup::new();
+    /// let workers: Vec<_> = group.add_many(4).map(|token| std::thread::spawn(move || drop(token))).collect();
+    /// group.wait();
+    /// # for worker in workers { worker.join().unwrap(); }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If more than 2^31 members would be out; then none of the `n` is.
+    #[track_caller]
+    pub fn add_many(&self, n: usize) -> Tokens {
+        match self.handle.members(n as u64) {
+            Ok(members) => Tokens::new(members, Location::caller()),
+            Err(error) => too_many(error),
+        }
+    }
+
+    /// Waits, without blocking the thread, until nobody is out. `group.await` on a reference does the same.
+    ///
+    /// The wait belongs to the round in which this is *called*: it is over once that round has reached zero, polled or
+    /// not, even if the next round has begun since.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any time; nothing stays behind.
+    ///
+    /// # Memory ordering
+    ///
+    /// Synchronizes with the drop of every token that it waited for.
+    #[inline]
+    pub fn wait_async(&self) -> Wait<'_> {
+        Wait::new(&self.shared().counter, 0)
+    }
+
+    /// Waits, without blocking the thread, until `n` members or fewer are out. See [`wait_async`](Self::wait_async).
+    ///
+    /// Only what is seen counts: if the number falls to `n` and rises again while the future is not polled for the
+    /// first time, it is not over, unless the round ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any time; nothing stays behind.
+    pub fn wait_at_most_async(&self, n: usize) -> Wait<'_> {
+        Wait::new(&self.shared().counter, n as u64)
+    }
+
+    /// How many members are out at this moment. By the time you look at it, it may be wrong; to wait, use a wait.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        usize::try_from(self.shared().counter.members()).unwrap_or(usize::MAX)
+    }
+
+    /// Who is out at this moment: tokens with a name, or all of them in a [tracked](Self::tracked) group.
+    ///
+    /// # Cost
+    ///
+    /// Copies the list under a lock, which delays only tokens that are listed.
+    #[must_use]
+    pub fn roll_call(&self) -> RollCall {
+        self.roster().call("wait group", self.outstanding())
+    }
+
+    #[inline(always)]
+    fn shared(&self) -> &Shared<Roster> {
+        self.handle.shared()
+    }
+
+    #[inline(always)]
+    fn roster(&self) -> &Roster {
+        &self.shared().extra
+    }
+}
+
+/// Blocking waits, and threads.
+#[cfg(feature = "std")]
+impl WaitGroup {
+    /// Blocks the calling thread until nobody is out.
+    ///
+    /// Waiting for a group of which you hold a token yourself never ends: drop the token first.
+    ///
+    /// # Panics
+    ///
+    /// If it would block a thread that is running an async task (feature `tokio`): use
+    /// [`wait_async`](Self::wait_async) there.
+    ///
+    /// # Memory ordering
+    ///
+    /// Synchronizes with the drop of every token that it waited for.
+    #[inline]
+    #[track_caller]
+    pub fn wait(&self) {
+        if self.shared().counter.members() > 0 {
+            self.block(0, None, "WaitGroup::wait", "wait_async");
+        }
+    }
+
+    /// Blocks the calling thread until nobody is out, `timeout` at the longest.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitTimeoutError`] when members are still out after `timeout`. It holds the roll call: who, since when, and
+    /// where they were launched. Nothing stays behind, the members go on, and the wait may be made again.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use headcount::WaitGroup;
+    /// use std::time::Duration;
+    ///
+    /// let group = WaitGroup::new();
+    /// let _token = group.add_named("backup");
+    /// let error = group.wait_timeout(Duration::from_millis(5)).unwrap_err();
+    /// assert!(error.to_string().contains("1 still out"));
+    /// assert!(error.to_string().contains("backup"));
+    /// ```
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), WaitTimeoutError> {
+        if self.shared().counter.members() == 0 {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        // A timeout beyond the end of time is no timeout.
+        self.wait_until(begun, begun.checked_add(timeout), "WaitGroup::wait_timeout")
+    }
+
+    /// Blocks the calling thread until nobody is out, or until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitTimeoutError`], as for [`wait_timeout`](Self::wait_timeout).
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    #[track_caller]
+    pub fn wait_deadline(&self, deadline: Instant) -> Result<(), WaitTimeoutError> {
+        if self.shared().counter.members() == 0 {
+            return Ok(());
+        }
+        self.wait_until(Instant::now(), Some(deadline), "WaitGroup::wait_deadline")
+    }
+
+    /// Blocks the calling thread until `n` members or fewer are out.
+    ///
+    /// Made for back-pressure: launch, and when too many are out, wait until there is room.
+    ///
+    /// ```
+    /// # let group = headcount::WaitGroup::new();
+    /// # let jobs = 0..10;
+    /// for job in jobs {
+    ///     group.wait_at_most(7); // so at most 8 at once
+    ///     group.spawn(move || println!("{job}"));
+    /// }
+    /// group.wait();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Cost
+    ///
+    /// While such a wait is listed every member that comes back takes the group's lock.
+    #[track_caller]
+    pub fn wait_at_most(&self, n: usize) {
+        if self.shared().counter.members() > n as u64 {
+            self.block(n as u64, None, "WaitGroup::wait_at_most", "wait_at_most_async");
+        }
+    }
+
+    /// Starts an OS thread that is counted in this group until it has returned or panicked.
+    ///
+    /// The handle may be dropped; the thread is waited for by the group. A panic is reported as usual and is found in
+    /// the handle; for the group the member has come back.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system cannot start a thread, as `std::thread::spawn` does.
+    #[track_caller]
+    pub fn spawn(&self, f: impl FnOnce() + Send + 'static) -> std::thread::JoinHandle<()> {
+        let token = self.add();
+        std::thread::spawn(move || {
+            // Dropped last: after what `f` owned, also when it unwinds.
+            let _token = token;
+            f();
+        })
+    }
+
+    /// Spawns a task on the current Tokio runtime that is counted in this group until its future has been dropped:
+    /// finished, panicked, aborted, or never polled.
+    ///
+    /// # Panics
+    ///
+    /// If called outside a Tokio runtime, as `tokio::spawn` does.
+    #[cfg(feature = "tokio")]
+    #[track_caller]
+    pub fn spawn_async(
+        &self,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) -> tokio::task::JoinHandle<()> {
+        // One value, so that a task that is never polled drops them in this order too: the token last.
+        let counted = (future, self.add());
+        tokio::spawn(async move {
+            let (future, _token) = counted;
+            future.await;
+        })
+    }
+
+    #[cold]
+    #[track_caller]
+    fn wait_until(
+        &self,
+        begun: Instant,
+        deadline: Option<Instant>,
+        what: &'static str,
+    ) -> Result<(), WaitTimeoutError> {
+        if self.block(0, deadline, what, "wait_async") {
+            return Ok(());
+        }
+        Err(WaitTimeoutError::new(begun.elapsed(), Location::caller(), self.roll_call()))
+    }
+
+    #[track_caller]
+    fn block(&self, at_most: u64, deadline: Option<Instant>, what: &str, instead: &str) -> bool {
+        crate::blocking::assert_allowed(what, instead);
+        self.shared().counter.block(at_most, deadline)
+    }
+}
+
+#[cold]
+#[track_caller]
+fn too_many(_: OutOfRange) -> ! {
+    panic!("WaitGroup overflow: more than 2^31 members out at once");
+}
+
+impl Default for WaitGroup {
+    #[track_caller]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Another handle to the same group; handles are not counted.
+impl Clone for WaitGroup {
+    /// # Panics
+    ///
+    /// If there are 2^30 handles.
+    #[track_caller]
+    fn clone(&self) -> Self {
+        match self.handle.another() {
+            Ok(handle) => Self { handle },
+            Err(_) => panic!("WaitGroup overflow: more than 2^30 handles to one group"),
+        }
+    }
+}
+
+/// `(&group).await` is [`group.wait_async().await`](WaitGroup::wait_async).
+impl<'a> IntoFuture for &'a WaitGroup {
+    type Output = ();
+    type IntoFuture = Wait<'a>;
+    fn into_future(self) -> Wait<'a> {
+        self.wait_async()
+    }
+}
+
+impl fmt::Debug for WaitGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitGroup")
+            .field("outstanding", &self.outstanding())
+            .field("waiting", &self.shared().counter.listed())
+            .finish()
+    }
+}

@@ -1,0 +1,83 @@
+//! The model checker's suite: every protocol of the counter under every interleaving that loom can tell apart, and
+//! for each protocol a planted fault that loom must object to.
+//!
+//! Run by `cargo xtask loom`. Threads are few and preemptions bounded at two where there are three threads, which finds
+//! what is to be found here: every fault of `controls` is caught within the bound that its model runs with.
+#![cfg(loom)]
+
+mod controls;
+mod models;
+
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+use headcount::fault::{Fault, plant};
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::{AtomicUsize, Ordering};
+
+/// Names the fault to plant, in a process that `controls` started.
+const PLANT: &str = "HEADCOUNT_PLANT";
+
+/// Checks `model`.
+fn check(preemptions: usize, model: fn()) {
+    if let Ok(name) = std::env::var(PLANT) {
+        plant(Fault::named(&name).expect("the name of a fault"));
+    }
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(model);
+}
+
+/// Plain data that a member writes and a waiter reads: loom objects unless one happens before the other.
+struct Slot(UnsafeCell<u32>);
+
+// SAFETY: loom reports any two accesses that are not ordered; that is the very thing under test.
+#[expect(unsafe_code, reason = "the models must share plain data to see whether it is ordered")]
+unsafe impl Sync for Slot {}
+
+impl Slot {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(UnsafeCell::new(0)))
+    }
+
+    fn fill(&self) {
+        // SAFETY: as above.
+        #[expect(unsafe_code, reason = "plain data under loom's eyes")]
+        self.0.with_mut(|value| unsafe { *value += 1 });
+    }
+
+    fn read(&self) -> u32 {
+        // SAFETY: as above.
+        #[expect(unsafe_code, reason = "plain data under loom's eyes")]
+        self.0.with(|value| unsafe { *value })
+    }
+}
+
+/// A waker that counts how often it was used.
+struct CountedWaker(AtomicUsize);
+
+impl CountedWaker {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicUsize::new(0)))
+    }
+
+    fn waker(self: &Arc<Self>) -> Waker {
+        Waker::from(Arc::clone(self))
+    }
+
+    fn wakes(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Polls `future` once with this waker.
+    fn poll<F: Future + Unpin>(self: &Arc<Self>, future: &mut F) -> bool {
+        let waker = self.waker();
+        std::pin::Pin::new(future).poll(&mut Context::from_waker(&waker)).is_ready()
+    }
+}
+
+impl Wake for CountedWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
