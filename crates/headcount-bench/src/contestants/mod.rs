@@ -9,6 +9,7 @@ mod crossbeam;
 mod floor;
 #[cfg(target_os = "linux")]
 mod futex;
+mod ours;
 mod task_tracker;
 mod wg;
 
@@ -46,6 +47,7 @@ impl Contestant {
 /// Everybody who can be run inside this process.
 pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
     let groups: &[&'static [Contestant]] = &[
+        ours::CONTESTANTS,
         floor::CONTESTANTS,
         #[cfg(target_os = "linux")]
         futex::CONTESTANTS,
