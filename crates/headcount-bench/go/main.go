@@ -145,7 +145,7 @@ type seen struct {
 // Two goroutines, each locked to a thread of its own, take turns at waiting and at waking the other.
 func thereAndBack(e effort, held time.Duration) string {
 	var groups [2]sync.WaitGroup
-	var turn atomic.Int64
+	var ready, begun atomic.Int64
 	var both [2]seen
 	var finished sync.WaitGroup
 	for mine := range 2 {
@@ -155,12 +155,15 @@ func thereAndBack(e effort, held time.Duration) string {
 			before := voluntarySwitches()
 			for number := range 2 * e.trips {
 				if number%2 == mine {
+					for ready.Load() != int64(number+1) {
+					}
 					groups[mine].Add(1)
-					turn.Store(int64(number + 1))
+					begun.Store(int64(number + 1))
 					groups[mine].Wait()
 					s.returned = append(s.returned, time.Now())
 				} else {
-					for turn.Load() != int64(number+1) {
+					ready.Store(int64(number + 1))
+					for begun.Load() != int64(number+1) {
 					}
 					for handed := time.Now(); time.Since(handed) < held; {
 					}

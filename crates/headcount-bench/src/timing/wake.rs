@@ -1,9 +1,12 @@
 //! Wake a blocked thread, there and back.
 //!
-//! Two threads take turns. The one whose turn it is to wait sends a member out, hands it to the other and waits; the
-//! other one holds the member for a fixed time after it saw that the wait is about to begin, then ends it. Only the
-//! stretch from just before the member ends to just after the wait returned is timed, so the time it was held is in
-//! nobody's figure, and what it costs to set up a round is neither.
+//! Two threads take turns. The one whose turn it is to wait sees that the other is awake and ready, sends a member out,
+//! hands it over and waits; the other one holds the member for a fixed time after it saw that the wait is about to
+//! begin, then ends it. Only the stretch from just before the member ends to just after the wait returned is timed, so
+//! the time it was held is in nobody's figure, and what it costs to set up a round is neither.
+//!
+//! That the waker is ready first matters: a waiter that began while its partner was itself still being roused would
+//! wait for that as well, far longer than the member is held, and one sleep would bring the next.
 //!
 //! Fair by construction: each thread wakes and is woken equally often, and every contestant is held equally long. That
 //! the waiter is asleep when it is woken is not believed but counted: the kernel counts the times a thread gave up its
@@ -38,6 +41,30 @@ pub(crate) const ONE_CORE: Pace = Pace { held: Duration::ZERO, one_core: true };
 /// Held so shortly that the waiter has hardly begun to wait.
 pub(crate) const SOON: Pace = Pace { held: Duration::from_nanos(500), one_core: false };
 
+impl Pace {
+    /// Until `turn` has come to `number`. Between two looks the core is given away where both threads need it, or where
+    /// the other thread plainly does not have one.
+    fn until(self, turn: &AtomicUsize, number: usize) {
+        let mut looks = 0u32;
+        while turn.load(Ordering::Acquire) != number + 1 {
+            looks += 1;
+            if self.one_core || looks.is_multiple_of(100_000) {
+                thread::yield_now();
+            }
+            hint::spin_loop();
+        }
+    }
+}
+
+/// How far the two threads are: the number of the turn, from 1.
+#[derive(Default)]
+struct Turns {
+    /// The waker of this turn is awake and looking.
+    ready: AtomicUsize,
+    /// The waiter of this turn is about to wait.
+    begun: AtomicUsize,
+}
+
 /// A group that a thread can block on. The waiting thread owns it.
 pub(crate) trait Blocking: Send {
     /// Dropped on the other thread to end the wait.
@@ -58,10 +85,10 @@ struct Seen {
 /// Nanoseconds to wake there and back.
 pub(crate) fn there_and_back<G: Blocking>(effort: Effort, pace: Pace) -> Sample {
     let slot = Mutex::new(None);
-    let turn = AtomicUsize::new(0);
+    let turns = Turns::default();
     let (left, right) = thread::scope(|scope| {
-        let left = scope.spawn(|| take_turns::<G>(0, effort.trips, pace, &slot, &turn));
-        let right = scope.spawn(|| take_turns::<G>(1, effort.trips, pace, &slot, &turn));
+        let left = scope.spawn(|| take_turns::<G>(0, effort.trips, pace, &slot, &turns));
+        let right = scope.spawn(|| take_turns::<G>(1, effort.trips, pace, &slot, &turns));
         (left.join().expect("no wait panics"), right.join().expect("no wait panics"))
     });
     let there = left.returned.iter().zip(&right.ended);
@@ -84,7 +111,7 @@ fn take_turns<G: Blocking>(
     trips: usize,
     pace: Pace,
     slot: &Mutex<Option<G::Member>>,
-    turn: &AtomicUsize,
+    turns: &Turns,
 ) -> Seen {
     if pace.one_core {
         stay_on_one_core();
@@ -94,33 +121,24 @@ fn take_turns<G: Blocking>(
     let before = voluntary_switches();
     for number in 0..2 * trips {
         if number % 2 == mine {
+            pace.until(&turns.ready, number);
             *slot.lock().expect("no holder panics") = Some(group.add());
             // Release: who sees the turn finds the member.
-            turn.store(number + 1, Ordering::Release);
+            turns.begun.store(number + 1, Ordering::Release);
             group.wait();
             seen.returned.push(Instant::now());
         } else {
-            // Between two looks the core is given away where both threads need it, or where the other thread plainly
-            // does not have one.
-            let mut looks = 0u32;
-            while turn.load(Ordering::Acquire) != number + 1 {
-                looks += 1;
-                if pace.one_core || looks.is_multiple_of(100_000) {
-                    thread::yield_now();
-                }
-                hint::spin_loop();
-            }
+            // Release, though nothing is handed over: it costs nothing and leaves nothing to argue about.
+            turns.ready.store(number + 1, Ordering::Release);
+            pace.until(&turns.begun, number);
             let member = slot.lock().expect("no holder panics").take();
             let handed = Instant::now();
             while handed.elapsed() < pace.held {
                 hint::spin_loop();
             }
             seen.ended.push(Instant::now());
+            // What the waker does next is to look whether its partner is ready, which on one core gives the core away.
             drop(member);
-            if pace.one_core {
-                // To the one just woken, before this thread's own next wait gets into its figure.
-                thread::yield_now();
-            }
         }
     }
     seen.slept = voluntary_switches() - before;
