@@ -99,3 +99,34 @@ fn select(rows: &mut Vec<Row>, word: &str) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(words: &[&str]) -> Vec<&'static str> {
+        match parse(words.iter().map(|word| (*word).to_owned())) {
+            Ok(Asked::Tables(options)) => options.rows.iter().map(|row| row.name()).collect(),
+            other => panic!("{words:?} gave {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_family_means_its_rows_and_no_row_comes_twice() {
+        assert_eq!(rows(&["1"]), ["1-zero", "1-beside"]);
+        assert_eq!(rows(&["1w", "4"]), ["1w", "4-two", "4-one"]);
+        assert_eq!(rows(&["2-four", "2"]), ["2-four", "2-two"]);
+        assert_eq!(rows(&["run", "3"]), ["run-batch", "run-start", "3"]);
+        assert_eq!(rows(&["--quick"]).len(), Row::ALL.len());
+    }
+
+    #[test]
+    fn options_take_their_values() {
+        let words = ["--rounds", "3", "--quick", "--no-go", "--json", "a.json"];
+        let Ok(Asked::Tables(options)) = parse(words.iter().map(|word| (*word).to_owned())) else {
+            panic!("these are options")
+        };
+        assert_eq!((options.rounds, options.effort.name, options.go), (3, "quick", false));
+        assert_eq!(options.json.as_deref(), Some(std::path::Path::new("a.json")));
+    }
+}

@@ -4,6 +4,8 @@
 //! this program starts itself again for one row and one contestant, reads one line, and goes round all contestants
 //! before it begins the next round. What comes out is one table a row: medians, and ratios to the cheapest thing that
 //! could do the job. Nothing here judges; the aims stand beside the figures.
+//!
+//! Linux only: the futex is one of the contestants, and `/proc` knows who slept.
 
 mod args;
 mod block_on;

@@ -199,3 +199,54 @@ impl fmt::Display for Table {
 fn key(entry: &Entry) -> f64 {
     if entry.timed() { median(&entry.nanos()) } else { f64::NAN }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &'static str, role: Role, nanos: &[f64]) -> Entry {
+        Entry { name, role, samples: nanos.iter().copied().map(Sample::nanos).collect(), missing: None }
+    }
+
+    #[test]
+    fn a_ratio_is_taken_round_by_round() {
+        // The machine slowed down for both, round by round; the medians alone, 4 and 2, would say twice.
+        let ours = entry("ours", Role::Ours, &[1.0, 6.0, 4.0]);
+        let floor = entry("floor", Role::Floor, &[1.0, 2.0, 4.0]);
+        assert_eq!(ours.times(&floor), Some(1.0));
+    }
+
+    #[test]
+    fn a_missing_contestant_says_why_and_is_nobodys_reference() {
+        let mut floor = entry("acquire load", Role::Floor, &[]);
+        floor.missing = Some("it hung".to_owned());
+        let ours = entry("headcount", Role::Ours, &[1.0]);
+        let table = Table { row: Row::AtZero, entries: vec![floor, ours] };
+        let text = table.to_string();
+        assert!(text.contains("missing: it hung"), "{text}");
+        assert!(text.contains("headcount: not measured"), "{text}");
+    }
+
+    #[test]
+    fn an_aim_against_the_best_peer_finds_the_best() {
+        let entries = vec![
+            entry("headcount", Role::Ours, &[300.0]),
+            entry("slow", Role::Peer, &[400.0]),
+            entry("fast", Role::Peer, &[200.0]),
+            entry("tokio Notify", Role::Floor, &[100.0]),
+        ];
+        let text = Table { row: Row::AsyncOne, entries }.to_string();
+        assert!(text.contains("headcount: 1.50 × fast  (not met)"), "{text}");
+    }
+
+    #[test]
+    fn a_difference_is_in_the_rows_unit() {
+        let entries = vec![
+            entry("headcount run", Role::Ours, &[3_500_000.0]),
+            entry("true", Role::Floor, &[1_000_000.0]),
+        ];
+        let text = Table { row: Row::Start, entries }.to_string();
+        assert!(text.contains("≤ true + 3 ms · headcount run: +2.50 ms"), "{text}");
+        assert!(!text.contains("not met"), "{text}");
+    }
+}

@@ -1,4 +1,4 @@
-//! The kernel's own wait and wake, with nothing around it: the floor for putting a thread to sleep on Linux.
+//! The kernel's own wait and wake, with nothing around it: the floor for putting a thread to sleep.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

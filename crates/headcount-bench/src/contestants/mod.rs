@@ -7,7 +7,6 @@
 mod awaitgroup;
 mod crossbeam;
 mod floor;
-#[cfg(target_os = "linux")]
 mod futex;
 mod ours;
 mod task_tracker;
@@ -49,7 +48,6 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
     let groups: &[&'static [Contestant]] = &[
         ours::CONTESTANTS,
         floor::CONTESTANTS,
-        #[cfg(target_os = "linux")]
         futex::CONTESTANTS,
         awaitgroup::CONTESTANTS,
         crossbeam::CONTESTANTS,

@@ -23,6 +23,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
 use super::{Effort, Sample, median};
 
 /// Where the threads run, and how long a member is held.
@@ -146,9 +148,7 @@ fn take_turns<G: Blocking>(
 }
 
 /// Binds the calling thread to the first core it may use.
-#[cfg(target_os = "linux")]
 fn stay_on_one_core() {
-    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
     let allowed = sched_getaffinity(None).expect("a thread may ask for its own cores");
     let first = (0..CpuSet::MAX_CPU).find(|core| allowed.is_set(*core)).expect("it runs on one");
     let mut one = CpuSet::new();
@@ -156,12 +156,9 @@ fn stay_on_one_core() {
     sched_setaffinity(None, &one).expect("a thread may leave cores that it was allowed");
 }
 
-#[cfg(not(target_os = "linux"))]
-fn stay_on_one_core() {}
-
-/// How often the calling thread has gone to sleep so far, as the kernel counts it. Always 0 where there is no `/proc`.
+/// How often the calling thread has gone to sleep so far, as the kernel counts it.
 fn voluntary_switches() -> u64 {
-    let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let status = fs::read_to_string("/proc/thread-self/status").expect("Linux tells a thread about itself");
     let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+    count.and_then(|count| count.trim().parse().ok()).expect("and counts how often it slept")
 }
