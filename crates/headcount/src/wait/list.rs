@@ -62,6 +62,9 @@ unsafe impl Send for Node {}
 // SAFETY: L1, as above; a shared node gives no access to its links without the lock.
 unsafe impl Sync for Node {}
 
+// A panic cannot leave links half changed: no foreign code runs while they are changed.
+impl core::panic::RefUnwindSafe for Node {}
+
 impl Node {
     pub(crate) fn new() -> Self {
         Self {

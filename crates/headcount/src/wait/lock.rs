@@ -56,6 +56,10 @@ mod spin {
     // value from thread to thread this way needs `T: Send` and nothing more.
     unsafe impl<T: Send> Sync for Lock<T> {}
 
+    // As std's mutex, which this one stands in for.
+    impl<T> core::panic::UnwindSafe for Lock<T> {}
+    impl<T> core::panic::RefUnwindSafe for Lock<T> {}
+
     impl<T> Lock<T> {
         pub(crate) const fn new(value: T) -> Self {
             Self { held: AtomicBool::new(false), value: UnsafeCell::new(value) }
