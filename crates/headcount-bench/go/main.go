@@ -155,16 +155,14 @@ func thereAndBack(e effort, held time.Duration) string {
 			before := voluntarySwitches()
 			for number := range 2 * e.trips {
 				if number%2 == mine {
-					for ready.Load() != int64(number+1) {
-					}
+					until(&ready, number)
 					groups[mine].Add(1)
 					begun.Store(int64(number + 1))
 					groups[mine].Wait()
 					s.returned = append(s.returned, time.Now())
 				} else {
 					ready.Store(int64(number + 1))
-					for begun.Load() != int64(number+1) {
-					}
+					until(&begun, number)
 					for handed := time.Now(); time.Since(handed) < held; {
 					}
 					s.ended = append(s.ended, time.Now())
@@ -184,6 +182,14 @@ func thereAndBack(e effort, held time.Duration) string {
 	}
 	asleep := float64(both[0].slept+both[1].slept) / float64(2*e.trips)
 	return fmt.Sprint(median(trips), " ", asleep)
+}
+
+// Lets other goroutines run between two looks: one just woken stands in this processor's own queue, and another
+// processor would take it from there only after a while.
+func until(turn *atomic.Int64, number int) {
+	for turn.Load() != int64(number+1) {
+		runtime.Gosched()
+	}
 }
 
 // How often the calling thread has gone to sleep so far, as the kernel counts it.

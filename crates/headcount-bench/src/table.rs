@@ -92,16 +92,16 @@ impl Table {
         match self.row.aim() {
             Aim::Times(limit, whose) => {
                 let times = entry.times(self.entry(whose)?)?;
-                Some(format!("{times:.2} ×{}", verdict(times <= limit)))
+                Some(format!("{times:.3} ×{}", verdict(times <= limit)))
             }
             Aim::BestPeer(limit) => {
                 let best = self.best_peer()?;
                 let times = entry.times(best)?;
-                Some(format!("{times:.2} × {}{}", best.name, verdict(times <= limit)))
+                Some(format!("{times:.3} × {}{}", best.name, verdict(times <= limit)))
             }
             Aim::AtMost(limit) => {
                 let value = entry.timed().then(|| median(&entry.nanos()) / self.row.nanos_per_unit())?;
-                Some(format!("{value:.2} {unit}{}", verdict(value <= limit)))
+                Some(format!("{value:.3} {unit}{}", verdict(value <= limit)))
             }
             Aim::Above(limit, whose) => {
                 let other = self.entry(whose)?;
@@ -109,7 +109,7 @@ impl Table {
                 let above: Vec<f64> = both.map(|(mine, theirs)| mine.nanos - theirs.nanos).collect();
                 let value =
                     (entry.timed() && other.timed()).then(|| median(&above) / self.row.nanos_per_unit())?;
-                Some(format!("+{value:.2} {unit}{}", verdict(value <= limit)))
+                Some(format!("+{value:.3} {unit}{}", verdict(value <= limit)))
             }
         }
     }
@@ -236,7 +236,7 @@ mod tests {
             entry("tokio Notify", Role::Floor, &[100.0]),
         ];
         let text = Table { row: Row::AsyncOne, entries }.to_string();
-        assert!(text.contains("headcount: 1.50 × fast  (not met)"), "{text}");
+        assert!(text.contains("headcount: 1.500 × fast  (not met)"), "{text}");
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
             entry("true", Role::Floor, &[1_000_000.0]),
         ];
         let text = Table { row: Row::Start, entries }.to_string();
-        assert!(text.contains("≤ true + 3 ms · headcount run: +2.50 ms"), "{text}");
+        assert!(text.contains("≤ true + 3 ms · headcount run: +2.500 ms"), "{text}");
         assert!(!text.contains("not met"), "{text}");
     }
 }
