@@ -92,7 +92,7 @@ impl Node {
     /// Why no wake-up is lost, this side: the mark goes from AWAKE to ASLEEP in one exchange. If the releasing side's
     /// swap (`Waiters::collect`) came first, the exchange fails and the thread does not sleep. If it comes later, it
     /// reads ASLEEP and wakes; a wake-up given before the sleep has begun is remembered by the parker.
-    #[cfg(any(loom, feature = "std"))]
+    #[cfg_attr(not(any(loom, feature = "std")), expect(dead_code, reason = "without std no thread sleeps"))]
     pub(crate) fn announce_sleep(&self) -> bool {
         if fault::planted(Fault::SleepUnannounced) {
             return !self.is_released();
@@ -265,11 +265,8 @@ impl Waiters {
             // thread is woken, or the thread's exchange comes later, fails, and it does not sleep.
             let before = node.state.swap(RELEASED, AcqRel);
             // L3: from here on the node may be gone.
-            match wake {
-                #[cfg(any(loom, feature = "std"))]
-                Some(Wake::Thread(_)) if before != ASLEEP => {}
-                Some(wake) => batch.push(wake),
-                None => {}
+            if let Some(wake) = wake.filter(|wake| wake.is_needed(before == ASLEEP)) {
+                batch.push(wake);
             }
         }
         true
