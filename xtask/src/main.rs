@@ -1,3 +1,116 @@
-//! every check of the project, in CI's order
+//! Every check of the project, in CI's order: `cargo xtask test`.
+//!
+//! A check passes, fails, or is skipped with the reason said aloud (a tool that this machine lacks); a skipped check
+//! never counts as passed. `cargo xtask list` names them; `cargo xtask test NAME ...` runs some.
 
-fn main() {}
+mod checks;
+mod house;
+mod run;
+mod sanitize;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use run::Verdict;
+
+/// One check: its name on the command line, what it makes sure of, and how.
+struct Check {
+    name: &'static str,
+    promise: &'static str,
+    run: fn() -> Verdict,
+}
+
+/// Cheap ones first, so that a slip is seen early.
+const CHECKS: &[Check] = &[
+    Check {
+        name: "house",
+        promise: "files within their budgets, no machine paths, README in step",
+        run: house::check,
+    },
+    Check { name: "format", promise: "rustfmt has nothing to say", run: checks::format },
+    Check {
+        name: "clippy",
+        promise: "no warning under any choice of features, MSRV kept",
+        run: checks::clippy,
+    },
+    Check { name: "docs", promise: "the documentation builds without a warning", run: checks::docs },
+    Check {
+        name: "tests",
+        promise: "every test, in debug, under each choice of features",
+        run: checks::tests,
+    },
+    Check { name: "release", promise: "every test again, optimized", run: checks::release },
+    Check { name: "no-std", promise: "a program without std links and counts", run: checks::no_std },
+    Check {
+        name: "loom",
+        promise: "every protocol model-checked; every planted fault objected to",
+        run: checks::loom,
+    },
+    Check {
+        name: "threads",
+        promise: "thread sanitizer: silent, and not silent with a fault planted",
+        run: sanitize::threads,
+    },
+    Check {
+        name: "addresses",
+        promise: "address sanitizer: silent, and not silent with a fault planted",
+        run: sanitize::addresses,
+    },
+    Check { name: "readme", promise: "the README's main job runs on this checkout", run: checks::readme },
+];
+
+const HELP: &str = "\
+cargo xtask test [NAME ...]   run every check, or the named ones
+cargo xtask bench [ARG ...]   time headcount beside its peers (`bench --help` for the rows)
+cargo xtask list              name the checks
+cargo xtask help              this text";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        Some(("test", names)) => test(names),
+        Some(("bench", rest)) => checks::bench(rest),
+        Some(("list", [])) => {
+            CHECKS.iter().for_each(|check| println!("{:<10} {}", check.name, check.promise));
+            ExitCode::SUCCESS
+        }
+        Some(("help" | "--help" | "-h", _)) | None => {
+            println!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        Some((other, _)) => {
+            eprintln!("xtask: there is no `{other}`\n\n{HELP}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn test(names: &[String]) -> ExitCode {
+    if let Some(unknown) = names.iter().find(|name| CHECKS.iter().all(|check| check.name != *name)) {
+        eprintln!("xtask: there is no check `{unknown}`; `cargo xtask list` names them");
+        return ExitCode::from(2);
+    }
+    let chosen =
+        CHECKS.iter().filter(|check| names.is_empty() || names.iter().any(|name| name == check.name));
+    let mut verdicts = Vec::new();
+    for check in chosen {
+        println!("\n── {}: {}", check.name, check.promise);
+        let begun = Instant::now();
+        let verdict = (check.run)();
+        verdicts.push((check, verdict, begun.elapsed()));
+    }
+
+    println!();
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for (check, verdict, took) in &verdicts {
+        let (count, text) = match verdict {
+            Verdict::Passed => (&mut passed, String::from("passed")),
+            Verdict::Failed(why) => (&mut failed, format!("FAILED: {why}")),
+            Verdict::Skipped(why) => (&mut skipped, format!("SKIPPED: {why}")),
+        };
+        *count += 1;
+        println!("{:<10} {:>6.1} s  {text}", check.name, took.as_secs_f64());
+    }
+    println!("\n{passed} passed, {failed} failed, {skipped} skipped");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

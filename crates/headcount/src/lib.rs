@@ -74,3 +74,8 @@ pub use error::WaitTimeoutError;
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall};
 pub use wait_group::{Token, Tokens, WaitGroup};
+
+/// The README's examples run too.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -257,9 +257,15 @@ impl Counter {
             waiters.release_at_most(u64::try_from(after.members()).unwrap_or(0));
             self.drop_at_most_flag(&waiters);
         }
+        // The one waiter that most groups have is woken without a batch and without taking the lock again.
+        let first = waiters.next_due();
+        let mut waking = Waking { counter: self, all: !waiters.has_due() };
         drop(waiters);
+        if let Some(wake) = first {
+            wake.wake();
+        }
+        waking.wake_rest();
 
-        Waking { counter: self, all: false }.wake_due();
         self.in_use();
         if fault::planted(Fault::NoHoldWhileWaking) { Left::Somebody } else { self.release() }
     }
@@ -310,7 +316,15 @@ struct Waking<'c> {
 }
 
 impl Waking<'_> {
-    fn wake_due(&mut self) {
+    #[inline]
+    fn wake_rest(&mut self) {
+        if !self.all {
+            self.wake_batches();
+        }
+    }
+
+    #[cold]
+    fn wake_batches(&mut self) {
         let mut batch = WakeBatch::new();
         while !self.all {
             self.all = self.counter.waiters.lock().collect(&mut batch);
@@ -322,7 +336,7 @@ impl Waking<'_> {
 
 impl Drop for Waking<'_> {
     fn drop(&mut self) {
-        self.wake_due();
+        self.wake_rest();
     }
 }
 

@@ -25,9 +25,11 @@ pub(crate) mod wait;
 mod word;
 
 use core::fmt;
-use core::panic::Location;
 #[cfg(feature = "std")]
-use std::time::{Duration, Instant};
+use std::{
+    panic::Location,
+    time::{Duration, Instant},
+};
 
 use self::counter::{Counter, OutOfRange};
 use self::wait::Wait;

@@ -92,7 +92,7 @@ impl Node {
     /// Why no wake-up is lost, this side: the mark goes from AWAKE to ASLEEP in one exchange. If the releasing side's
     /// swap (`Waiters::collect`) came first, the exchange fails and the thread does not sleep. If it comes later, it
     /// reads ASLEEP and wakes; a wake-up given before the sleep has begun is remembered by the parker.
-    #[cfg(any(loom, feature = "std"))]
+    #[cfg_attr(not(any(loom, feature = "std")), expect(dead_code, reason = "without std no thread sleeps"))]
     pub(crate) fn announce_sleep(&self) -> bool {
         if fault::planted(Fault::SleepUnannounced) {
             return !self.is_released();
@@ -250,12 +250,14 @@ impl Waiters {
         }
     }
 
-    /// Releases due nodes into `batch` until it is full; true when none is left.
-    pub(crate) fn collect(&mut self, batch: &mut WakeBatch) -> bool {
+    /// Whether anybody is due.
+    pub(crate) fn has_due(&self) -> bool {
+        self.due.head.is_some()
+    }
+
+    /// Releases due nodes up to the first that must be woken, and gives its wake-up.
+    pub(crate) fn next_due(&mut self) -> Option<Wake> {
         while let Some(node) = self.due.head {
-            if batch.is_full() {
-                return false;
-            }
             // SAFETY: L2, a node in a chain is alive; L1, we hold the lock.
             let node = unsafe { node.as_ref() };
             self.due.remove(NonNull::from(node));
@@ -265,14 +267,22 @@ impl Waiters {
             // thread is woken, or the thread's exchange comes later, fails, and it does not sleep.
             let before = node.state.swap(RELEASED, AcqRel);
             // L3: from here on the node may be gone.
-            match wake {
-                #[cfg(any(loom, feature = "std"))]
-                Some(Wake::Thread(_)) if before != ASLEEP => {}
-                Some(wake) => batch.push(wake),
-                None => {}
+            if let Some(wake) = wake.filter(|wake| wake.is_needed(before == ASLEEP)) {
+                return Some(wake);
             }
         }
-        true
+        None
+    }
+
+    /// Releases due nodes into `batch` until it is full; true when none is left.
+    pub(crate) fn collect(&mut self, batch: &mut WakeBatch) -> bool {
+        while !batch.is_full() {
+            match self.next_due() {
+                Some(wake) => batch.push(wake),
+                None => return true,
+            }
+        }
+        !self.has_due()
     }
 }
 

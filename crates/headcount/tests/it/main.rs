@@ -4,15 +4,26 @@
 //! block runs [`within`] a limit.
 #![cfg(not(loom))]
 
-mod auto_traits;
-mod blocking;
-mod counting;
+// Without `std` there are only async waits; what is left then is tested too, on the spin lock.
 mod future;
-mod happens_before;
 mod names;
 mod oracle;
+
+#[cfg(feature = "std")]
+mod auto_traits;
+#[cfg(feature = "std")]
+mod blocking;
+#[cfg(feature = "std")]
+mod counting;
+#[cfg(feature = "std")]
+mod happens_before;
+#[cfg(all(feature = "std", headcount_fault))]
+mod planted;
+#[cfg(feature = "std")]
 mod raw;
+#[cfg(feature = "std")]
 mod roll_call;
+#[cfg(feature = "std")]
 mod rounds;
 #[cfg(feature = "tokio")]
 mod tokio;
@@ -20,33 +31,13 @@ mod tokio;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 use std::task::{Context, Wake, Waker};
-use std::thread;
-use std::time::Duration;
 
-/// Longer than any promise takes, shorter than anyone's patience.
-const LIMIT: Duration = Duration::from_secs(20);
+#[cfg(feature = "std")]
+use limit::{LIMIT, message, within};
 
-/// Runs `f` on a thread of its own and gives its result, or fails if there is none within the limit.
-#[track_caller]
-fn within<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
-    let (sender, receiver) = mpsc::channel();
-    let thread = thread::spawn(move || sender.send(f()));
-    match receiver.recv_timeout(LIMIT) {
-        Ok(value) => value,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("not over within {LIMIT:?}"),
-        Err(mpsc::RecvTimeoutError::Disconnected) => match thread.join() {
-            Err(panic) => std::panic::resume_unwind(panic),
-            Ok(_) => unreachable!("the thread sends before it ends"),
-        },
-    }
-}
-
-/// The text of a panic.
-fn message(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied()).unwrap_or("")
-}
+#[cfg(feature = "std")]
+mod limit;
 
 /// A waker that counts how often it was used, and polls by hand.
 struct Poller(AtomicUsize);

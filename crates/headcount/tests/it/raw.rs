@@ -36,7 +36,8 @@ fn add_takes_any_delta_and_done_is_minus_one() {
 /// Go's own test: `TestWaitGroupMisuse`. The counter goes negative only by a panic, and stays as it was.
 #[test]
 fn below_zero_is_a_panic_and_changes_nothing() {
-    let misuses: [(isize, fn(&WaitGroup)); 5] = [
+    type Misuse = fn(&WaitGroup);
+    let misuses: [(isize, Misuse); 5] = [
         (0, |group| group.done()),
         (0, |group| group.add(-1)),
         (2, |group| group.add(-3)),

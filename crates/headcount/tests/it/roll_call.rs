@@ -8,18 +8,16 @@ fn names(roll_call: &RollCall) -> Vec<Option<&str>> {
     roll_call.iter().map(|member| member.name()).collect()
 }
 
-/// The text without the ages, which no two runs share.
+/// The text without the ages, which no two runs share, and without the folder.
 fn text(roll_call: &RollCall) -> String {
-    let lines = roll_call.to_string();
-    let ageless = lines.lines().map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let keep = words.iter().enumerate().filter(|(at, word)| {
-            let is_age = |at: usize| words.get(at).is_some_and(|word| *word == "ms" || *word == "s");
-            !is_age(*at) && !(is_age(at + 1) && word.parse::<f64>().is_ok())
-        });
-        keep.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
-    });
-    ageless.collect::<Vec<_>>().join("\n").replace("crates/headcount/", "")
+    let ageless = |line: &str| {
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        if let Some(unit) = words.iter().position(|word| ["ms", "s"].contains(word)) {
+            words.drain(unit - 1..=unit);
+        }
+        words.join(" ").replace("crates/headcount/", "")
+    };
+    roll_call.to_string().lines().map(ageless).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -133,7 +133,8 @@ fn objection(wait: impl FnOnce()) -> Option<String> {
 
 #[test]
 fn a_blocking_wait_in_a_task_names_its_async_twin() {
-    let waits: [(fn(&WaitGroup, &raw::WaitGroup), &str); 6] = [
+    type Blocking = fn(&WaitGroup, &raw::WaitGroup);
+    let waits: [(Blocking, &str); 6] = [
         (|group, _| group.wait(), "wait_async"),
         (|group, _| drop(group.wait_timeout(Duration::from_secs(1))), "wait_async"),
         (|group, _| drop(group.wait_deadline(std::time::Instant::now() + LIMIT)), "wait_async"),

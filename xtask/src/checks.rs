@@ -1,0 +1,139 @@
+//! The checks that are a few commands each.
+
+use std::process::{Command, ExitCode};
+
+use crate::run::{
+    Verdict, all, cargo, cargo_with_flags, command, has_cargo, output, passes, root, target, verdict,
+};
+
+/// The library's choices of features. Two features make three sensible sets; when there are more, this table grows.
+pub(crate) const FEATURES: [&[&str]; 3] =
+    [&["--no-default-features"], &["--no-default-features", "--features", "std"], &["--all-features"]];
+
+fn for_each_features(before: &[&str], after: &[&str]) -> impl Iterator<Item = Command> {
+    FEATURES.into_iter().map(move |features| cargo(&[before, &["-p", "headcount"], features, after].concat()))
+}
+
+pub(crate) fn format() -> Verdict {
+    if !has_cargo("fmt") {
+        return Verdict::Skipped("no rustfmt on this machine".into());
+    }
+    all([cargo(&["fmt", "--all", "--check"])])
+}
+
+pub(crate) fn clippy() -> Verdict {
+    if !has_cargo("clippy") {
+        return Verdict::Skipped("no clippy on this machine".into());
+    }
+    let workspace = cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]);
+    let features = for_each_features(&["clippy", "--all-targets", "--quiet"], &["--", "-D", "warnings"]);
+    let loom = [
+        "clippy",
+        "-p",
+        "headcount",
+        "--no-default-features",
+        "--features",
+        "std",
+        "--test",
+        "loom",
+        "--quiet",
+    ];
+    all(std::iter::once(workspace).chain(features).chain([cargo_with_flags(
+        "loom",
+        "--cfg loom -Dwarnings",
+        &loom,
+    )]))
+}
+
+pub(crate) fn docs() -> Verdict {
+    let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
+    docs.env("RUSTDOCFLAGS", "-D warnings");
+    let mut private = cargo(&["doc", "-p", "headcount", "--no-deps", "--document-private-items", "--quiet"]);
+    // The private rooms link to each other and to public items; their docs must hold together as well.
+    private.env("RUSTDOCFLAGS", "-D warnings").env("CARGO_TARGET_DIR", target("private-docs"));
+    all([docs, private])
+}
+
+/// The tests of the whole workspace, then the library's under its other features.
+pub(crate) fn tests() -> Verdict {
+    let workspace = cargo(&["test", "--workspace"]);
+    let others = FEATURES.into_iter().take(2).map(|features| {
+        // Examples in the documentation need the default features; they ran above.
+        cargo(&[&["test", "-p", "headcount"], features, &["--lib", "--tests"]].concat())
+    });
+    all(std::iter::once(workspace).chain(others))
+}
+
+pub(crate) fn release() -> Verdict {
+    all([cargo(&[
+        "test",
+        "--release",
+        "-p",
+        "headcount",
+        "-p",
+        "headcount-cli",
+        "--lib",
+        "--bins",
+        "--tests",
+    ])])
+}
+
+pub(crate) fn no_std() -> Verdict {
+    verdict((|| {
+        let manifest = "crates/headcount/tests/no_std/Cargo.toml";
+        let mut build = cargo(&["build", "--release", "--quiet", "--manifest-path", manifest]);
+        build.env("CARGO_TARGET_DIR", target("no_std"));
+        passes(build)?;
+        let library = target("no_std").join("release/libheadcount_no_std.a");
+        let program = target("no_std").join("counts");
+        let (library, program) = (library.to_string_lossy(), program.to_string_lossy());
+        passes(command("gcc", &["crates/headcount/tests/no_std/src/main.c", &library, "-o", &program]))?;
+        passes(command(&program, &[]))?;
+
+        // The check can fail: with std linked in, the program's own panic handler is one too many.
+        let mut planted = cargo(&["check", "--manifest-path", manifest, "--features", "std"]);
+        planted.env("CARGO_TARGET_DIR", target("no_std"));
+        let (result, text) = output(planted)?;
+        if result.status.success() || !text.contains("panic_impl") {
+            return Err(format!("linking std was not objected to:\n{text}"));
+        }
+        Ok(())
+    })())
+}
+
+pub(crate) fn loom() -> Verdict {
+    let mut loom = cargo_with_flags("loom", "--cfg loom", &["test", "--release", "-p", "headcount"]);
+    loom.args(["--no-default-features", "--features", "std", "--test", "loom"]);
+    all([loom])
+}
+
+/// Runs the README's main job and wants to see what the README says is seen.
+pub(crate) fn readme() -> Verdict {
+    verdict((|| {
+        let readme = std::fs::read_to_string(root().join("README.md"))
+            .map_err(|error| format!("README.md: {error}"))?;
+        let job = readme
+            .lines()
+            .find(|line| line.contains("cargo run --release") && line.contains("headcount -- run"));
+        let job = job.ok_or("README.md shows no main job")?;
+        let (result, text) = output(command("sh", &["-c", job]))?;
+        println!("{text}");
+        if !result.status.success() || !text.contains(" 0 failed") {
+            return Err(format!("the README's main job ended with {}", result.status));
+        }
+        Ok(())
+    })())
+}
+
+/// The benchmark, with the rest of the command line.
+pub(crate) fn bench(arguments: &[String]) -> ExitCode {
+    let mut bench = cargo(&["run", "--release", "--quiet", "-p", "headcount-bench", "--"]);
+    bench.args(arguments);
+    match bench.status() {
+        Ok(status) => ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)),
+        Err(error) => {
+            eprintln!("xtask: the benchmark cannot be run: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The sanitizers, on the stable toolchain: silent on the tests, and not silent when a fault is planted.
+//!
+//! A stable compiler has them behind a switch that asks for unstable options (`RUSTC_BOOTSTRAP`), and comes with their
+//! run-time libraries. Std itself is not instrumented, hence the suppressions for threads (see
+//! `sanitizer/thread.supp`) and the spin lock in place of std's mutex.
+
+use std::process::Command;
+
+use crate::run::{Verdict, cargo_with_flags, output, passes, root, verdict};
+
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// What the sanitizers look at: everything but the tests whose subject is time or memory of the process itself.
+const ROOMS: [&str; 6] = ["counting", "future", "happens_before", "raw", "roll_call", "rounds"];
+
+pub(crate) fn threads() -> Verdict {
+    let options = [("TSAN_OPTIONS", suppressions("thread"))];
+    // The report must be about the plain data that the planted fault leaves unordered, and nothing else.
+    sanitizer(
+        "thread",
+        "--cfg headcount_spin",
+        &options,
+        ["planted::relaxed_done", "data race", "Plain>::read"],
+    )
+}
+
+pub(crate) fn addresses() -> Verdict {
+    let options = [("ASAN_OPTIONS", "detect_leaks=1".into()), ("LSAN_OPTIONS", suppressions("leak"))];
+    sanitizer("address", "", &options, ["planted::drop_stays_listed", "heap-use-after-free", "Waiters"])
+}
+
+fn suppressions(name: &str) -> String {
+    format!("suppressions={}", root().join(format!("xtask/sanitizer/{name}.supp")).display())
+}
+
+/// Runs the tests under the sanitizer `name`, then its negative control: a test that must be objected to with the two
+/// words that follow.
+fn sanitizer(name: &str, cfg: &str, options: &[(&str, String)], control: [&str; 3]) -> Verdict {
+    if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+        return Verdict::Skipped(format!("the {name} sanitizer is set up for {TARGET} only"));
+    }
+    let run = |tests: &[&str]| -> Command {
+        let flags =
+            format!("-Zsanitizer={name} -Cunsafe-allow-abi-mismatch=sanitizer --cfg headcount_fault {cfg}");
+        let arguments =
+            ["test", "--target", TARGET, "-p", "headcount", "--no-default-features", "--features", "std"];
+        let mut command = cargo_with_flags(name, &flags, &arguments);
+        command.args(["--test", "it", "--", "--test-threads=1"]).args(tests);
+        command.env("RUSTC_BOOTSTRAP", "1").envs(options.iter().map(|(key, value)| (key, value)));
+        command
+    };
+    let [test, kind, place] = control;
+    verdict(passes(run(&ROOMS)).and_then(|()| {
+        let (result, text) = output(run(&["--exact", test]))?;
+        if result.status.success() || !text.contains(kind) || !text.contains(place) {
+            return Err(format!("the {name} sanitizer did not object to {test}:\n{text}"));
+        }
+        println!("objected to {test}, as it must: {kind} in {place}");
+        Ok(())
+    }))
+}
