@@ -33,7 +33,7 @@ pub(crate) fn start(batch: &Arc<Batch>, slot: usize) -> std::io::Result<()> {
     let shared = Arc::clone(batch);
     thread::Builder::new().name(format!("worker {}", slot + 1)).stack_size(STACK).spawn(move || {
         let _out = out;
-        Worker { batch: &shared, slot, pages: Pages::default(), buffer: vec![0; BUFFER] }.work();
+        Worker { batch: &shared, slot, pages: Pages::default(), buffer: vec![0; BUFFER], terse: true }.work();
     })?;
     Ok(())
 }
@@ -43,6 +43,8 @@ struct Worker<'a> {
     slot: usize,
     pages: Pages,
     buffer: Vec<u8>,
+    /// The last member said little.
+    terse: bool,
 }
 
 /// How a member ended, for the ledger and the account.
@@ -174,10 +176,9 @@ impl Worker<'_> {
     fn attend(&mut self, member: &Member, running: Running, words: Vec<OsString>) -> Outcome {
         let batch = self.batch;
         let seat = &batch.seats[self.slot];
-        let (pages, buffer) = (&mut self.pages, &mut self.buffer);
+        let (pages, buffer, terse) = (&mut self.pages, &mut self.buffer, &mut self.terse);
         let mut unprinted = None;
-        let ended = running.attend(seat, buffer, |stream, bytes| {
-            seat.hear(bytes);
+        let ended = running.attend(seat, buffer, terse, |stream, bytes| {
             if unprinted.is_none() {
                 if let Err(error) = batch.printer.take(pages, stream, bytes) {
                     batch.output_failed(&member.label, &error);

@@ -1,4 +1,9 @@
 //! Attending one child from start to end: one sleep for both pipes and the end of the leader together.
+//!
+//! A short-lived child would wake us three times: when it closes its stdout, its stderr, and when it has ended.
+//! On a busy machine each of these takes the core from another child. So at first only the end is waited for,
+//! for [`PATIENCE`]: the pipes hold meanwhile what a child of such an age has to say. Where the last one said
+//! more, the next is listened to from the start.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,6 +19,12 @@ use crate::output::Stream;
 /// How often the end of a leader is looked for where the system cannot tell it.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How long at first only the end of a child is waited for.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+/// What fits into any pipe, so that a child that says no more is never held up by our patience.
+const TERSE: usize = 4096;
+
 /// How long the pipes of a dead group are waited for. On Linux the whole group is known to be dead, and what
 /// it wrote is there. Who holds a pipe open then is none of it: a stray, or for a moment another child of
 /// ours that has not come to its exec.
@@ -28,18 +39,42 @@ pub(crate) struct Ended {
 }
 
 impl Running {
-    /// Hands everything the child writes to `take` until it has ended and its group is gone.
+    /// Hands everything the child writes to `take` until it has ended and its group is gone. `terse` says whether
+    /// the child before it said little, and afterwards whether this one did.
     pub(crate) fn attend(
         mut self,
         seat: &Seat,
         buffer: &mut [u8],
+        terse: &mut bool,
         mut take: impl FnMut(Stream, &[u8]),
     ) -> Ended {
-        let watched = self.watch(buffer, &mut take);
-        let (status, sitter) = self.bury(seat);
-        // Everyone in the group is dead, so what is in the pipes now is all there will be from them.
-        self.read_rest(buffer, &mut take);
+        let mut said = 0;
+        let mut hear = |stream, bytes: &[u8]| {
+            said += bytes.len();
+            seat.hear(bytes);
+            take(stream, bytes);
+        };
+        let watched = if *terse && self.ends_soon() { Ok(()) } else { self.watch(buffer, &mut hear) };
+        let (status, mut sitter) = self.bury(seat);
+        // Everyone in the group is dead, so what is in the pipes now is all there will be from them. The seat is
+        // empty by now; what is heard last goes to who sat there.
+        self.read_rest(buffer, &mut |stream, bytes: &[u8]| {
+            said += bytes.len();
+            if let Some(sitter) = &mut sitter {
+                sitter.tail.push(bytes);
+            }
+            take(stream, bytes);
+        });
+        *terse = said <= TERSE;
         Ended { status: watched.and(status), sitter }
+    }
+
+    /// Waits a little for the end alone.
+    fn ends_soon(&self) -> bool {
+        let Some(end) = &self.end else { return false };
+        let mut fds = [PollFd::new(end, PollFlags::IN)];
+        // On an error we just have not waited.
+        sleep_on(&mut fds, Some(PATIENCE)).is_ok_and(|ready| ready > 0)
     }
 
     /// Reads until the leader has ended.
@@ -91,12 +126,18 @@ impl Running {
         let ended = fds.get(pipes).is_some_and(|end| !end.revents().is_empty());
         let mut ready = [None; 2];
         for (place, stream) in order.into_iter().enumerate() {
-            ready[place] = stream.filter(|_| !fds[place].revents().is_empty());
+            let what = stream.map(|stream| (stream, fds[place].revents()));
+            ready[place] = what.filter(|(_, what)| !what.is_empty());
         }
         drop(fds);
         let mut woken = if ended { Woken::Ended } else { Woken::Nothing };
-        for stream in ready.into_iter().flatten() {
-            read_once(self.pipe(stream), buffer, |bytes| take(stream, bytes))?;
+        for (stream, what) in ready.into_iter().flatten() {
+            // Hung up and nothing to read: the end, without asking for it.
+            if what == PollFlags::HUP {
+                *self.pipe(stream) = None;
+            } else {
+                read_once(self.pipe(stream), buffer, |bytes| take(stream, bytes))?;
+            }
             if !ended {
                 woken = Woken::Read;
             }

@@ -1,4 +1,5 @@
-//! The last of what a member wrote, on both streams as it came: for the account and the roll call.
+//! The last of what a member wrote, on both streams, for the account and the roll call. It is in the order in
+//! which it was read: what was written to two streams in one moment may have changed places.
 
 use crate::legible;
 
