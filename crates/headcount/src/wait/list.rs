@@ -24,7 +24,7 @@ use core::pin::Pin;
 use core::ptr::NonNull;
 
 use crate::fault::{self, Fault};
-use crate::sync::{AcqRel, Acquire, AtomicU8, Relaxed, UnsafeCell};
+use crate::sync::{Acquire, AtomicU8, Relaxed, Release, UnsafeCell};
 use crate::wait::wake::{Wake, WakeBatch};
 
 /// Not released; if the owner is a thread, it is awake and will look again before it sleeps.
@@ -262,13 +262,18 @@ impl Waiters {
             let node = unsafe { node.as_ref() };
             self.due.remove(NonNull::from(node));
             let wake = node.links(|links| links.wake.take());
-            // AcqRel, E4: Release hands on what the releasing side did. Acquire is not needed for memory; the swap is
-            // one side of the sleep protocol (see `Node::announce_sleep`): either this swap reads ASLEEP and the
-            // thread is woken, or the thread's exchange comes later, fails, and it does not sleep.
-            let before = node.state.swap(RELEASED, AcqRel);
+            if matches!(wake, Some(Wake::Task(_))) {
+                // Release, E4: what the releasing side did, and saw done. A task is woken in any case, so nothing is read.
+                node.state.store(RELEASED, Release);
+                // L3, as below.
+                return wake;
+            }
+            // Release, E4, as above. The swap is one side of the sleep protocol (see `Node::announce_sleep`): either it
+            // reads ASLEEP and the thread is woken, or the thread's exchange comes later, fails, and it does not sleep.
+            let before = node.state.swap(RELEASED, Release);
             // L3: from here on the node may be gone.
-            if let Some(wake) = wake.filter(|wake| wake.is_needed(before == ASLEEP)) {
-                return Some(wake);
+            if before == ASLEEP {
+                return wake;
             }
         }
         None

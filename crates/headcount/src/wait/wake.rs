@@ -16,11 +16,6 @@ pub(crate) enum Wake {
 }
 
 impl Wake {
-    /// Whether the waiter has to be woken at all: a task always, a thread only if it sleeps.
-    pub(crate) fn is_needed(&self, asleep: bool) -> bool {
-        asleep || matches!(self, Wake::Task(_))
-    }
-
     /// Must not be called under a lock.
     pub(crate) fn wake(self) {
         match self {
