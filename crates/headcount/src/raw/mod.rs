@@ -128,6 +128,18 @@ impl WaitGroup {
         }
     }
 
+    /// Counts one member back in if one is out; for cancelling, which anyone may do at any time and as often as they like.
+    pub(crate) fn done_if_out(&self) {
+        let _ = self.counter.done_checked(1);
+    }
+
+    /// Blocks until no member is out, or until `deadline`; false if that passed first. The caller has asked whether it
+    /// may block.
+    #[cfg(feature = "std")]
+    pub(crate) fn block_until(&self, deadline: Option<Instant>) -> bool {
+        self.counter.members() == 0 || self.counter.block(0, deadline)
+    }
+
     /// How many members are out at this moment.
     #[must_use]
     pub fn outstanding(&self) -> usize {
