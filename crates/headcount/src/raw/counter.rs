@@ -234,50 +234,60 @@ impl Counter {
 
     /// Enters `n` ends under the lock, releases whom that releases, and wakes them.
     ///
-    /// The waiters may be gone before their last wake-up is given, and the group with them, so the counter is held for
-    /// the while. A hold can still be taken: these ends are on their way (C4).
+    /// The waiters may be gone before their last wake-up is given, and the group with them. Until the ends are entered
+    /// C4 keeps the counter alive; from then on `WATCHED`, which only the lock's holder could take away; and before the
+    /// lock is given up a hold is taken, which lasts until everyone is woken.
     fn settle(&self, n: u64) -> Left {
-        if !fault::planted(Fault::NoHoldWhileWaking) {
-            // Relaxed: taking a hold publishes nothing.
-            self.count.fetch_add(Count::HOLDER, Relaxed);
-        }
         self.in_use();
-
         let mut waiters = self.waiters.lock();
         // AcqRel, E2: Acquire for what all members entered so far did; Release for the next to reach zero.
         let after = Tally(self.tally.fetch_sub(Tally::of(n).0, AcqRel)).minus(n);
+        let mut held = false;
         if after.members() == 0 {
             if after.has_at_most() {
                 // Relaxed: the flag steers ends that come later; they read it in the same exchange that enters them.
                 self.tally.fetch_and(!Tally::AT_MOST, Relaxed);
             }
             waiters.close_round();
-            self.try_quiet();
+            held = self.quiet_and_hold();
         } else if after.has_at_most() {
             waiters.release_at_most(u64::try_from(after.members()).unwrap_or(0));
             self.drop_at_most_flag(&waiters);
         }
+        if !held && !fault::planted(Fault::NoHoldWhileWaking) {
+            // Relaxed: taking a hold publishes nothing.
+            self.count.fetch_add(Count::HOLDER, Relaxed);
+        }
+        // The one waiter that most groups have is woken without a batch and without taking the lock again.
+        let first = waiters.next_due();
+        let mut waking = Waking { counter: self, all: !waiters.has_due() };
         drop(waiters);
-
-        Waking { counter: self, all: false }.wake_due();
+        if let Some(wake) = first {
+            wake.wake();
+        }
+        waking.wake_rest();
         self.in_use();
         if fault::planted(Fault::NoHoldWhileWaking) { Left::Somebody } else { self.release() }
     }
 
-    /// C4: stops watching if no member is out. The tally is zero and the lock is held, so nobody else is trying.
-    fn try_quiet(&self) {
+    /// C4: stops watching if no member is out, and takes a hold in the same step; false if a member is out. The tally is
+    /// zero and the lock is held, so nobody else is trying.
+    fn quiet_and_hold(&self) -> bool {
+        let hold = if fault::planted(Fault::NoHoldWhileWaking) { 0 } else { Count::HOLDER };
         // Relaxed is enough, and stale is not possible where it would hurt: by E2 every end in the tally happened before,
         // so this reads the count as it was after all of them, or later.
         let mut count = Count(self.count.load(Relaxed));
         while count.members() == 0 || fault::planted(Fault::QuietTooSoon) {
             // AcqRel: continues E1's and E3's release sequences as every read-modify-write of the count does; the next
             // watcher is ordered after this one by the lock.
-            match self.count.compare_exchange_weak(count.0, count.0 & !Count::WATCHED, AcqRel, Relaxed) {
-                Ok(_) => return,
+            let quiet = (count.0 & !Count::WATCHED) + hold;
+            match self.count.compare_exchange_weak(count.0, quiet, AcqRel, Relaxed) {
+                Ok(_) => return true,
                 Err(now) => count = Count(now),
             }
         }
         // A member has gone out since. It will be entered, come back, and reach this place again: C5.
+        false
     }
 
     /// Takes a hold for a caller that has one already.
@@ -310,7 +320,15 @@ struct Waking<'c> {
 }
 
 impl Waking<'_> {
-    fn wake_due(&mut self) {
+    #[inline]
+    fn wake_rest(&mut self) {
+        if !self.all {
+            self.wake_batches();
+        }
+    }
+
+    #[cold]
+    fn wake_batches(&mut self) {
         let mut batch = WakeBatch::new();
         while !self.all {
             self.all = self.counter.waiters.lock().collect(&mut batch);
@@ -322,7 +340,7 @@ impl Waking<'_> {
 
 impl Drop for Waking<'_> {
     fn drop(&mut self) {
-        self.wake_due();
+        self.wake_rest();
     }
 }
 

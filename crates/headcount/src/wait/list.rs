@@ -24,7 +24,7 @@ use core::pin::Pin;
 use core::ptr::NonNull;
 
 use crate::fault::{self, Fault};
-use crate::sync::{AcqRel, Acquire, AtomicU8, Relaxed, UnsafeCell};
+use crate::sync::{Acquire, AtomicU8, Relaxed, Release, UnsafeCell};
 use crate::wait::wake::{Wake, WakeBatch};
 
 /// Not released; if the owner is a thread, it is awake and will look again before it sleeps.
@@ -250,26 +250,44 @@ impl Waiters {
         }
     }
 
-    /// Releases due nodes into `batch` until it is full; true when none is left.
-    pub(crate) fn collect(&mut self, batch: &mut WakeBatch) -> bool {
+    /// Whether anybody is due.
+    pub(crate) fn has_due(&self) -> bool {
+        self.due.head.is_some()
+    }
+
+    /// Releases due nodes up to the first that must be woken, and gives its wake-up.
+    pub(crate) fn next_due(&mut self) -> Option<Wake> {
         while let Some(node) = self.due.head {
-            if batch.is_full() {
-                return false;
-            }
             // SAFETY: L2, a node in a chain is alive; L1, we hold the lock.
             let node = unsafe { node.as_ref() };
             self.due.remove(NonNull::from(node));
             let wake = node.links(|links| links.wake.take());
-            // AcqRel, E4: Release hands on what the releasing side did. Acquire is not needed for memory; the swap is
-            // one side of the sleep protocol (see `Node::announce_sleep`): either this swap reads ASLEEP and the
-            // thread is woken, or the thread's exchange comes later, fails, and it does not sleep.
-            let before = node.state.swap(RELEASED, AcqRel);
+            if matches!(wake, Some(Wake::Task(_))) {
+                // Release, E4: what the releasing side did, and saw done. A task is woken in any case, so nothing is read.
+                node.state.store(RELEASED, Release);
+                // L3, as below.
+                return wake;
+            }
+            // Release, E4, as above. The swap is one side of the sleep protocol (see `Node::announce_sleep`): either it
+            // reads ASLEEP and the thread is woken, or the thread's exchange comes later, fails, and it does not sleep.
+            let before = node.state.swap(RELEASED, Release);
             // L3: from here on the node may be gone.
-            if let Some(wake) = wake.filter(|wake| wake.is_needed(before == ASLEEP)) {
-                batch.push(wake);
+            if before == ASLEEP {
+                return wake;
             }
         }
-        true
+        None
+    }
+
+    /// Releases due nodes into `batch` until it is full; true when none is left.
+    pub(crate) fn collect(&mut self, batch: &mut WakeBatch) -> bool {
+        while !batch.is_full() {
+            match self.next_due() {
+                Some(wake) => batch.push(wake),
+                None => return true,
+            }
+        }
+        !self.has_due()
     }
 }
 

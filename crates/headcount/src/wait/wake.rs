@@ -16,12 +16,8 @@ pub(crate) enum Wake {
 }
 
 impl Wake {
-    /// Whether the waiter has to be woken at all: a task always, a thread only if it sleeps.
-    pub(crate) fn is_needed(&self, asleep: bool) -> bool {
-        asleep || matches!(self, Wake::Task(_))
-    }
-
-    fn wake(self) {
+    /// Must not be called under a lock.
+    pub(crate) fn wake(self) {
         match self {
             Wake::Task(waker) => waker.wake(),
             #[cfg(any(loom, feature = "std"))]

@@ -1,0 +1,3 @@
+module headcount-bench
+
+go 1.25

@@ -1,0 +1,58 @@
+//! Who takes part, and in which rows.
+//!
+//! A contestant is a name and a table: row, timing. Each is used the way its authors mean it to be, in a file of its
+//! own; where that leaves it out of a row, the file says why. Go is not here, because it is another program; the
+//! commands of the `run` rows are not either.
+
+mod awaitgroup;
+mod crossbeam;
+mod floor;
+mod futex;
+mod ours;
+mod task_tracker;
+mod wg;
+
+use crate::row::Row;
+use crate::timing::{Effort, Sample};
+
+/// What a contestant is in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Ours.
+    Ours,
+    /// Somebody else's answer to the same question.
+    Peer,
+    /// Not an answer, but the cheapest thing that could do the job.
+    Floor,
+}
+
+/// Takes one sample.
+pub(crate) type Timing = fn(Effort) -> Sample;
+
+/// One implementation, and how it is timed in each row it takes part in.
+#[derive(Debug)]
+pub(crate) struct Contestant {
+    pub(crate) name: &'static str,
+    pub(crate) role: Role,
+    timings: &'static [(Row, Timing)],
+}
+
+impl Contestant {
+    pub(crate) fn timing(&self, row: Row) -> Option<Timing> {
+        self.timings.iter().find(|(timed, _)| *timed == row).map(|(_, timing)| *timing)
+    }
+}
+
+/// Everybody who can be run inside this process.
+pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
+    let groups: &[&'static [Contestant]] = &[
+        ours::CONTESTANTS,
+        floor::CONTESTANTS,
+        futex::CONTESTANTS,
+        awaitgroup::CONTESTANTS,
+        crossbeam::CONTESTANTS,
+        task_tracker::CONTESTANTS,
+        wg::CONTESTANTS,
+    ];
+    groups.iter().copied().flatten()
+}

@@ -1,0 +1,157 @@
+//! The rows: what is timed, in which unit, and what headcount aims for.
+//!
+//! A row has one name, used on the command line, in the tables and in the JSON record. The aims are printed beside
+//! what was measured and are never asserted: a figure depends on the machine, a promise must not.
+
+/// One thing that is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Row {
+    /// Count one out and back on one thread, the count going 0, 1, 0.
+    FromZero,
+    /// The same with another member out all the time: 1, 2, 1.
+    Beside,
+    /// The same while a thread is blocked in a wait.
+    Waited,
+    /// The same from two threads at once.
+    TwoThreads,
+    /// The same from four threads at once.
+    FourThreads,
+    /// A wait that has nothing to wait for.
+    AtZero,
+    /// Wake a thread that is asleep in its wait, from another core.
+    WakeTwoCores,
+    /// The same with both threads on one core.
+    WakeOneCore,
+    /// Wake a thread that began to wait half a microsecond ago.
+    WakeSoon,
+    /// Wake a task, on a runtime with one thread.
+    AsyncOne,
+    /// Wake a task, on a runtime with several threads.
+    AsyncMany,
+    /// A batch of commands that do nothing.
+    Batch,
+    /// One command that does nothing, from start to end.
+    Start,
+}
+
+/// What a row's aim is measured against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Aim {
+    /// At most this many times the named contestant.
+    Times(f64, &'static str),
+    /// At most this many times the best peer.
+    BestPeer(f64),
+    /// At most this much, in the row's unit.
+    AtMost(f64),
+    /// At most this much more than the named contestant, in the row's unit.
+    Above(f64, &'static str),
+}
+
+impl Row {
+    pub(crate) const ALL: [Row; 13] = [
+        Row::FromZero,
+        Row::Beside,
+        Row::Waited,
+        Row::TwoThreads,
+        Row::FourThreads,
+        Row::AtZero,
+        Row::WakeTwoCores,
+        Row::WakeOneCore,
+        Row::WakeSoon,
+        Row::AsyncOne,
+        Row::AsyncMany,
+        Row::Batch,
+        Row::Start,
+    ];
+
+    /// The name on the command line. What stands before the dash names the family: `1` means `1-zero` and `1-beside`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Row::FromZero => "1-zero",
+            Row::Beside => "1-beside",
+            Row::Waited => "1w",
+            Row::TwoThreads => "2-two",
+            Row::FourThreads => "2-four",
+            Row::AtZero => "3",
+            Row::WakeTwoCores => "4-two",
+            Row::WakeOneCore => "4-one",
+            Row::WakeSoon => "4s",
+            Row::AsyncOne => "4a-current",
+            Row::AsyncMany => "4a-multi",
+            Row::Batch => "run-batch",
+            Row::Start => "run-start",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Row> {
+        Row::ALL.into_iter().find(|row| row.name() == name)
+    }
+
+    /// The rows that a word on the command line selects: one by its full name, or a family.
+    pub(crate) fn selected_by(word: &str) -> Vec<Row> {
+        let in_family = |row: &Row| row.name() == word || row.name().split('-').next() == Some(word);
+        Row::ALL.into_iter().filter(in_family).collect()
+    }
+
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Row::FromZero => "count one out and back, one thread, from zero",
+            Row::Beside => "count one out and back, one thread, one other member out",
+            Row::Waited => "count one out and back while another thread is blocked in a wait",
+            Row::TwoThreads => "count one out and back, two threads on one group, core time a pair",
+            Row::FourThreads => "count one out and back, four threads on one group, core time a pair",
+            Row::AtZero => "wait when nobody is out",
+            Row::WakeTwoCores => "wake a thread that is asleep in its wait, there and back, two cores",
+            Row::WakeOneCore => "the same with both threads on one core",
+            Row::WakeSoon => "wake a thread that began to wait 0.5 µs ago, there and back, two cores",
+            Row::AsyncOne => "wake a task that awaits the group, there and back, tokio current_thread",
+            Row::AsyncMany => "wake a task that awaits the group, there and back, tokio multi_thread",
+            Row::Batch => "2,000 × true (400 with --quick), two at a time, wall time",
+            Row::Start => "one true, from start to end",
+        }
+    }
+
+    pub(crate) const fn unit(self) -> &'static str {
+        match self {
+            Row::WakeTwoCores | Row::WakeOneCore | Row::WakeSoon => "µs",
+            Row::Batch | Row::Start => "ms",
+            _ => "ns",
+        }
+    }
+
+    /// Every sample is taken in nanoseconds; this many of them make one of the row's unit.
+    pub(crate) const fn nanos_per_unit(self) -> f64 {
+        match self {
+            Row::WakeTwoCores | Row::WakeOneCore | Row::WakeSoon => 1e3,
+            Row::Batch | Row::Start => 1e6,
+            _ => 1.0,
+        }
+    }
+
+    /// The contestant that the ratios of the row are taken against: the cheapest thing that could do the job.
+    pub(crate) const fn reference(self) -> &'static str {
+        match self {
+            Row::FromZero | Row::Beside | Row::Waited => "raw atomic pair",
+            Row::TwoThreads | Row::FourThreads => "sharded atomic pair",
+            Row::AtZero => "acquire load",
+            Row::WakeTwoCores | Row::WakeOneCore => "futex",
+            Row::WakeSoon => "spinning",
+            Row::AsyncOne | Row::AsyncMany => "tokio Notify",
+            Row::Batch => "xargs",
+            Row::Start => "true",
+        }
+    }
+
+    pub(crate) const fn aim(self) -> Aim {
+        match self {
+            Row::FromZero | Row::Beside | Row::Waited => Aim::Times(1.1, "raw atomic pair"),
+            Row::TwoThreads | Row::FourThreads => Aim::Times(2.0, "sharded atomic pair"),
+            Row::AtZero => Aim::Times(1.5, "acquire load"),
+            Row::WakeTwoCores | Row::WakeOneCore => Aim::Times(1.05, "futex"),
+            Row::WakeSoon => Aim::AtMost(1.0),
+            Row::AsyncOne | Row::AsyncMany => Aim::BestPeer(1.0),
+            Row::Batch => Aim::Times(0.80, "xargs"),
+            Row::Start => Aim::Above(3.0, "true"),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! One row's figures as a table: medians, spread, ratios, and the aim beside what was measured.
+//!
+//! A ratio is the median of the rounds' ratios, not the ratio of two medians: within a round the machine was the same
+//! for both.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::contestants::Role;
+use crate::row::{Aim, Row};
+use crate::timing::{Sample, median};
+
+/// A contestant's figures, one a round.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    name: &'static str,
+    role: Role,
+    pub(crate) samples: Vec<Sample>,
+    /// Why there are no figures, or why they end early.
+    pub(crate) missing: Option<String>,
+}
+
+impl Entry {
+    pub(crate) fn new(name: &'static str, role: Role) -> Entry {
+        Entry { name, role, samples: Vec::new(), missing: None }
+    }
+
+    fn nanos(&self) -> Vec<f64> {
+        self.samples.iter().map(|sample| sample.nanos).collect()
+    }
+
+    /// The share of waits asleep, in the median round.
+    fn asleep(&self) -> Option<f64> {
+        let shares: Vec<f64> = self.samples.iter().filter_map(|sample| sample.asleep).collect();
+        (!shares.is_empty()).then(|| median(&shares))
+    }
+
+    fn timed(&self) -> bool {
+        self.missing.is_none() && !self.samples.is_empty()
+    }
+
+    /// How many times `other`, or nothing when one of the two has no figures.
+    fn times(&self, other: &Entry) -> Option<f64> {
+        let both = self.samples.iter().zip(&other.samples);
+        let ratios: Vec<f64> = both.map(|(mine, theirs)| mine.nanos / theirs.nanos).collect();
+        (self.timed() && other.timed()).then(|| median(&ratios))
+    }
+}
+
+/// All of a row.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) row: Row,
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl Table {
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+
+    fn best_peer(&self) -> Option<&Entry> {
+        let peers = self.entries.iter().filter(|entry| entry.role == Role::Peer && entry.timed());
+        peers.min_by(|a, b| median(&a.nanos()).total_cmp(&median(&b.nanos())))
+    }
+
+    /// What was aimed for and what was measured, one line for each of ours.
+    fn aims(&self) -> Vec<String> {
+        let ours: Vec<&Entry> = self.entries.iter().filter(|entry| entry.role == Role::Ours).collect();
+        if ours.is_empty() {
+            return vec![format!("aim      {} · nothing of ours takes part", self.aim_in_words())];
+        }
+        let line = |entry: &&Entry| {
+            let measured = self.measured(entry).unwrap_or("not measured".to_owned());
+            format!("aim      {} · {}: {measured}", self.aim_in_words(), entry.name)
+        };
+        ours.iter().map(line).collect()
+    }
+
+    fn aim_in_words(&self) -> String {
+        match self.row.aim() {
+            Aim::Times(limit, whose) => format!("≤ {limit} × {whose}"),
+            Aim::BestPeer(limit) => format!("≤ {limit} × the best peer"),
+            Aim::AtMost(limit) => format!("≤ {limit} {}", self.row.unit()),
+            Aim::Above(limit, whose) => format!("≤ {whose} + {limit} {}", self.row.unit()),
+        }
+    }
+
+    fn measured(&self, entry: &Entry) -> Option<String> {
+        let unit = self.row.unit();
+        match self.row.aim() {
+            Aim::Times(limit, whose) => {
+                let times = entry.times(self.entry(whose)?)?;
+                Some(format!("{times:.3} ×{}", verdict(times <= limit)))
+            }
+            Aim::BestPeer(limit) => {
+                let best = self.best_peer()?;
+                let times = entry.times(best)?;
+                Some(format!("{times:.3} × {}{}", best.name, verdict(times <= limit)))
+            }
+            Aim::AtMost(limit) => {
+                let value = entry.timed().then(|| median(&entry.nanos()) / self.row.nanos_per_unit())?;
+                Some(format!("{value:.3} {unit}{}", verdict(value <= limit)))
+            }
+            Aim::Above(limit, whose) => {
+                let other = self.entry(whose)?;
+                let both = entry.samples.iter().zip(&other.samples);
+                let above: Vec<f64> = both.map(|(mine, theirs)| mine.nanos - theirs.nanos).collect();
+                let value =
+                    (entry.timed() && other.timed()).then(|| median(&above) / self.row.nanos_per_unit())?;
+                Some(format!("+{value:.3} {unit}{}", verdict(value <= limit)))
+            }
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let entry = |entry: &Entry| {
+            json!({
+                "contestant": entry.name,
+                "role": role(entry.role),
+                "nanos": entry.nanos(),
+                "median_nanos": entry.timed().then(|| median(&entry.nanos())),
+                "asleep": entry.asleep(),
+                "ratio": self.entry(self.row.reference()).and_then(|other| entry.times(other)),
+                "missing": entry.missing,
+            })
+        };
+        json!({
+            "row": self.row.name(),
+            "title": self.row.title(),
+            "reference": self.row.reference(),
+            "aim": self.aim_in_words(),
+            "contestants": self.entries.iter().map(entry).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn verdict(met: bool) -> &'static str {
+    if met { "" } else { "  (not met)" }
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::Ours => "ours",
+        Role::Peer => "peer",
+        Role::Floor => "floor",
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Table { row, entries } = self;
+        writeln!(out, "row {} · {} · {}", row.name(), row.title(), row.unit())?;
+        let asleep = entries.iter().any(|entry| entry.asleep().is_some());
+        let against = format!("× {}", row.reference());
+        let go = self.entry("Go").filter(|go| go.timed());
+        write!(
+            out,
+            "  {:<24} {:<5} {:>9} {:>19} {against:>21}",
+            "contestant", "", "median", "lowest–highest"
+        )?;
+        let more = [(go.is_some(), "× Go"), (asleep, "asleep")];
+        for (_, heading) in more.iter().filter(|(shown, _)| *shown) {
+            write!(out, " {heading:>7}")?;
+        }
+        writeln!(out)?;
+
+        let mut sorted: Vec<&Entry> = entries.iter().collect();
+        // A missing one has no median, and what is not a number sorts last.
+        sorted.sort_by(|a, b| key(a).total_cmp(&key(b)));
+        for entry in sorted {
+            write!(out, "  {:<24} {:<5}", entry.name, role(entry.role))?;
+            if let Some(why) = &entry.missing {
+                writeln!(out, "  missing: {why}")?;
+                continue;
+            }
+            let values: Vec<f64> = entry.nanos().iter().map(|nanos| nanos / row.nanos_per_unit()).collect();
+            let (low, high) = (
+                values.iter().copied().fold(f64::NAN, f64::min),
+                values.iter().copied().fold(f64::NAN, f64::max),
+            );
+            write!(out, " {:>9.2} {:>19}", median(&values), format!("{low:.2}–{high:.2}"))?;
+            let ratio = |other: Option<&Entry>| other.and_then(|other| entry.times(other));
+            let words = |times: Option<f64>| times.map_or("".to_owned(), |times| format!("{times:.2}"));
+            write!(out, " {:>21}", words(ratio(self.entry(row.reference()))))?;
+            if go.is_some() {
+                write!(out, " {:>7}", words(ratio(go)))?;
+            }
+            if let Some(asleep) = entry.asleep() {
+                write!(out, " {:>6.1}%", asleep.min(1.0) * 100.0)?;
+            }
+            writeln!(out)?;
+        }
+        write!(out, "{}", self.aims().iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+fn key(entry: &Entry) -> f64 {
+    if entry.timed() { median(&entry.nanos()) } else { f64::NAN }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &'static str, role: Role, nanos: &[f64]) -> Entry {
+        Entry { name, role, samples: nanos.iter().copied().map(Sample::nanos).collect(), missing: None }
+    }
+
+    #[test]
+    fn a_ratio_is_taken_round_by_round() {
+        // The machine slowed down for both, round by round; the medians alone, 4 and 2, would say twice.
+        let ours = entry("ours", Role::Ours, &[1.0, 6.0, 4.0]);
+        let floor = entry("floor", Role::Floor, &[1.0, 2.0, 4.0]);
+        assert_eq!(ours.times(&floor), Some(1.0));
+    }
+
+    #[test]
+    fn a_missing_contestant_says_why_and_is_nobodys_reference() {
+        let mut floor = entry("acquire load", Role::Floor, &[]);
+        floor.missing = Some("it hung".to_owned());
+        let ours = entry("headcount", Role::Ours, &[1.0]);
+        let table = Table { row: Row::AtZero, entries: vec![floor, ours] };
+        let text = table.to_string();
+        assert!(text.contains("missing: it hung"), "{text}");
+        assert!(text.contains("headcount: not measured"), "{text}");
+    }
+
+    #[test]
+    fn an_aim_against_the_best_peer_finds_the_best() {
+        let entries = vec![
+            entry("headcount", Role::Ours, &[300.0]),
+            entry("slow", Role::Peer, &[400.0]),
+            entry("fast", Role::Peer, &[200.0]),
+            entry("tokio Notify", Role::Floor, &[100.0]),
+        ];
+        let text = Table { row: Row::AsyncOne, entries }.to_string();
+        assert!(text.contains("headcount: 1.500 × fast  (not met)"), "{text}");
+    }
+
+    #[test]
+    fn a_difference_is_in_the_rows_unit() {
+        let entries = vec![
+            entry("headcount run", Role::Ours, &[3_500_000.0]),
+            entry("true", Role::Floor, &[1_000_000.0]),
+        ];
+        let text = Table { row: Row::Start, entries }.to_string();
+        assert!(text.contains("≤ true + 3 ms · headcount run: +2.500 ms"), "{text}");
+        assert!(!text.contains("not met"), "{text}");
+    }
+}
