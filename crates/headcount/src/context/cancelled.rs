@@ -114,8 +114,7 @@ impl Error for Cancelled {
 /// So that `?` works in functions that do input and output. The `Cancelled` is inside (`get_ref`, `downcast`).
 impl From<Cancelled> for io::Error {
     fn from(cancelled: Cancelled) -> Self {
-        let kind =
-            if cancelled.is_deadline() { io::ErrorKind::TimedOut } else { io::ErrorKind::Interrupted };
+        let kind = if cancelled.is_deadline() { io::ErrorKind::TimedOut } else { io::ErrorKind::Interrupted };
         io::Error::new(kind, cancelled)
     }
 }

@@ -73,11 +73,14 @@ struct Inner {
 
 impl Node {
     /// A node below `parents`, cancelled at once if one of them is.
-    pub(super) fn below(parents: &[&Arc<Node>], deadline: Option<Instant>) -> Arc<Self> {
+    pub(super) fn below<'p>(
+        parents: impl IntoIterator<Item = &'p Arc<Node>>,
+        deadline: Option<Instant>,
+    ) -> Arc<Self> {
         let out = raw::WaitGroup::new();
         out.add(1);
-        let place = |parent: &&Arc<Node>| Place { parent: Arc::clone(parent), seat: AtomicU64::new(STANDING) };
-        let parents = parents.iter().map(place).collect();
+        let place = |parent| Place { parent: Arc::clone(parent), seat: AtomicU64::new(STANDING) };
+        let parents = parents.into_iter().map(place).collect();
         let node = Arc::new(Self { out, deadline, parents, inner: Lock::new(Inner::default()) });
         // Seated when it is whole: a canceller that finds it in its seat must be able to reach it.
         for Place { parent, seat } in &node.parents {
@@ -122,9 +125,9 @@ impl Node {
 
         let mut inner = self.inner.lock();
         inner.settled = true;
-        let (children, alarm) = (std::mem::take(&mut inner.children), inner.alarm.take());
+        let children = std::mem::take(&mut inner.children);
         drop(inner);
-        drop((children, alarm));
+        drop(children);
         callbacks
     }
 
@@ -190,7 +193,10 @@ impl Walk<'_> {
             if !inner.settled && (first || !fault::planted(Fault::SecondDoesNotHelp)) {
                 self.todo.extend(inner.children.iter().filter_map(Weak::upgrade));
             }
+            let alarm = inner.alarm.take();
             drop(inner);
+            // Taking a deadline back locks the clock: not under ours.
+            drop(alarm);
             // N2: the cause is there. Whoever comes first brings the counter to zero; the second changes nothing.
             node.out.done_if_out();
         }

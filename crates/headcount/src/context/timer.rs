@@ -139,7 +139,8 @@ impl Clock {
         loop {
             let now = Instant::now();
             let Some(first) = dues.rings.first_entry() else {
-                let (guard, idle) = self.changed.wait_timeout(dues, IDLE).unwrap_or_else(PoisonError::into_inner);
+                let (guard, idle) =
+                    self.changed.wait_timeout(dues, IDLE).unwrap_or_else(PoisonError::into_inner);
                 dues = guard;
                 if idle.timed_out() && dues.rings.is_empty() {
                     dues.running = false;

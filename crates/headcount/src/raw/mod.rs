@@ -140,6 +140,10 @@ impl WaitGroup {
         self.counter.members() == 0 || self.counter.block(0, deadline)
     }
 
+    pub(crate) fn counter(&self) -> &Counter {
+        &self.counter
+    }
+
     /// How many members are out at this moment.
     #[must_use]
     pub fn outstanding(&self) -> usize {
@@ -171,7 +175,7 @@ impl WaitGroup {
     #[track_caller]
     pub fn wait(&self) {
         if self.counter.members() > 0 {
-            crate::blocking::assert_allowed("raw::WaitGroup::wait", "wait_async");
+            crate::blocking::assert_allowed("raw::WaitGroup::wait", "wait_async()");
             self.counter.block(0, None);
         }
     }
@@ -191,7 +195,7 @@ impl WaitGroup {
         if self.counter.members() == 0 {
             return Ok(());
         }
-        crate::blocking::assert_allowed("raw::WaitGroup::wait_timeout", "wait_async");
+        crate::blocking::assert_allowed("raw::WaitGroup::wait_timeout", "wait_async()");
         let begun = Instant::now();
         // A timeout beyond the end of time is no timeout.
         if self.counter.block(0, begun.checked_add(timeout)) {
