@@ -10,7 +10,7 @@ pub(crate) fn assert_allowed(what: &str, instead: &str) {
     #[cfg(feature = "tokio")]
     assert!(
         !tokio_task::is_running(),
-        "{what} would block a thread that is running an async task: use `{instead}().await` there, or move the wait \
+        "{what} would block a thread that is running an async task: use `{instead}.await` there, or move the wait \
          to `tokio::task::spawn_blocking`"
     );
     #[cfg(not(feature = "tokio"))]

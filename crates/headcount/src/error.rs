@@ -1,14 +1,15 @@
 //! Every public error. One for each method that can fail, opaque inside, with the questions a caller would ask.
 
 #[cfg(feature = "std")]
-pub use timeout::WaitTimeoutError;
+pub use waits::{WaitCancelledError, WaitTimeoutError};
 
 #[cfg(feature = "std")]
-mod timeout {
+mod waits {
     use std::panic::Location;
     use std::time::Duration;
     use std::{error, fmt};
 
+    use crate::context::Cancelled;
     use crate::roll::{RollCall, brief};
 
     /// A wait has run out of time; it knows who is still out.
@@ -88,4 +89,67 @@ mod timeout {
     }
 
     impl error::Error for WaitTimeoutError {}
+
+    /// A wait was given up because its context was cancelled; it knows why, and who is still out.
+    ///
+    /// Returned by `wait_with`. Its text is the roll call, headed by what was asked; the cancellation is its
+    /// [`source`](error::Error::source). The members go on, unless they heed the same context.
+    #[derive(Clone)]
+    pub struct WaitCancelledError(Box<Given>);
+
+    #[derive(Clone)]
+    struct Given {
+        cancelled: Cancelled,
+        place: &'static Location<'static>,
+        roll_call: RollCall,
+    }
+
+    impl WaitCancelledError {
+        pub(crate) fn new(
+            cancelled: Cancelled,
+            place: &'static Location<'static>,
+            roll_call: RollCall,
+        ) -> Self {
+            Self(Box::new(Given { cancelled, place, roll_call }))
+        }
+
+        /// Why the context was cancelled.
+        #[must_use]
+        pub fn cancelled(&self) -> &Cancelled {
+            &self.0.cancelled
+        }
+
+        /// Where in the source the wait was made.
+        #[must_use]
+        pub fn place(&self) -> &'static Location<'static> {
+            self.0.place
+        }
+
+        /// Who was out when the wait was given up.
+        #[must_use]
+        pub fn roll_call(&self) -> &RollCall {
+            &self.0.roll_call
+        }
+    }
+
+    impl fmt::Display for WaitCancelledError {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            let Given { place, roll_call, .. } = &*self.0;
+            roll_call.write_heading(f)?;
+            write!(f, " when the wait at {}:{} was cancelled", place.file(), place.line())?;
+            roll_call.write_members(f)
+        }
+    }
+
+    impl fmt::Debug for WaitCancelledError {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "WaitCancelledError: {self}: {:?}", self.0.cancelled)
+        }
+    }
+
+    impl error::Error for WaitCancelledError {
+        fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+            Some(&self.0.cancelled)
+        }
+    }
 }

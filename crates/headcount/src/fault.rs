@@ -35,12 +35,18 @@ pub enum Fault {
     DropStaysListed,
     /// The last member gives up its hold on the group before it wakes the waiters.
     NoHoldWhileWaking,
+    /// A child takes its seat without looking whether the parent is cancelled.
+    SeatUnlooked,
+    /// A second canceller of a node leaves the walk to the first and returns before it is over.
+    SecondDoesNotHelp,
+    /// A callback is registered without looking whether the context is cancelled.
+    CallUnlooked,
 }
 
 #[cfg(any(loom, headcount_fault))]
 impl Fault {
     /// Every fault, so that one can be found by its name.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::RelaxedDone,
         Self::RelaxedRecord,
         Self::LookThenList,
@@ -51,6 +57,9 @@ impl Fault {
         Self::StaleWaker,
         Self::DropStaysListed,
         Self::NoHoldWhileWaking,
+        Self::SeatUnlooked,
+        Self::SecondDoesNotHelp,
+        Self::CallUnlooked,
     ];
 
     /// The fault of this name.

@@ -56,6 +56,8 @@ extern crate alloc;
 
 #[cfg(feature = "std")]
 mod blocking;
+#[cfg(feature = "std")]
+mod context;
 mod error;
 #[cfg(not(any(loom, headcount_fault)))]
 mod fault;
@@ -70,7 +72,9 @@ mod wait;
 mod wait_group;
 
 #[cfg(feature = "std")]
-pub use error::WaitTimeoutError;
+pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, OnCancel, RunAsync};
+#[cfg(feature = "std")]
+pub use error::{WaitCancelledError, WaitTimeoutError};
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall};
 pub use wait_group::{Token, Tokens, WaitGroup};

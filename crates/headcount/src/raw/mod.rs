@@ -128,6 +128,22 @@ impl WaitGroup {
         }
     }
 
+    /// Counts one member back in if one is out; for cancelling, which anyone may do at any time and as often as they like.
+    pub(crate) fn done_if_out(&self) {
+        let _ = self.counter.done_checked(1);
+    }
+
+    /// Blocks until no member is out, or until `deadline`; false if that passed first. The caller has asked whether it
+    /// may block.
+    #[cfg(feature = "std")]
+    pub(crate) fn block_until(&self, deadline: Option<Instant>) -> bool {
+        self.counter.members() == 0 || self.counter.block(0, deadline)
+    }
+
+    pub(crate) fn counter(&self) -> &Counter {
+        &self.counter
+    }
+
     /// How many members are out at this moment.
     #[must_use]
     pub fn outstanding(&self) -> usize {
@@ -159,7 +175,7 @@ impl WaitGroup {
     #[track_caller]
     pub fn wait(&self) {
         if self.counter.members() > 0 {
-            crate::blocking::assert_allowed("raw::WaitGroup::wait", "wait_async");
+            crate::blocking::assert_allowed("raw::WaitGroup::wait", "wait_async()");
             self.counter.block(0, None);
         }
     }
@@ -179,7 +195,7 @@ impl WaitGroup {
         if self.counter.members() == 0 {
             return Ok(());
         }
-        crate::blocking::assert_allowed("raw::WaitGroup::wait_timeout", "wait_async");
+        crate::blocking::assert_allowed("raw::WaitGroup::wait_timeout", "wait_async()");
         let begun = Instant::now();
         // A timeout beyond the end of time is no timeout.
         if self.counter.block(0, begun.checked_add(timeout)) {

@@ -162,5 +162,23 @@ mod blocking {
             }
             true
         }
+
+        /// Blocks the thread until no member is out here or none is out in `other`; true if here, also when both.
+        #[cold]
+        pub(crate) fn block_with(&self, other: &Counter) -> bool {
+            let fresh = |counter| Wait { counter, at_most: 0, stage: Stage::Fresh(0), node: Node::new() };
+            let (mut here, mut there) = (pin!(fresh(self)), pin!(fresh(other)));
+            if !here.as_mut().list(None, Wake::Thread(unparker())) {
+                return true;
+            }
+            if !there.as_mut().list(None, Wake::Thread(unparker())) {
+                return here.leave();
+            }
+            // The thread sleeps only after it has said so to both; whichever is released then wakes it.
+            while here.node.announce_sleep() && there.node.announce_sleep() {
+                park(None);
+            }
+            here.leave()
+        }
     }
 }

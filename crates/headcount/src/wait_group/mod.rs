@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 
 pub use self::token::{Token, Tokens};
 #[cfg(feature = "std")]
-use crate::error::WaitTimeoutError;
+use crate::context::Context;
+#[cfg(feature = "std")]
+use crate::error::{WaitCancelledError, WaitTimeoutError};
 use crate::raw::counter::OutOfRange;
 use crate::raw::shared::{Handle, Shared};
 use crate::raw::wait::Wait;
@@ -245,7 +247,7 @@ impl WaitGroup {
     #[track_caller]
     pub fn wait(&self) {
         if self.shared().counter.members() > 0 {
-            self.block(0, None, "WaitGroup::wait", "wait_async");
+            self.block(0, None, "WaitGroup::wait", "wait_async()");
         }
     }
 
@@ -299,6 +301,50 @@ impl WaitGroup {
         self.wait_until(Instant::now(), Some(deadline), "WaitGroup::wait_deadline")
     }
 
+    /// Blocks the calling thread until nobody is out, or until `ctx` is cancelled or its deadline passes.
+    ///
+    /// The async twin is [`ctx.run_async(&group)`](crate::Context::run_async).
+    ///
+    /// # Errors
+    ///
+    /// [`WaitCancelledError`] if the context was cancelled while members were out: why, and who they were.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use headcount::{Context, WaitGroup};
+    /// use std::time::Duration;
+    ///
+    /// let ctx = Context::background().with_timeout(Duration::from_millis(5));
+    /// let group = WaitGroup::new();
+    /// let _token = group.add_named("backup");
+    /// let error = group.wait_with(&ctx).unwrap_err();
+    /// assert!(error.cancelled().is_deadline());
+    /// assert_eq!(error.roll_call().outstanding(), 1);
+    /// ```
+    #[track_caller]
+    pub fn wait_with(&self, ctx: &Context) -> Result<(), WaitCancelledError> {
+        let own = &self.shared().counter;
+        if own.members() == 0 {
+            return Ok(());
+        }
+        crate::blocking::assert_allowed("WaitGroup::wait_with", "ctx.run_async(&group)");
+        let over = match ctx.counter() {
+            Some(cancelled) => own.block_with(cancelled),
+            None => own.block(0, None),
+        };
+        match ctx.cancelled_because() {
+            Some(cancelled) if !over => {
+                Err(WaitCancelledError::new(cancelled, Location::caller(), self.roll_call()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Blocks the calling thread until `n` members or fewer are out.
     ///
     /// Made for back-pressure: launch, and when too many are out, wait until there is room.
@@ -323,7 +369,7 @@ impl WaitGroup {
     #[track_caller]
     pub fn wait_at_most(&self, n: usize) {
         if self.shared().counter.members() > n as u64 {
-            self.block(n as u64, None, "WaitGroup::wait_at_most", "wait_at_most_async");
+            self.block(n as u64, None, "WaitGroup::wait_at_most", "wait_at_most_async()");
         }
     }
 
@@ -373,7 +419,7 @@ impl WaitGroup {
         deadline: Option<Instant>,
         what: &'static str,
     ) -> Result<(), WaitTimeoutError> {
-        if self.block(0, deadline, what, "wait_async") {
+        if self.block(0, deadline, what, "wait_async()") {
             return Ok(());
         }
         Err(WaitTimeoutError::new(begun.elapsed(), Location::caller(), self.roll_call()))

@@ -2,7 +2,10 @@
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use headcount::{Missing, Name, RollCall, Token, Tokens, Wait, WaitGroup, WaitTimeoutError, raw};
+use headcount::{
+    Cancelled, Canceller, Context, ContextWait, Missing, Name, OnCancel, RollCall, RunAsync, Token, Tokens,
+    Wait, WaitCancelledError, WaitGroup, WaitTimeoutError, raw,
+};
 
 const fn thread_safe<T: Send + Sync>() {}
 const fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
@@ -24,6 +27,13 @@ fn the_table_of_auto_traits_holds() {
         RollCall: thread_safe unwind_safe unpin;
         Missing: thread_safe unwind_safe unpin;
         Name: thread_safe unwind_safe unpin;
+        Context: thread_safe unpin;
+        Canceller: thread_safe unpin;
+        Cancelled: thread_safe unpin;
+        OnCancel: thread_safe unpin;
+        ContextWait<'static>: thread_safe;
+        RunAsync<'static, std::future::Ready<()>>: thread_safe;
+        WaitCancelledError: thread_safe unpin;
         WaitTimeoutError: thread_safe unwind_safe unpin;
     }
 }

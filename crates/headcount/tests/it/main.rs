@@ -14,6 +14,8 @@ mod auto_traits;
 #[cfg(feature = "std")]
 mod blocking;
 #[cfg(feature = "std")]
+mod context;
+#[cfg(feature = "std")]
 mod counting;
 #[cfg(feature = "std")]
 mod happens_before;

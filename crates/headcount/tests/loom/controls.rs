@@ -9,9 +9,10 @@ use crate::PLANT;
 
 /// Runs `model` with `fault` planted and wants to read `objection`.
 fn must_object(fault: &str, model: &str, objection: &str) {
+    let model = model.replace(' ', "");
     let itself = std::env::current_exe().expect("the path of this test");
     let output = Command::new(itself)
-        .args(["--exact", "--nocapture", model])
+        .args(["--exact", "--nocapture", &model])
         .env(PLANT, fault)
         .env("RUST_BACKTRACE", "0")
         .output()
@@ -23,35 +24,41 @@ fn must_object(fault: &str, model: &str, objection: &str) {
 }
 
 macro_rules! controls {
-    ($($name:ident: $fault:ident, $model:ident, $objection:literal)*) => {
+    ($($name:ident: $fault:ident, $model:path, $objection:literal)*) => {
         $(#[test] fn $name() {
-            must_object(stringify!($fault), concat!("models::", stringify!($model)), $objection);
+            must_object(stringify!($fault), stringify!($model), $objection);
         })*
     };
 }
 
-const _: () = assert!(headcount::fault::Fault::ALL.len() == 10, "a new fault needs a control");
+const _: () = assert!(headcount::fault::Fault::ALL.len() == 13, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
-        RelaxedDone, what_a_member_did_is_seen_after_the_wait, "Causality violation"
+        RelaxedDone, models::what_a_member_did_is_seen_after_the_wait, "Causality violation"
     // Seen first as a group that is never freed: who settles must also see the count as low as the tally is.
     a_record_that_publishes_nothing_is_caught:
-        RelaxedRecord, the_tally_alone_publishes_what_was_done, "Allocation leaked"
+        RelaxedRecord, models::the_tally_alone_publishes_what_was_done, "Allocation leaked"
     a_look_before_the_lock_is_caught:
-        LookThenList, what_a_member_did_is_seen_after_the_wait, "deadlock"
+        LookThenList, models::what_a_member_did_is_seen_after_the_wait, "deadlock"
     an_unannounced_sleep_is_caught:
-        SleepUnannounced, what_a_member_did_is_seen_after_the_wait, "deadlock"
+        SleepUnannounced, models::what_a_member_did_is_seen_after_the_wait, "deadlock"
     a_round_left_open_is_caught:
-        RoundNotClosed, a_future_belongs_to_the_round_it_was_made_in, "round one is over"
+        RoundNotClosed, models::a_future_belongs_to_the_round_it_was_made_in, "round one is over"
     quiet_too_soon_is_caught:
-        QuietTooSoon, a_member_that_goes_out_at_the_last_moment_is_waited_for_later, "deadlock"
+        QuietTooSoon, models::a_member_that_goes_out_at_the_last_moment_is_waited_for_later, "deadlock"
     an_unannounced_at_most_is_caught:
-        AtMostUnannounced, at_most_one_needs_only_one_of_two_ends, "deadlock"
+        AtMostUnannounced, models::at_most_one_needs_only_one_of_two_ends, "deadlock"
     a_stale_waker_is_caught:
-        StaleWaker, a_future_polled_again_wakes_its_newest_waker, "was not woken"
+        StaleWaker, models::a_future_polled_again_wakes_its_newest_waker, "was not woken"
     a_future_that_stays_listed_is_caught:
-        DropStaysListed, a_dropped_future_leaves_the_list, "still listed"
+        DropStaysListed, models::a_dropped_future_leaves_the_list, "still listed"
     waking_without_a_hold_is_caught:
-        NoHoldWhileWaking, the_group_is_freed_once_and_after_the_last_use, "Causality violation"
+        NoHoldWhileWaking, models::the_group_is_freed_once_and_after_the_last_use, "Causality violation"
+    a_seat_taken_unlooked_is_caught:
+        SeatUnlooked, context::a_child_made_during_the_cancel_is_cancelled, "a child was missed"
+    a_canceller_that_does_not_help_is_caught:
+        SecondDoesNotHelp, context::two_cancellers_each_return_when_all_is_cancelled, "returned too early"
+    a_callback_registered_unlooked_is_caught:
+        CallUnlooked, context::a_callback_registered_during_the_cancel_runs_once, "did not run once"
 }

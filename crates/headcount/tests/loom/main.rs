@@ -5,6 +5,14 @@
 //! what is to be found here: every fault of `controls` is caught within the bound that its model runs with.
 #![cfg(loom)]
 
+/// One test for each model, with the bound on preemptions that it runs with.
+macro_rules! models {
+    ($($(#[$doc:meta])* $name:ident, $preemptions:literal => $body:block)*) => {
+        $($(#[$doc])* #[test] fn $name() { check($preemptions, || $body); })*
+    };
+}
+
+mod context;
 mod controls;
 mod models;
 
@@ -69,8 +77,13 @@ impl CountedWaker {
         self.0.load(Ordering::Acquire)
     }
 
+    /// Polls a wait once with this waker.
+    fn poll(self: &Arc<Self>, future: &mut (impl Future<Output = ()> + Unpin)) -> bool {
+        self.poll_ready(future)
+    }
+
     /// Polls `future` once with this waker.
-    fn poll<F: Future + Unpin>(self: &Arc<Self>, future: &mut F) -> bool {
+    fn poll_ready<F: Future + Unpin>(self: &Arc<Self>, future: &mut F) -> bool {
         let waker = self.waker();
         std::pin::Pin::new(future).poll(&mut Context::from_waker(&waker)).is_ready()
     }

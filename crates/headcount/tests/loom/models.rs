@@ -8,12 +8,6 @@ use loom::thread;
 
 use crate::{CountedWaker, Slot, check};
 
-macro_rules! models {
-    ($($(#[$doc:meta])* $name:ident, $preemptions:literal => $body:block)*) => {
-        $($(#[$doc])* #[test] fn $name() { check($preemptions, || $body); })*
-    };
-}
-
 models! {
     /// E1 and E2: what a member did before its end is seen after the wait.
     what_a_member_did_is_seen_after_the_wait, 3 => {

@@ -1,0 +1,120 @@
+//! What a cancellation was: its kind, its cause, and where it came from.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// Why a context is over. Cheap to clone: everyone below a cancelled context shares one.
+///
+/// Its text is one sentence, which says where in the source the cancellation came from; the cause, if one was given, is
+/// its [`source`](Error::source). It becomes an [`io::Error`] by `?`, of the kind `TimedOut` for a deadline and
+/// `Interrupted` otherwise.
+///
+/// # Examples
+///
+/// ```
+/// use headcount::{CancelKind, Context};
+///
+/// let (ctx, canceller) = Context::background().with_cancel();
+/// canceller.cancel_because("the user closed the window");
+///
+/// let why = ctx.check().unwrap_err();
+/// assert_eq!(why.kind(), CancelKind::Cancelled);
+/// assert!(why.to_string().starts_with("cancelled at "));
+/// assert_eq!(std::error::Error::source(&why).unwrap().to_string(), "the user closed the window");
+/// ```
+#[derive(Clone)]
+pub struct Cancelled(Arc<Inner>);
+
+struct Inner {
+    kind: CancelKind,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+    place: &'static Location<'static>,
+}
+
+/// The kinds of cancellation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CancelKind {
+    /// Somebody asked for it: [`Canceller::cancel`](crate::Canceller::cancel) or `cancel_because`.
+    Cancelled,
+    /// Its deadline, or that of a context above it, has passed.
+    DeadlineExceeded,
+    /// A member of its group failed.
+    MemberFailed,
+    /// Its [`Canceller`](crate::Canceller) was dropped without a word.
+    Dropped,
+}
+
+impl Cancelled {
+    pub(crate) fn new(
+        kind: CancelKind,
+        cause: Option<Box<dyn Error + Send + Sync>>,
+        place: &'static Location<'static>,
+    ) -> Self {
+        Self(Arc::new(Inner { kind, cause, place }))
+    }
+
+    /// Which kind of cancellation it was.
+    #[must_use]
+    pub fn kind(&self) -> CancelKind {
+        self.0.kind
+    }
+
+    /// Whether a deadline was the reason.
+    #[must_use]
+    pub fn is_deadline(&self) -> bool {
+        self.0.kind == CancelKind::DeadlineExceeded
+    }
+
+    /// What was given to `cancel_because`.
+    #[must_use]
+    pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.0.cause.as_deref()
+    }
+
+    /// Where it came from: the call that cancelled, the call that set the deadline, or, for a canceller that was dropped,
+    /// the call that made it.
+    #[must_use]
+    pub fn place(&self) -> &'static Location<'static> {
+        self.0.place
+    }
+}
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.0.kind {
+            CancelKind::Cancelled => "cancelled at",
+            CancelKind::DeadlineExceeded => "deadline exceeded, set at",
+            CancelKind::MemberFailed => "cancelled because a member failed, launched at",
+            CancelKind::Dropped => "cancelled because its canceller was dropped, made at",
+        };
+        write!(f, "{what} {}:{}", self.0.place.file(), self.0.place.line())
+    }
+}
+
+impl fmt::Debug for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cancelled")
+            .field("kind", &self.0.kind)
+            .field("place", &format_args!("{}:{}", self.0.place.file(), self.0.place.line()))
+            .field("cause", &self.0.cause)
+            .finish()
+    }
+}
+
+impl Error for Cancelled {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
+    }
+}
+
+/// So that `?` works in functions that do input and output. The `Cancelled` is inside (`get_ref`, `downcast`).
+impl From<Cancelled> for io::Error {
+    fn from(cancelled: Cancelled) -> Self {
+        let kind = if cancelled.is_deadline() { io::ErrorKind::TimedOut } else { io::ErrorKind::Interrupted };
+        io::Error::new(kind, cancelled)
+    }
+}

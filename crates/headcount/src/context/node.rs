@@ -1,0 +1,225 @@
+//! The tree of contexts, and how a cancellation reaches all of it.
+//!
+//! A node is "a wait group with one member, who is out until the node is cancelled". So whether it is cancelled is one
+//! load, at any depth, and waiting for it, blocked or polled, is the waiting that `raw` has proved already.
+//!
+//! # Invariants
+//!
+//! * **N1.** A child holds its parents strongly, a parent its children weakly. So a node in the middle lives as long as
+//!   anything below it, and a node that nobody needs any more goes at once and takes its seat with it.
+//! * **N2.** `cause` is set once, under the node's lock, and before its counter reaches zero. Who sees the counter at
+//!   zero finds the cause.
+//! * **N3.** A node sits with each live parent unless that parent was cancelled first: it takes its seat under the
+//!   parent's lock, where it also looks for the parent's cause. So a child that is made while its parent is being
+//!   cancelled is either found in its seat by the canceller, or finds the cause by itself.
+//! * **N4.** A seat is kept until its node is dropped or its parent is *settled*: everything below it is cancelled. So
+//!   whoever cancels walks all that is there, whatever others are doing: two cancellers help each other, and neither
+//!   returns before every node below its own is cancelled.
+//!
+//! # Deadlock safety
+//!
+//! A thread holds one node's lock at a time, and no foreign code runs under it: `seat` and `leave` lock a parent while no
+//! child is locked, `cancel` locks one node, copies what it needs, unlocks, and goes on. With never two locks held there is
+//! no order to keep. (A node's counter has a lock inside; it is a leaf: `raw` calls nobody under it.)
+//!
+//! # Edges
+//!
+//! * **X1, cancel → seen.** What the canceller did happens before `is_cancelled` is seen true, and before every wait that it
+//!   releases: E1 and E2 of `raw::counter`, with the canceller as the member.
+
+use std::panic::Location;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use super::callback::{Callback, Callbacks};
+use super::cancelled::{CancelKind, Cancelled};
+use super::seats::Seats;
+use super::timer::Alarm;
+use crate::fault::{self, Fault};
+use crate::raw;
+use crate::sync::{AtomicU64, Relaxed};
+use crate::wait::lock::Lock;
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// One member is out until the node is cancelled.
+    pub(super) out: raw::WaitGroup,
+    pub(super) deadline: Option<Instant>,
+    parents: Vec<Place>,
+    inner: Lock<Inner>,
+}
+
+/// Where a node sits.
+#[derive(Debug)]
+struct Place {
+    parent: Arc<Node>,
+    seat: AtomicU64,
+}
+
+/// The seat of a node that found its parent cancelled and has none.
+const STANDING: u64 = u64::MAX;
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// N2.
+    cause: Option<Cancelled>,
+    children: Seats<Weak<Node>>,
+    callbacks: Callbacks,
+    /// N4: everything below is cancelled; nobody needs to walk here any more.
+    settled: bool,
+    /// What will cancel this node at its deadline.
+    alarm: Option<Alarm>,
+}
+
+impl Node {
+    /// A node below `parents`, cancelled at once if one of them is.
+    pub(super) fn below<'p>(
+        parents: impl IntoIterator<Item = &'p Arc<Node>>,
+        deadline: Option<Instant>,
+    ) -> Arc<Self> {
+        let out = raw::WaitGroup::new();
+        out.add(1);
+        let place = |parent| Place { parent: Arc::clone(parent), seat: AtomicU64::new(STANDING) };
+        let parents = parents.into_iter().map(place).collect();
+        let node = Arc::new(Self { out, deadline, parents, inner: Lock::new(Inner::default()) });
+        // Seated when it is whole: a canceller that finds it in its seat must be able to reach it.
+        for Place { parent, seat } in &node.parents {
+            match parent.seat(&node) {
+                // Relaxed: read again only when the node is dropped, which is ordered after by the `Arc`.
+                Ok(number) => seat.store(number as u64, Relaxed),
+                Err(cause) => drop(node.cancel(&cause)),
+            }
+        }
+        node
+    }
+
+    /// N3: gives `child` a seat, unless this node is cancelled.
+    fn seat(&self, child: &Arc<Node>) -> Result<usize, Cancelled> {
+        let mut inner = self.inner.lock();
+        match &inner.cause {
+            Some(cause) if !fault::planted(Fault::SeatUnlooked) => Err(cause.clone()),
+            _ => Ok(inner.children.take(Arc::downgrade(child))),
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.out.outstanding() == 0
+    }
+
+    pub(super) fn cause(&self) -> Option<Cancelled> {
+        // The load first: most who ask are not cancelled, and need no lock to be told.
+        if self.is_cancelled() { self.inner.lock().cause.clone() } else { None }
+    }
+
+    /// Cancels this node and all below it; gives the callbacks of those that were cancelled by this call.
+    ///
+    /// When it returns every node that was below this one when it was called is cancelled (N4), and its waiters are woken.
+    /// No recursion, so depth is no danger; linear in the number of nodes below.
+    #[must_use = "the callbacks are to be run, with no lock held"]
+    pub(super) fn cancel(self: &Arc<Self>, cause: &Cancelled) -> Vec<Callback> {
+        let mut walk = Walk { todo: vec![Arc::clone(self)], cause, callbacks: Vec::new() };
+        walk.on();
+        let callbacks = std::mem::take(&mut walk.callbacks);
+        drop(walk);
+
+        let mut inner = self.inner.lock();
+        inner.settled = true;
+        let children = std::mem::take(&mut inner.children);
+        drop(inner);
+        drop(children);
+        callbacks
+    }
+
+    /// Registers a callback, or gives it back with the cause if the node is cancelled.
+    pub(super) fn call(&self, callback: Callback) -> Result<u64, (Callback, Cancelled)> {
+        let mut inner = self.inner.lock();
+        match inner.cause.clone() {
+            Some(cause) if !fault::planted(Fault::CallUnlooked) => Err((callback, cause)),
+            _ => Ok(inner.callbacks.add(callback)),
+        }
+    }
+
+    /// Takes a callback back; it is given if it was not taken to be run.
+    pub(super) fn uncall(&self, id: u64) -> Option<Callback> {
+        self.inner.lock().callbacks.remove(id)
+    }
+
+    /// Sets what cancels the node at its deadline. An alarm that has been or need not be is dropped by the caller.
+    pub(super) fn set_alarm(&self, alarm: Alarm) -> Option<Alarm> {
+        let mut inner = self.inner.lock();
+        if inner.cause.is_some() { Some(alarm) } else { inner.alarm.replace(alarm) }
+    }
+
+    /// How many children sit here; for tests.
+    pub(super) fn children(&self) -> usize {
+        self.inner.lock().children.len()
+    }
+
+    /// Cancels the node because its deadline has passed, which was set at `place`.
+    pub(super) fn expire(self: &Arc<Self>, place: &'static Location<'static>) -> (Cancelled, Vec<Callback>) {
+        let cause = Cancelled::new(CancelKind::DeadlineExceeded, None, place);
+        let callbacks = self.cancel(&cause);
+        (cause, callbacks)
+    }
+
+    fn leave(&self, seat: u64) {
+        let Ok(seat) = usize::try_from(seat) else { return };
+        let mut inner = self.inner.lock();
+        // A settled node has cleared its seats.
+        let left = if inner.settled { None } else { inner.children.leave(seat) };
+        drop(inner);
+        drop(left);
+    }
+}
+
+/// A cancellation on its way down. Wakers are foreign code: if one panics, unwinding drops the walk, which goes on.
+struct Walk<'c> {
+    todo: Vec<Arc<Node>>,
+    cause: &'c Cancelled,
+    callbacks: Vec<Callback>,
+}
+
+impl Walk<'_> {
+    fn on(&mut self) {
+        while let Some(node) = self.todo.pop() {
+            let mut inner = node.inner.lock();
+            let first = inner.cause.is_none();
+            if first {
+                inner.cause = Some(self.cause.clone());
+                self.callbacks.extend(inner.callbacks.take_all());
+            }
+            // N4: also when another canceller was here first; it may still be on its way down.
+            if !inner.settled && (first || !fault::planted(Fault::SecondDoesNotHelp)) {
+                self.todo.extend(inner.children.iter().filter_map(Weak::upgrade));
+            }
+            let alarm = inner.alarm.take();
+            drop(inner);
+            // Taking a deadline back locks the clock: not under ours.
+            drop(alarm);
+            // N2: the cause is there. Whoever comes first brings the counter to zero; the second changes nothing.
+            node.out.done_if_out();
+        }
+    }
+}
+
+impl Drop for Walk<'_> {
+    fn drop(&mut self) {
+        self.on();
+    }
+}
+
+/// Leaves the seats, then lets go of the parents; the last child of a long chain takes the chain with it, one by one and
+/// not by recursion.
+impl Drop for Node {
+    fn drop(&mut self) {
+        let mut places = std::mem::take(&mut self.parents);
+        while let Some(Place { parent, seat }) = places.pop() {
+            // Relaxed: see `below`.
+            parent.leave(seat.load(Relaxed));
+            if let Some(mut last) = Arc::into_inner(parent) {
+                places.append(&mut last.parents);
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Waiting for a context to be cancelled, sleeping until it is, and running a future under it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pin_project_lite::pin_project;
+
+use super::node::Node;
+use super::{Cancelled, Context};
+use crate::blocking;
+use crate::raw::wait::Wait;
+
+impl Context {
+    /// Blocks the calling thread until the context is cancelled, and says why it was.
+    ///
+    /// On a context that is never cancelled it never returns.
+    ///
+    /// # Panics
+    ///
+    /// If it would block a thread that is running an async task (feature `tokio`): use
+    /// [`wait_async`](Self::wait_async) there.
+    #[track_caller]
+    pub fn wait(&self) -> Cancelled {
+        loop {
+            if let Some(cancelled) = self.block("Context::wait", "wait_async()", None) {
+                return cancelled;
+            }
+        }
+    }
+
+    /// Blocks the calling thread until the context is cancelled, `timeout` at the longest; nothing if that came first.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: Duration) -> Option<Cancelled> {
+        self.block("Context::wait_timeout", "wait_async()", Instant::now().checked_add(timeout))
+    }
+
+    /// Sleeps for `duration`, or until the context is cancelled.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`], if that came first.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait); the twin is [`sleep_async`](Self::sleep_async).
+    #[track_caller]
+    pub fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {
+        match self.block("Context::sleep", "sleep_async()", Instant::now().checked_add(duration)) {
+            Some(cancelled) => Err(cancelled),
+            None => Ok(()),
+        }
+    }
+
+    /// Why it is cancelled, or nothing if `deadline` came first. May also give nothing without a deadline, at random.
+    #[track_caller]
+    fn block(&self, what: &str, instead: &str, deadline: Option<Instant>) -> Option<Cancelled> {
+        if self.is_cancelled() {
+            return self.cancelled_because();
+        }
+        blocking::assert_allowed(what, instead);
+        match (&self.node, deadline) {
+            (Some(node), _) if node.out.block_until(deadline) => node.cause(),
+            (Some(_), _) => None,
+            (None, Some(deadline)) => {
+                thread::sleep(deadline.saturating_duration_since(Instant::now()));
+                None
+            }
+            (None, None) => {
+                thread::park();
+                None
+            }
+        }
+    }
+
+    /// Waits, without blocking the thread, until the context is cancelled, and says why it was.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any time; nothing stays behind.
+    pub fn wait_async(&self) -> ContextWait<'_> {
+        ContextWait { wait: self.node.as_ref().map(|node| node.out.wait_async()), node: self.node.as_ref() }
+    }
+
+    /// Sleeps for `duration` without blocking the thread, or until the context is cancelled.
+    ///
+    /// On any executor: the clock is Tokio's inside its runtimes, and that of the thread that serves deadlines elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`], if that came first.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any time; its alarm goes with it.
+    pub async fn sleep_async(&self, duration: Duration) -> Result<(), Cancelled> {
+        self.check()?;
+        let nap = self.with_timeout(duration);
+        if duration == Duration::MAX || nap.deadline().is_none() {
+            // No end to be slept to: only a cancellation can wake us.
+            return Err(self.wait_async().await);
+        }
+        nap.wait_async().await;
+        self.check()
+    }
+
+    /// Runs `future` until it is ready or the context is cancelled. If it is cancelled already, `future` is never polled.
+    ///
+    /// The future is dropped with the result, also when it was cut short: what it had done so far stays done.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`], if that came first.
+    ///
+    /// # Cancel safety
+    ///
+    /// As safe as `future` is.
+    pub fn run_async<F: IntoFuture>(&self, future: F) -> RunAsync<'_, F::IntoFuture> {
+        RunAsync { wait: self.wait_async(), future: future.into_future() }
+    }
+}
+
+pin_project! {
+    /// The future of [`Context::wait_async`]: ready when the context is cancelled, with the reason.
+    #[must_use = "a wait does nothing unless it is awaited"]
+    #[derive(Debug)]
+    pub struct ContextWait<'c> {
+        #[pin]
+        wait: Option<Wait<'c>>,
+        node: Option<&'c Arc<Node>>,
+    }
+}
+
+impl Future for ContextWait<'_> {
+    type Output = Cancelled;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Cancelled> {
+        let this = self.project();
+        let Some(wait) = this.wait.as_pin_mut() else { return Poll::Pending };
+        ready!(wait.poll(cx));
+        // N2: who sees the counter at zero finds the cause.
+        match this.node.and_then(|node| node.cause()) {
+            Some(cancelled) => Poll::Ready(cancelled),
+            None => unreachable!("N2: a cancelled node has its cause"),
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`Context::run_async`].
+    #[must_use = "a future does nothing unless it is awaited"]
+    #[derive(Debug)]
+    pub struct RunAsync<'c, F> {
+        #[pin]
+        wait: ContextWait<'c>,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for RunAsync<'_, F> {
+    type Output = Result<F::Output, Cancelled>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // The cancellation first: a future under a cancelled context is not polled.
+        if let Poll::Ready(cancelled) = this.wait.poll(cx) {
+            return Poll::Ready(Err(cancelled));
+        }
+        this.future.poll(cx).map(Ok)
+    }
+}

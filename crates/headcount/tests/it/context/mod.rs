@@ -1,0 +1,10 @@
+//! Contexts: the tree, its causes, deadlines, callbacks, values, and waiting for the end.
+
+mod callbacks;
+mod deadlines;
+mod oracle;
+#[cfg(feature = "tokio")]
+mod tokio;
+mod tree;
+mod values;
+mod waiting;
