@@ -27,6 +27,10 @@ pub enum Fault {
     RoundNotClosed,
     /// Watching ends although a member has just gone out.
     QuietTooSoon,
+    /// Watching ends without a look at the tally: somebody may be on the way back.
+    TallyUnlooked,
+    /// A member that goes out leaves the mark of closing, so that its coming and going stays unseen.
+    ClosingKept,
     /// A wait for "at most n" does not announce itself to the members' ends.
     AtMostUnannounced,
     /// A future polled again with another waker keeps the first one.
@@ -46,13 +50,15 @@ pub enum Fault {
 #[cfg(any(loom, headcount_fault))]
 impl Fault {
     /// Every fault, so that one can be found by its name.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::RelaxedDone,
         Self::RelaxedRecord,
         Self::LookThenList,
         Self::SleepUnannounced,
         Self::RoundNotClosed,
         Self::QuietTooSoon,
+        Self::TallyUnlooked,
+        Self::ClosingKept,
         Self::AtMostUnannounced,
         Self::StaleWaker,
         Self::DropStaysListed,

@@ -87,7 +87,7 @@ const IDLE: Duration = Duration::from_secs(1);
 
 struct Clock {
     dues: Mutex<Dues>,
-    /// Told when the first deadline is no longer the one the thread sleeps for.
+    /// Told when the thread sleeps for too long.
     changed: Condvar,
 }
 
@@ -96,11 +96,14 @@ struct Dues {
     numbered: u64,
     /// Whether the thread is there. Set by whoever starts it, cleared by the thread itself when it ends.
     running: bool,
+    /// When the thread will look again by itself. It is woken only to look earlier, so that deadlines which are set and
+    /// dropped one after the other, all well before their time, cost it one look a second and not two each.
+    looks_at: Option<Instant>,
 }
 
 impl Dues {
     const fn new() -> Self {
-        Self { rings: BTreeMap::new(), numbered: 0, running: false }
+        Self { rings: BTreeMap::new(), numbered: 0, running: false, looks_at: None }
     }
 }
 
@@ -122,14 +125,20 @@ impl Clock {
                 drop(dues);
                 panic!("the operating system cannot start the thread that serves deadlines");
             }
-        } else if dues.rings.first_key_value().is_some_and(|(first, _)| *first == due) {
+        } else if dues.looks_at.is_some_and(|looks_at| at < looks_at) {
             self.changed.notify_one();
         }
         Alarm::Clock(due)
     }
 
     fn take_back(&self, due: &Due) {
-        let ring = self.lock().rings.remove(due);
+        let mut dues = self.lock();
+        let ring = dues.rings.remove(due);
+        // The last one: the thread has nothing to sleep for, and ends if that stays so.
+        if dues.rings.is_empty() && dues.looks_at.is_some_and(|looks_at| looks_at > Instant::now() + IDLE) {
+            self.changed.notify_one();
+        }
+        drop(dues);
         // Its weak reference is given back outside the lock.
         drop(ring);
     }
@@ -138,27 +147,25 @@ impl Clock {
         let mut dues = self.lock();
         loop {
             let now = Instant::now();
-            let Some(first) = dues.rings.first_entry() else {
-                let (guard, idle) =
-                    self.changed.wait_timeout(dues, IDLE).unwrap_or_else(PoisonError::into_inner);
-                dues = guard;
-                if idle.timed_out() && dues.rings.is_empty() {
-                    dues.running = false;
-                    return;
-                }
-                continue;
-            };
-            let at = first.key().0;
-            if at > now {
-                let waited = self.changed.wait_timeout(dues, at - now);
-                dues = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if let Some(first) = dues.rings.first_entry().filter(|first| first.key().0 <= now) {
+                let ring = first.remove();
+                // Wakers are foreign code: they run without the lock.
+                drop(dues);
+                ring.ring();
+                dues = self.lock();
                 continue;
             }
-            let ring = first.remove();
-            // Wakers are foreign code: they run without the lock.
-            drop(dues);
-            ring.ring();
-            dues = self.lock();
+            let idle = dues.rings.is_empty();
+            let looks_at = dues.rings.first_key_value().map_or(now + IDLE, |((at, _), _)| *at);
+            dues.looks_at = Some(looks_at);
+            let waited = self.changed.wait_timeout(dues, looks_at - now);
+            let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            dues = guard;
+            dues.looks_at = None;
+            if idle && timeout.timed_out() && dues.rings.is_empty() {
+                dues.running = false;
+                return;
+            }
         }
     }
 }

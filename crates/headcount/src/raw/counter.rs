@@ -23,8 +23,12 @@
 //!   change made to the count and not yet entered in the tally.
 //! * **C3.** A beginning on its way owns a unit of the count, since its token does not exist before `add` returns. So
 //!   when the count is zero no beginning is on its way, and by C2 the tally is the number of ends on their way.
-//! * **C4.** Watching stops only when the count and the tally are both zero. By C3 nobody is on the way then, so
-//!   nobody will enter anything in a tally that is no longer kept, nor touch a counter that may be freed.
+//! * **C4.** Watching stops only at a moment when no member is out *and* the tally is zero. By C3 nobody is on the way
+//!   then, so nobody will enter anything in a tally that is no longer kept, nor touch a counter that may be freed. Two words
+//!   cannot be read at once, and a member that goes out and comes back in between leaves the count as it was. So the closer
+//!   marks the count `CLOSING` at a moment when no member is out, looks at the tally, and stops watching only if the mark
+//!   still stands: whoever goes out takes the mark away *before* being entered in the tally. If the mark stands nobody has
+//!   gone out since it was set, so nobody has come back either, and what the look at the tally found still holds.
 //! * **C5.** The tally goes from above to zero only under the lock. A member's end that is entered without the lock leaves
 //!   another one entered, and that entry is its last touch of the counter.
 //!
@@ -95,6 +99,20 @@ impl Counter {
         self.grave.in_use();
     }
 
+    /// Tells the model checker that the tally is used here, which must be after it began (E3).
+    #[inline(always)]
+    fn tally_in_use(&self) {
+        #[cfg(loom)]
+        self.grave.tally_in_use();
+    }
+
+    /// Tells the model checker that a tally begins here, which must be after all use of the one before (C4).
+    #[inline(always)]
+    fn tally_begins(&self) {
+        #[cfg(loom)]
+        self.grave.tally_begins();
+    }
+
     /// Tells the model checker that the counter is freed here.
     #[cfg(loom)]
     pub(crate) fn bury(&self) {
@@ -118,15 +136,16 @@ impl Counter {
 
     #[cold]
     fn add_one_slowly(&self, before: Count) -> Result<(), OutOfRange> {
-        if before.members() >= Count::MAX_MEMBERS {
-            // Relaxed: takes back what no one was told of; it cannot be the last unit, 2^31 others are out.
-            self.count.fetch_sub(Count::MEMBER, Relaxed);
-            return Err(OutOfRange::Overflow);
-        }
         if before.is_watched() {
-            self.record_out(1);
+            self.record_out(before, 1);
         }
-        Ok(())
+        if before.members() < Count::MAX_MEMBERS {
+            return Ok(());
+        }
+        // Taken back like any other member's: meanwhile watching may have begun, or all the others may have come back. The
+        // caller has a hold or a unit of its own, so nothing is to be freed.
+        let _ = self.done_one();
+        Err(OutOfRange::Overflow)
     }
 
     /// Counts `n` members out in one step.
@@ -145,13 +164,19 @@ impl Counter {
             }
         }
         if count.is_watched() {
-            self.record_out(n);
+            self.record_out(count, n);
         }
         Ok(())
     }
 
+    /// Enters a beginning in the tally; `before` is what the count was before it.
     #[cold]
-    fn record_out(&self, n: u64) {
+    fn record_out(&self, before: Count, n: u64) {
+        if before.is_closing() && !fault::planted(Fault::ClosingKept) {
+            // Relaxed: who closes reads the mark in the same exchange that stops watching (C4).
+            self.count.fetch_and(!Count::CLOSING, Relaxed);
+        }
+        self.tally_in_use();
         // Relaxed: a beginning publishes nothing; as a read-modify-write it continues the release sequences of E2.
         let before = Tally(self.tally.fetch_add(Tally::of(n).0, Relaxed));
         // Only under `raw`: an end was entered before the beginning that it answers, and this completes the pair.
@@ -164,6 +189,7 @@ impl Counter {
     /// Counts one member back in. The caller owns that member's unit.
     #[inline]
     pub(crate) fn done_one(&self) -> Left {
+        self.in_use();
         // Release, E1: what the member did is seen by whoever reads its absence. Acquire, E3, for the tally; and so
         // that the last one out may free what all the others used.
         let before = Count(self.count.fetch_sub(Count::MEMBER, fault::ordering(Fault::RelaxedDone, AcqRel)));
@@ -178,6 +204,7 @@ impl Counter {
 
     /// Counts `n` members back in, at least one. The caller owns their units.
     pub(crate) fn done(&self, n: u64) -> Left {
+        self.in_use();
         // AcqRel, as in `done_one`.
         let before = Count(self.count.fetch_sub(n, AcqRel));
         if before.is_watched() {
@@ -215,6 +242,7 @@ impl Counter {
     #[cold]
     fn record_back(&self, n: u64) -> Left {
         self.in_use();
+        self.tally_in_use();
         // Relaxed: only a first guess for the exchange.
         let mut tally = Tally(self.tally.load(Relaxed));
         loop {
@@ -240,8 +268,8 @@ impl Counter {
     fn settle(&self, n: u64) -> Left {
         self.in_use();
         let mut waiters = self.waiters.lock();
-        // AcqRel, E2: Acquire for what all members entered so far did; Release for the next to reach zero.
-        let after = Tally(self.tally.fetch_sub(Tally::of(n).0, AcqRel)).minus(n);
+        // Acquire, E2: what all members entered so far did. No Release is needed: whoever reaches zero holds the lock after us.
+        let after = Tally(self.tally.fetch_sub(Tally::of(n).0, Acquire)).minus(n);
         let mut held = false;
         if after.members() == 0 {
             if after.has_at_most() {
@@ -270,23 +298,41 @@ impl Counter {
         if fault::planted(Fault::NoHoldWhileWaking) { Left::Somebody } else { self.release() }
     }
 
-    /// C4: stops watching if no member is out, and takes a hold in the same step; false if a member is out. The tally is
-    /// zero and the lock is held, so nobody else is trying.
+    /// Stops watching if that is possible now (C4), and takes a hold in the same step; false if it is not. The lock is held,
+    /// so nobody else is trying. Who made it impossible is out or on the way, will be entered, and tries again (C5).
     fn quiet_and_hold(&self) -> bool {
+        if fault::planted(Fault::QuietTooSoon) {
+            self.count.fetch_and(!Count::WATCHED, AcqRel);
+            return false;
+        }
         let hold = if fault::planted(Fault::NoHoldWhileWaking) { 0 } else { Count::HOLDER };
         // Relaxed is enough, and stale is not possible where it would hurt: by E2 every end in the tally happened before,
         // so this reads the count as it was after all of them, or later.
         let mut count = Count(self.count.load(Relaxed));
-        while count.members() == 0 || fault::planted(Fault::QuietTooSoon) {
-            // AcqRel: continues E1's and E3's release sequences as every read-modify-write of the count does; the next
-            // watcher is ordered after this one by the lock.
-            let quiet = (count.0 & !Count::WATCHED) + hold;
-            match self.count.compare_exchange_weak(count.0, quiet, AcqRel, Relaxed) {
-                Ok(_) => return true,
+        loop {
+            if count.members() > 0 {
+                return false;
+            }
+            // Acquire: who came back before this exchange was entered when going out, and the look at the tally sees that.
+            match self.count.compare_exchange_weak(count.0, count.0 | Count::CLOSING, Acquire, Relaxed) {
+                Ok(_) => break,
                 Err(now) => count = Count(now),
             }
         }
-        // A member has gone out since. It will be entered, come back, and reach this place again: C5.
+        count = Count(count.0 | Count::CLOSING);
+        // Relaxed: see the Acquire above; what comes later takes the mark away.
+        if Tally(self.tally.load(Relaxed)).members() == 0 || fault::planted(Fault::TallyUnlooked) {
+            while count.is_closing() && count.members() == 0 {
+                // Relaxed: the next watcher is ordered after this one by the lock, and who frees by `release`.
+                let quiet = (count.0 & !(Count::WATCHED | Count::CLOSING)) + hold;
+                match self.count.compare_exchange_weak(count.0, quiet, Relaxed, Relaxed) {
+                    Ok(_) => return true,
+                    Err(now) => count = Count(now),
+                }
+            }
+        }
+        // Relaxed: takes back what only the lock's holder acts on.
+        self.count.fetch_and(!Count::CLOSING, Relaxed);
         false
     }
 
@@ -304,6 +350,7 @@ impl Counter {
 
     /// Gives up a hold.
     pub(crate) fn release(&self) -> Left {
+        self.in_use();
         // Release: all that this holder did is before the freeing. Acquire: if it is the freeing, after all the others.
         let before = self.count.fetch_sub(Count::HOLDER, AcqRel);
         if before == Count::HOLDER { Left::Nobody } else { Left::Somebody }
@@ -409,14 +456,22 @@ impl Counter {
             if count.members() <= at_most {
                 return true;
             }
-            // Relaxed: published by the exchange below (E3); nobody reads the tally before WATCHED is set (C1).
-            self.tally.store(Tally::of(count.members()).0, Relaxed);
+            self.tally_begins();
+            // Relaxed: published by the exchange below (E3); nobody reads the tally before WATCHED is set (C1). It is zero
+            // now, unless somebody who counts by hand, in `raw`, has brought members back that were still on their way out;
+            // then what these have still to enter is kept, because this adds and does not store.
+            let members = Tally::of(count.members()).0;
+            self.tally.fetch_add(members, Relaxed);
             // Release, E3. Acquire, E1: the work of those who came back quietly is seen by this waiter, and through the
             // lock by whoever releases others.
             let watched = count.0 | Count::WATCHED;
             match self.count.compare_exchange_weak(count.0, watched, AcqRel, Acquire) {
                 Ok(_) => return false,
-                Err(now) => count = Count(now),
+                Err(now) => {
+                    // Relaxed: takes back what nobody has read.
+                    self.tally.fetch_sub(members, Relaxed);
+                    count = Count(now);
+                }
             }
         }
         // Acquire, E2: if this is few enough, the work of those entered is seen.
@@ -432,8 +487,8 @@ impl Counter {
         if fault::planted(Fault::AtMostUnannounced) {
             return true;
         }
-        // AcqRel, E2: as the look in `is_over`; and the flag is read by ends in their own exchange.
-        let before = Tally(self.tally.fetch_or(Tally::AT_MOST, AcqRel));
+        // Acquire, E2: as the look in `is_over`. The flag is read by ends in their own exchange.
+        let before = Tally(self.tally.fetch_or(Tally::AT_MOST, Acquire));
         before.members() > i64::try_from(at_most).unwrap_or(i64::MAX)
     }
 

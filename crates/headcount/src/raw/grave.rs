@@ -7,24 +7,39 @@
 use loom::alloc::Track;
 use loom::cell::UnsafeCell;
 
+/// What is watched: the counter's memory, and its tally.
+///
+/// The tally has a witness of its own: loom runs read-modify-writes of all words in one order, so it would not notice by
+/// itself that an entry in the tally is not ordered after the tally's beginning.
 #[derive(Debug)]
-pub(crate) struct Grave(UnsafeCell<Option<Track<()>>>);
+pub(crate) struct Grave {
+    counter: UnsafeCell<Option<Track<()>>>,
+    tally: UnsafeCell<()>,
+}
 
-// SAFETY: G1, the cell is read and written only through loom, which reports any two accesses that are not ordered.
+// SAFETY: G1, the cells are read and written only through loom, which reports any two accesses that are not ordered.
 unsafe impl Sync for Grave {}
 
 impl Grave {
     pub(crate) fn new() -> Self {
         // The tracked unit is dropped by `bury` or with the counter; loom reports a group that is never freed.
-        Self(UnsafeCell::new(Some(Track::new(()))))
+        Self { counter: UnsafeCell::new(Some(Track::new(()))), tally: UnsafeCell::new(()) }
     }
 
     pub(crate) fn in_use(&self) {
-        self.0.with(|_| ());
+        self.counter.with(|_| ());
     }
 
     pub(crate) fn bury(&self) {
         // SAFETY: G1.
-        self.0.with_mut(|track| drop(unsafe { (*track).take() }));
+        self.counter.with_mut(|track| drop(unsafe { (*track).take() }));
+    }
+
+    pub(crate) fn tally_in_use(&self) {
+        self.tally.with(|_| ());
+    }
+
+    pub(crate) fn tally_begins(&self) {
+        self.tally.with_mut(|_| ());
     }
 }

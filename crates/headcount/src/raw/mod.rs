@@ -63,6 +63,12 @@ use crate::sync::const_unless_loom;
 /// WORKERS.wait();
 /// ```
 ///
+/// # Lifetime
+///
+/// A `done` may still be using the counter when the wait that it ended has returned. Rust's borrows see to it that the
+/// counter outlives every call; across a foreign interface you must: a counter may be freed when every `done` has
+/// *returned*, not when `wait` has.
+///
 /// # Memory ordering
 ///
 /// Everything that a thread did before its `done` (or negative `add`) is visible after any wait that it released, and

@@ -5,8 +5,8 @@
 /// A value of the *count*: members, whether anybody watches, and who else holds on to the counter.
 ///
 /// ```text
-/// 63            33   32        31 ............ 0
-/// [   holders    |watched|        members      ]
+/// 63          34    33      32     31 ............ 0
+/// [  holders   |closing|watched|        members     ]
 /// ```
 ///
 /// The whole word is zero exactly when nobody has any business with the counter any more: no member is out, nobody
@@ -25,8 +25,12 @@ impl Count {
     /// for members that have given back their unit and are about to enter it in the tally.
     pub(crate) const WATCHED: u64 = 1 << 32;
 
-    /// One holder: a handle of a `WaitGroup`, or a member's end that is waking waiters. 31 bits.
-    pub(crate) const HOLDER: u64 = 1 << 33;
+    /// Watching may be about to stop: no member was out when this was set, under the lock. A member that goes out
+    /// meanwhile takes it away before it is entered in the tally, so that its coming and going cannot stay unseen.
+    pub(crate) const CLOSING: u64 = 1 << 33;
+
+    /// One holder: a handle of a `WaitGroup`, or a member's end that is waking waiters. 30 bits.
+    pub(crate) const HOLDER: u64 = 1 << 34;
 
     /// As many members may be out at once: 2^31.
     ///
@@ -34,8 +38,8 @@ impl Count {
     /// threads that may overshoot at the same time before they take their increment back: more than can exist.
     pub(crate) const MAX_MEMBERS: u64 = 1 << 31;
 
-    /// As many handles may exist: 2^30; the other half of the field is room to overshoot, as above.
-    pub(crate) const MAX_HOLDERS: u64 = 1 << 30;
+    /// As many handles may exist: 2^29; the other half of the field is room to overshoot, as above.
+    pub(crate) const MAX_HOLDERS: u64 = 1 << 29;
 
     /// What `add` of one member must not find: a full count, or somebody watching. One test for both.
     pub(crate) const ADD_SLOWLY: u64 = Self::WATCHED | Self::MAX_MEMBERS;
@@ -48,6 +52,10 @@ impl Count {
     #[inline(always)]
     pub(crate) const fn is_watched(self) -> bool {
         self.0 & Self::WATCHED != 0
+    }
+
+    pub(crate) const fn is_closing(self) -> bool {
+        self.0 & Self::CLOSING != 0
     }
 
     #[inline(always)]
@@ -102,10 +110,10 @@ mod tests {
     #[test]
     fn fields_do_not_overlap_and_fill_the_word() {
         let members = Count::WATCHED - 1;
-        let holders = !(Count::WATCHED | members);
-        assert_eq!(members ^ Count::WATCHED ^ holders, u64::MAX);
+        let holders = !(Count::CLOSING | Count::WATCHED | members);
+        assert_eq!(members ^ Count::WATCHED ^ Count::CLOSING ^ holders, u64::MAX);
         assert_eq!(Count(holders).members(), 0);
-        assert_eq!(Count(holders).holders(), (1 << 31) - 1);
+        assert_eq!(Count(holders).holders(), (1 << 30) - 1);
         assert!(!Count(holders | members).is_watched());
         assert_eq!(Count(Count::WATCHED | Count::MAX_MEMBERS).members(), Count::MAX_MEMBERS);
     }

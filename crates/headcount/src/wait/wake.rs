@@ -1,6 +1,7 @@
 //! Wake-ups that were collected under a lock and are given after it: a small batch, no allocation.
 //!
-//! Wakers are foreign code. They never run under a lock, and one that panics does not cost the others their wake-up.
+//! Wakers are foreign code. They never run under a lock, and one that panics does not cost the others their wake-up. A
+//! second one that panics while the first is unwinding ends the process, as any second panic does.
 
 use core::task::Waker;
 

@@ -449,12 +449,12 @@ impl Default for WaitGroup {
 impl Clone for WaitGroup {
     /// # Panics
     ///
-    /// If there are 2^30 handles.
+    /// If there are 2^29 handles.
     #[track_caller]
     fn clone(&self) -> Self {
         match self.handle.another() {
             Ok(handle) => Self { handle },
-            Err(_) => panic!("WaitGroup overflow: more than 2^30 handles to one group"),
+            Err(_) => panic!("WaitGroup overflow: more than 2^29 handles to one group"),
         }
     }
 }

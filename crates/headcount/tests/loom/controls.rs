@@ -31,7 +31,7 @@ macro_rules! controls {
     };
 }
 
-const _: () = assert!(headcount::fault::Fault::ALL.len() == 13, "a new fault needs a control");
+const _: () = assert!(headcount::fault::Fault::ALL.len() == 15, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -46,7 +46,11 @@ controls! {
     a_round_left_open_is_caught:
         RoundNotClosed, models::a_future_belongs_to_the_round_it_was_made_in, "round one is over"
     quiet_too_soon_is_caught:
-        QuietTooSoon, models::a_member_that_goes_out_at_the_last_moment_is_waited_for_later, "deadlock"
+        QuietTooSoon, models::a_member_that_goes_out_at_the_last_moment_is_waited_for_later, "Causality violation"
+    a_tally_unlooked_is_caught:
+        TallyUnlooked, quiet::watching_does_not_stop_under_an_end_on_its_way, "Causality violation"
+    a_mark_of_closing_that_is_kept_is_caught:
+        ClosingKept, quiet::watching_does_not_stop_under_an_end_on_its_way, "Causality violation"
     an_unannounced_at_most_is_caught:
         AtMostUnannounced, models::at_most_one_needs_only_one_of_two_ends, "deadlock"
     a_stale_waker_is_caught:
