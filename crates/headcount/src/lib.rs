@@ -27,6 +27,7 @@
 //! |---|---|
 //! | wait until everything launched is over | [`WaitGroup`] and [`WaitGroup::wait`] or [`wait_async`](WaitGroup::wait_async) |
 //! | the same with a limit to your patience | [`WaitGroup::wait_timeout`], whose error names who is out |
+//! | give up when somebody cancels, or at a deadline, and say why | [`Context`], [`WaitGroup::wait_with`] |
 //! | launch no more than so many at once | [`WaitGroup::wait_at_most`] |
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |

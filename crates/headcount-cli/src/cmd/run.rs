@@ -22,7 +22,7 @@ use crate::latch::Latch;
 use crate::ledger::Policy;
 use crate::legible;
 use crate::locked;
-use crate::output::{Printer, Sheet, Stream, complain};
+use crate::output::{Printer, Sheet, Stream, closed, complain};
 use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
 use crate::progress::Progress;
 use crate::refusal::Refusal;
@@ -38,6 +38,7 @@ type Lists = Vec<Vec<Vec<u8>>>;
 
 /// Runs a batch to its end.
 pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
+    closed::refuse()?;
     let (words, lists) = split(std::mem::take(&mut args.words))?;
     let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
     let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;

@@ -11,6 +11,7 @@
 //! 4. No wait for a reader outlives the batch: when the output is abandoned, printing ends.
 
 mod capture;
+pub(crate) mod closed;
 mod pages;
 mod sheet;
 mod spool;

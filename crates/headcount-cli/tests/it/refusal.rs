@@ -67,6 +67,22 @@ fn more_jobs_than_open_files() {
 }
 
 #[test]
+fn closed_stdout() {
+    for closed in [">&-", "<&- >&-"] {
+        let seen = script(&format!("exec $HEADCOUNT run touch ran ::: 1 {closed}")).run();
+        seen.ended(2);
+        assert_eq!(
+            seen.err,
+            "headcount: standard output is closed, so what the members print would be lost\n\
+             hint: to throw it away, say so: >/dev/null\n"
+        );
+    }
+    for fine in [">/dev/null", "<&- >/dev/null", "2>&-"] {
+        script(&format!("exec $HEADCOUNT run true ::: 1 {fine}")).run().ended(0);
+    }
+}
+
+#[test]
 fn missing_command() {
     let message = "headcount: there is no command to run\n\
                    hint: write it after the options and before the inputs: headcount run gzip -9 {} ::: *.log\n";
