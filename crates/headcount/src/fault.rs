@@ -7,6 +7,7 @@
     not(any(loom, headcount_fault)),
     expect(unreachable_pub, reason = "public only where faults are planted")
 )]
+#![cfg_attr(not(feature = "std"), expect(dead_code, reason = "some faults are in what needs std"))]
 
 use core::sync::atomic::Ordering;
 

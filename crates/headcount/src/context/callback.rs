@@ -28,6 +28,10 @@ impl Callbacks {
         self.by_number.remove(&number)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_number.is_empty()
+    }
+
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Callback> + use<> {
         std::mem::take(&mut self.by_number).into_values()
     }

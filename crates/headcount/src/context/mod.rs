@@ -91,7 +91,7 @@ impl Context {
     #[must_use = "a context whose canceller is dropped is cancelled at once"]
     #[track_caller]
     pub fn with_cancel(&self) -> (Self, Canceller) {
-        let node = Node::below(self.node.as_ref(), self.deadline());
+        let node = Node::below([self.node.as_ref(), None], self.deadline());
         let context = Self { node: Some(Arc::clone(&node)), values: self.values.clone() };
         (context, Canceller { node: Some(node), made: Location::caller() })
     }
@@ -126,7 +126,7 @@ impl Context {
             Some(above) if above <= deadline => (above, false),
             _ => (deadline, true),
         };
-        let node = Node::below(self.node.as_ref(), Some(earliest));
+        let node = Node::below([self.node.as_ref(), None], Some(earliest));
         if own && !node.is_cancelled() {
             if deadline <= timer::now() {
                 // Born now: nobody has registered a callback.
@@ -144,7 +144,7 @@ impl Context {
         let node = match (&self.node, &other.node) {
             (Some(one), Some(two)) => {
                 let deadline = [self.deadline(), other.deadline()].into_iter().flatten().min();
-                Some(Node::below([one, two], deadline))
+                Some(Node::below([Some(one), Some(two)], deadline))
             }
             (one, two) => one.as_ref().or(two.as_ref()).cloned(),
         };
@@ -317,8 +317,8 @@ impl Canceller {
 impl Drop for Canceller {
     fn drop(&mut self) {
         if let Some(node) = self.node.take() {
-            // Most are dropped after their context has served; one that is cancelled already has its cause.
-            if !node.is_cancelled() {
+            // Most are dropped after their context has served: nobody is left to see it, or it has its cause already.
+            if !node.is_alone() && !node.is_cancelled() {
                 cancel(&node, &Cancelled::new(CancelKind::Dropped, None, self.made));
             }
         }

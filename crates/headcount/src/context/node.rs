@@ -45,7 +45,8 @@ pub(crate) struct Node {
     /// One member is out until the node is cancelled.
     pub(super) out: raw::WaitGroup,
     pub(super) deadline: Option<Instant>,
-    parents: Vec<Place>,
+    /// One, or two for a merged context.
+    parents: [Option<Place>; 2],
     inner: Lock<Inner>,
 }
 
@@ -72,18 +73,18 @@ struct Inner {
 }
 
 impl Node {
-    /// A node below `parents`, cancelled at once if one of them is.
-    pub(super) fn below<'p>(
-        parents: impl IntoIterator<Item = &'p Arc<Node>>,
-        deadline: Option<Instant>,
-    ) -> Arc<Self> {
-        let out = raw::WaitGroup::new();
-        out.add(1);
+    /// A node below its parents, cancelled at once if one of them is.
+    pub(super) fn below(parents: [Option<&Arc<Node>>; 2], deadline: Option<Instant>) -> Arc<Self> {
         let place = |parent| Place { parent: Arc::clone(parent), seat: AtomicU64::new(STANDING) };
-        let parents = parents.into_iter().map(place).collect();
-        let node = Arc::new(Self { out, deadline, parents, inner: Lock::new(Inner::default()) });
+        let parents = parents.map(|parent| parent.map(place));
+        let node = Arc::new(Self {
+            out: raw::WaitGroup::with_one_out(),
+            deadline,
+            parents,
+            inner: Lock::new(Inner::default()),
+        });
         // Seated when it is whole: a canceller that finds it in its seat must be able to reach it.
-        for Place { parent, seat } in &node.parents {
+        for Place { parent, seat } in node.parents.iter().flatten() {
             match parent.seat(&node) {
                 // Relaxed: read again only when the node is dropped, which is ordered after by the `Arc`.
                 Ok(number) => seat.store(number as u64, Relaxed),
@@ -91,6 +92,12 @@ impl Node {
             }
         }
         node
+    }
+
+    /// Whether a cancellation would be seen by nobody: the caller's handle is the last, and no callback is left standing.
+    /// Contexts below would hold this one, waits borrow it.
+    pub(super) fn is_alone(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1 && self.inner.lock().callbacks.is_empty()
     }
 
     /// N3: gives `child` a seat, unless this node is cancelled.
@@ -118,7 +125,8 @@ impl Node {
     /// No recursion, so depth is no danger; linear in the number of nodes below.
     #[must_use = "the callbacks are to be run, with no lock held"]
     pub(super) fn cancel(self: &Arc<Self>, cause: &Cancelled) -> Vec<Callback> {
-        let mut walk = Walk { todo: vec![Arc::clone(self)], cause, callbacks: Vec::new() };
+        let mut walk = Walk { todo: Vec::new(), cause, callbacks: Vec::new() };
+        walk.visit(self);
         walk.on();
         let callbacks = std::mem::take(&mut walk.callbacks);
         drop(walk);
@@ -183,23 +191,27 @@ struct Walk<'c> {
 impl Walk<'_> {
     fn on(&mut self) {
         while let Some(node) = self.todo.pop() {
-            let mut inner = node.inner.lock();
-            let first = inner.cause.is_none();
-            if first {
-                inner.cause = Some(self.cause.clone());
-                self.callbacks.extend(inner.callbacks.take_all());
-            }
-            // N4: also when another canceller was here first; it may still be on its way down.
-            if !inner.settled && (first || !fault::planted(Fault::SecondDoesNotHelp)) {
-                self.todo.extend(inner.children.iter().filter_map(Weak::upgrade));
-            }
-            let alarm = inner.alarm.take();
-            drop(inner);
-            // Taking a deadline back locks the clock: not under ours.
-            drop(alarm);
-            // N2: the cause is there. Whoever comes first brings the counter to zero; the second changes nothing.
-            node.out.done_if_out();
+            self.visit(&node);
         }
+    }
+
+    fn visit(&mut self, node: &Arc<Node>) {
+        let mut inner = node.inner.lock();
+        let first = inner.cause.is_none();
+        if first {
+            inner.cause = Some(self.cause.clone());
+            self.callbacks.extend(inner.callbacks.take_all());
+        }
+        // N4: also when another canceller was here first; it may still be on its way down.
+        if !inner.settled && (first || !fault::planted(Fault::SecondDoesNotHelp)) {
+            self.todo.extend(inner.children.iter().filter_map(Weak::upgrade));
+        }
+        let alarm = inner.alarm.take();
+        drop(inner);
+        // Taking a deadline back locks the clock: not under ours.
+        drop(alarm);
+        // N2: the cause is there. Whoever comes first brings the counter to zero; the second changes nothing.
+        node.out.done_if_out();
     }
 }
 
@@ -213,12 +225,17 @@ impl Drop for Walk<'_> {
 /// not by recursion.
 impl Drop for Node {
     fn drop(&mut self) {
-        let mut places = std::mem::take(&mut self.parents);
-        while let Some(Place { parent, seat }) = places.pop() {
+        let [mut next, second] = std::mem::take(&mut self.parents);
+        // Only merged contexts have a second parent, and only then is there anything to remember.
+        let mut later: Vec<Place> = second.into_iter().collect();
+        while let Some(Place { parent, seat }) = next.or_else(|| later.pop()) {
             // Relaxed: see `below`.
             parent.leave(seat.load(Relaxed));
+            next = None;
             if let Some(mut last) = Arc::into_inner(parent) {
-                places.append(&mut last.parents);
+                let [first, second] = std::mem::take(&mut last.parents);
+                next = first;
+                later.extend(second);
             }
         }
     }

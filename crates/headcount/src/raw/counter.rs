@@ -92,6 +92,12 @@ impl Counter {
         }
     }
 
+    /// A counter with so many members out and no holder.
+    #[cfg(feature = "std")]
+    pub(crate) fn with_members(members: u64) -> Self {
+        Self { count: AtomicU64::new(members * Count::MEMBER), ..Self::new(0) }
+    }
+
     /// Tells the model checker that the counter is in use here, so that it objects if it could have been freed.
     #[inline(always)]
     fn in_use(&self) {

@@ -134,7 +134,14 @@ impl WaitGroup {
         }
     }
 
+    /// A counter with one member out; for what ends once.
+    #[cfg(feature = "std")]
+    pub(crate) fn with_one_out() -> Self {
+        Self { counter: Counter::with_members(1) }
+    }
+
     /// Counts one member back in if one is out; for cancelling, which anyone may do at any time and as often as they like.
+    #[cfg(feature = "std")]
     pub(crate) fn done_if_out(&self) {
         let _ = self.counter.done_checked(1);
     }
@@ -146,6 +153,7 @@ impl WaitGroup {
         self.counter.members() == 0 || self.counter.block(0, deadline)
     }
 
+    #[cfg(feature = "std")]
     pub(crate) fn counter(&self) -> &Counter {
         &self.counter
     }
