@@ -347,3 +347,37 @@ fn at<R>(node: NonNull<Node>, f: impl FnOnce(&mut Links) -> R) -> R {
     // SAFETY: L2, chains hold live nodes only; L1, chains are walked only under the lock.
     unsafe { node.as_ref() }.links(f)
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use core::pin::pin;
+    use core::task::Waker;
+
+    use super::{Node, Place, Waiters};
+    use crate::wait::wake::{Wake, WakeBatch};
+
+    fn wake() -> Wake {
+        Wake::Task(Waker::noop().clone())
+    }
+
+    /// No public call can bring this about at will: two rounds end before the wake-ups of the first are given.
+    #[test]
+    fn who_leaves_while_due_takes_nobody_along() {
+        let mut waiters = Waiters::new();
+        let nodes = [pin!(Node::new()), pin!(Node::new()), pin!(Node::new())];
+        for node in &nodes {
+            // SAFETY: L1 and L2, the nodes are listed once, here, and live to the end of the test, where all are out.
+            unsafe { waiters.list(node.as_ref(), 0, wake()) };
+            waiters.close_round();
+        }
+        assert_eq!((waiters.len(), waiters.has_due()), (3, true));
+        for gone in [1, 2] {
+            // SAFETY: L1, as above.
+            assert_eq!(unsafe { waiters.leave(&nodes[gone]) }.0, Place::Due);
+        }
+        let mut batch = WakeBatch::new();
+        assert!(waiters.collect(&mut batch));
+        assert!(nodes[0].is_released() && !nodes[1].is_released() && !nodes[2].is_released());
+        assert_eq!(waiters.len(), 0);
+    }
+}
