@@ -6,9 +6,15 @@ use crate::run::{
     Verdict, all, cargo, cargo_with_flags, command, has_cargo, output, passes, root, target, verdict,
 };
 
-/// The library's choices of features. Two features make three sensible sets; when there are more, this table grows.
-pub(crate) const FEATURES: [&[&str]; 3] =
-    [&["--no-default-features"], &["--no-default-features", "--features", "std"], &["--all-features"]];
+/// The library's choices of features: none, each alone with what it needs, all.
+const FEATURES: [&[&str]; 6] = [
+    &["--no-default-features"],
+    &["--no-default-features", "--features", "std"],
+    &["--no-default-features", "--features", "tokio"],
+    &["--no-default-features", "--features", "signals"],
+    &["--no-default-features", "--features", "tokio-util"],
+    &["--all-features"],
+];
 
 fn for_each_features(before: &[&str], after: &[&str]) -> impl Iterator<Item = Command> {
     FEATURES.into_iter().map(move |features| cargo(&[before, &["-p", "headcount"], features, after].concat()))
@@ -46,7 +52,7 @@ pub(crate) fn clippy() -> Verdict {
 }
 
 pub(crate) fn docs() -> Verdict {
-    let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
+    let mut docs = cargo(&["doc", "--workspace", "--all-features", "--no-deps", "--quiet"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
     let mut private = cargo(&["doc", "-p", "headcount", "--no-deps", "--document-private-items", "--quiet"]);
     // The private rooms link to each other and to public items; their docs must hold together as well.
@@ -54,14 +60,15 @@ pub(crate) fn docs() -> Verdict {
     all([docs, private])
 }
 
-/// The tests of the whole workspace, then the library's under its other features.
+/// The tests of the whole workspace, then the library's with nothing, with std alone, and with everything.
 pub(crate) fn tests() -> Verdict {
     let workspace = cargo(&["test", "--workspace"]);
-    let others = FEATURES.into_iter().take(2).map(|features| {
-        // Examples in the documentation need the default features; they ran above.
-        cargo(&[&["test", "-p", "headcount"], features, &["--lib", "--tests"]].concat())
-    });
-    all(std::iter::once(workspace).chain(others))
+    // Examples in the documentation need the default features at least; they run first and last.
+    let fewer = FEATURES[..2]
+        .iter()
+        .map(|features| cargo(&[&["test", "-p", "headcount"], *features, &["--lib", "--tests"]].concat()));
+    let all_features = cargo(&["test", "-p", "headcount", "--all-features"]);
+    all(std::iter::once(workspace).chain(fewer).chain([all_features]))
 }
 
 pub(crate) fn release() -> Verdict {

@@ -45,6 +45,8 @@
 //! |---|---|---|
 //! | `std` | yes | blocking waits, ages in the roll call, [`WaitGroup::spawn`]; without it the crate is `no_std` + `alloc` and waits are async only |
 //! | `tokio` | yes | [`WaitGroup::spawn_async`], and a panic that names `wait_async` where a blocking wait would stall a worker thread |
+//! | `signals` | no | `Context::on_signals`: cancelled by Ctrl-C or SIGTERM (Unix) |
+//! | `tokio-util` | no | `Context::cancels_token` and `Context::with_token`: to and from `CancellationToken` |
 //!
 //! # Unsafe code
 //!
@@ -72,6 +74,8 @@ mod time;
 mod wait;
 mod wait_group;
 
+#[cfg(all(feature = "signals", unix))]
+pub use context::SignalReceived;
 #[cfg(feature = "std")]
 pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, OnCancel, RunAsync};
 #[cfg(feature = "std")]

@@ -10,11 +10,16 @@
 //! | `timer` | what cancels it at its deadline |
 //! | `values` | what travels with it |
 //! | `seats` | the list of a node's children |
+//! | `signals`, `bridge` | by feature: cancelled by Ctrl-C; to and from `CancellationToken` |
 
+#[cfg(feature = "tokio-util")]
+mod bridge;
 mod callback;
 mod cancelled;
 mod node;
 mod seats;
+#[cfg(all(feature = "signals", unix))]
+mod signals;
 mod timer;
 mod values;
 mod waiting;
@@ -29,6 +34,8 @@ use std::time::{Duration, Instant};
 pub use self::callback::OnCancel;
 pub use self::cancelled::{CancelKind, Cancelled};
 use self::node::Node;
+#[cfg(all(feature = "signals", unix))]
+pub use self::signals::SignalReceived;
 use self::values::Link;
 pub use self::waiting::{ContextWait, RunAsync};
 use crate::raw::counter::Counter;
@@ -300,6 +307,12 @@ impl Canceller {
     /// Gives up the right: the context is no longer cancelled by this, only from above or by its deadline.
     pub fn keep(mut self) {
         self.node = None;
+    }
+
+    /// Cancels from elsewhere, in the name of whoever called `place`.
+    #[cfg(all(feature = "signals", unix))]
+    fn cancel_at(self, cause: Option<Box<dyn Error + Send + Sync>>, place: &'static Location<'static>) {
+        self.finish(CancelKind::Cancelled, cause, place);
     }
 
     fn finish(

@@ -1,5 +1,7 @@
 //! Contexts: the tree, its causes, deadlines, callbacks, values, and waiting for the end.
 
+#[cfg(feature = "tokio-util")]
+mod bridge;
 mod callbacks;
 mod deadlines;
 mod oracle;
