@@ -28,7 +28,7 @@
 //!   releases: E1 and E2 of `raw::counter`, with the canceller as the member.
 
 use std::panic::Location;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use super::callback::{Callback, Callbacks};
@@ -47,6 +47,8 @@ pub(crate) struct Node {
     pub(super) deadline: Option<Instant>,
     /// One, or two for a merged context.
     parents: [Option<Place>; 2],
+    /// N2. Outside the lock, so that a crowd that is woken by one cancellation does not queue up to ask why.
+    cause: OnceLock<Cancelled>,
     inner: Lock<Inner>,
 }
 
@@ -62,8 +64,6 @@ const STANDING: u64 = u64::MAX;
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// N2.
-    cause: Option<Cancelled>,
     children: Seats<Weak<Node>>,
     callbacks: Callbacks,
     /// N4: everything below is cancelled; nobody needs to walk here any more.
@@ -81,6 +81,7 @@ impl Node {
             out: raw::WaitGroup::with_one_out(),
             deadline,
             parents,
+            cause: OnceLock::new(),
             inner: Lock::new(Inner::default()),
         });
         // Seated when it is whole: a canceller that finds it in its seat must be able to reach it.
@@ -103,7 +104,7 @@ impl Node {
     /// N3: gives `child` a seat, unless this node is cancelled.
     fn seat(&self, child: &Arc<Node>) -> Result<usize, Cancelled> {
         let mut inner = self.inner.lock();
-        match &inner.cause {
+        match self.cause.get() {
             Some(cause) if !fault::planted(Fault::SeatUnlooked) => Err(cause.clone()),
             _ => Ok(inner.children.take(Arc::downgrade(child))),
         }
@@ -115,8 +116,8 @@ impl Node {
     }
 
     pub(super) fn cause(&self) -> Option<Cancelled> {
-        // The load first: most who ask are not cancelled, and need no lock to be told.
-        if self.is_cancelled() { self.inner.lock().cause.clone() } else { None }
+        // Whether it is cancelled is the counter's to say, so that all who ask get one answer at one time.
+        if self.is_cancelled() { self.cause.get().cloned() } else { None }
     }
 
     /// Cancels this node and all below it; gives the callbacks of those that were cancelled by this call.
@@ -142,7 +143,7 @@ impl Node {
     /// Registers a callback, or gives it back with the cause if the node is cancelled.
     pub(super) fn call(&self, callback: Callback) -> Result<u64, (Callback, Cancelled)> {
         let mut inner = self.inner.lock();
-        match inner.cause.clone() {
+        match self.cause.get().cloned() {
             Some(cause) if !fault::planted(Fault::CallUnlooked) => Err((callback, cause)),
             _ => Ok(inner.callbacks.add(callback)),
         }
@@ -156,7 +157,7 @@ impl Node {
     /// Sets what cancels the node at its deadline. An alarm that has been or need not be is dropped by the caller.
     pub(super) fn set_alarm(&self, alarm: Alarm) -> Option<Alarm> {
         let mut inner = self.inner.lock();
-        if inner.cause.is_some() { Some(alarm) } else { inner.alarm.replace(alarm) }
+        if self.cause.get().is_some() { Some(alarm) } else { inner.alarm.replace(alarm) }
     }
 
     /// How many children sit here; for tests.
@@ -197,9 +198,8 @@ impl Walk<'_> {
 
     fn visit(&mut self, node: &Arc<Node>) {
         let mut inner = node.inner.lock();
-        let first = inner.cause.is_none();
+        let first = node.cause.set(self.cause.clone()).is_ok();
         if first {
-            inner.cause = Some(self.cause.clone());
             self.callbacks.extend(inner.callbacks.take_all());
         }
         // N4: also when another canceller was here first; it may still be on its way down.
