@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -74,6 +75,10 @@ func main() {
 	case "4a-multi":
 		runtime.GOMAXPROCS(2)
 		fmt.Println(goroutines(e))
+	case "10-one":
+		fmt.Println(alone(e, asks))
+	case "10c":
+		fmt.Println(alone(e, children))
 	default:
 		fail("no row is called " + os.Args[1])
 	}
@@ -95,6 +100,23 @@ func pair(operations int) {
 func waits(operations int) {
 	for range operations {
 		group.Wait()
+	}
+}
+
+var parent, cancelParent = context.WithCancel(context.Background())
+
+func asks(operations int) {
+	for range operations {
+		if parent.Err() != nil {
+			fail("nobody has cancelled")
+		}
+	}
+}
+
+func children(operations int) {
+	for range operations {
+		_, cancel := context.WithCancel(parent)
+		cancel()
 	}
 }
 

@@ -25,6 +25,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::WakeSoon,
     Row::AsyncOne,
     Row::AsyncMany,
+    Row::AskOne,
+    Row::Child,
 ];
 
 /// The built program.

@@ -28,6 +28,18 @@ pub(crate) enum Row {
     AsyncOne,
     /// Wake a task, on a runtime with several threads.
     AsyncMany,
+    /// Release a crowd of parked tasks, on a runtime with one thread.
+    CrowdOne,
+    /// The same on a runtime with several threads.
+    CrowdMany,
+    /// Is it cancelled? On one thread.
+    AskOne,
+    /// The same a thousand contexts deep.
+    AskDeep,
+    /// The same from two threads.
+    AskTwo,
+    /// Derive a context that can be cancelled, and drop it.
+    Child,
     /// A batch of commands that do nothing.
     Batch,
     /// One command that does nothing, from start to end.
@@ -37,6 +49,8 @@ pub(crate) enum Row {
 /// What a row's aim is measured against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Aim {
+    /// None: the row shows what something costs.
+    Nothing,
     /// At most this many times the named contestant.
     Times(f64, &'static str),
     /// At most this many times the best peer.
@@ -48,7 +62,7 @@ pub(crate) enum Aim {
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 13] = [
+    pub(crate) const ALL: [Row; 19] = [
         Row::FromZero,
         Row::Beside,
         Row::Waited,
@@ -60,6 +74,12 @@ impl Row {
         Row::WakeSoon,
         Row::AsyncOne,
         Row::AsyncMany,
+        Row::CrowdOne,
+        Row::CrowdMany,
+        Row::AskOne,
+        Row::AskDeep,
+        Row::AskTwo,
+        Row::Child,
         Row::Batch,
         Row::Start,
     ];
@@ -78,6 +98,12 @@ impl Row {
             Row::WakeSoon => "4s",
             Row::AsyncOne => "4a-current",
             Row::AsyncMany => "4a-multi",
+            Row::CrowdOne => "9-current",
+            Row::CrowdMany => "9-multi",
+            Row::AskOne => "10-one",
+            Row::AskDeep => "10-deep",
+            Row::AskTwo => "10-two",
+            Row::Child => "10c",
             Row::Batch => "run-batch",
             Row::Start => "run-start",
         }
@@ -106,6 +132,12 @@ impl Row {
             Row::WakeSoon => "wake a thread that began to wait 0.5 µs ago, there and back, two cores",
             Row::AsyncOne => "wake a task that awaits the group, there and back, tokio current_thread",
             Row::AsyncMany => "wake a task that awaits the group, there and back, tokio multi_thread",
+            Row::CrowdOne => "cancel 100,000 parked tasks, each, tokio current_thread",
+            Row::CrowdMany => "cancel 100,000 parked tasks, each, tokio multi_thread",
+            Row::AskOne => "is it cancelled? one thread",
+            Row::AskDeep => "is it cancelled? a thousand contexts deep",
+            Row::AskTwo => "is it cancelled? two threads, core time a call",
+            Row::Child => "a child context with its canceller, made and dropped",
             Row::Batch => "2,000 × true (400 with --quick), two at a time, wall time",
             Row::Start => "one true, from start to end",
         }
@@ -137,6 +169,9 @@ impl Row {
             Row::WakeTwoCores | Row::WakeOneCore => "futex",
             Row::WakeSoon => "spinning",
             Row::AsyncOne | Row::AsyncMany => "tokio Notify",
+            Row::CrowdOne | Row::CrowdMany => "notify_waiters",
+            Row::AskOne | Row::AskDeep | Row::AskTwo => "a load",
+            Row::Child => "an Arc made and dropped",
             Row::Batch => "xargs",
             Row::Start => "true",
         }
@@ -144,12 +179,16 @@ impl Row {
 
     pub(crate) const fn aim(self) -> Aim {
         match self {
-            Row::FromZero | Row::Beside | Row::Waited => Aim::Times(1.1, "raw atomic pair"),
+            Row::FromZero | Row::Beside => Aim::Times(1.1, "raw atomic pair"),
+            Row::Waited => Aim::Nothing,
             Row::TwoThreads | Row::FourThreads => Aim::Times(2.0, "sharded atomic pair"),
             Row::AtZero => Aim::Times(1.5, "acquire load"),
             Row::WakeTwoCores | Row::WakeOneCore => Aim::Times(1.05, "futex"),
             Row::WakeSoon => Aim::AtMost(1.0),
             Row::AsyncOne | Row::AsyncMany => Aim::BestPeer(1.0),
+            Row::CrowdOne | Row::CrowdMany => Aim::Times(0.9, "notify_waiters"),
+            Row::AskOne | Row::AskDeep | Row::AskTwo => Aim::Times(1.2, "a load"),
+            Row::Child => Aim::AtMost(60.0),
             Row::Batch => Aim::Times(0.80, "xargs"),
             Row::Start => Aim::Above(3.0, "true"),
         }

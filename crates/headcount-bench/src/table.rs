@@ -80,6 +80,7 @@ impl Table {
 
     fn aim_in_words(&self) -> String {
         match self.row.aim() {
+            Aim::Nothing => "none: this row shows a cost".to_owned(),
             Aim::Times(limit, whose) => format!("≤ {limit} × {whose}"),
             Aim::BestPeer(limit) => format!("≤ {limit} × the best peer"),
             Aim::AtMost(limit) => format!("≤ {limit} {}", self.row.unit()),
@@ -90,6 +91,10 @@ impl Table {
     fn measured(&self, entry: &Entry) -> Option<String> {
         let unit = self.row.unit();
         match self.row.aim() {
+            Aim::Nothing => {
+                let times = entry.times(self.entry(self.row.reference())?)?;
+                Some(format!("{times:.3} × {}", self.row.reference()))
+            }
             Aim::Times(limit, whose) => {
                 let times = entry.times(self.entry(whose)?)?;
                 Some(format!("{times:.3} ×{}", verdict(times <= limit)))

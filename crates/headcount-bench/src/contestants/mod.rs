@@ -5,6 +5,7 @@
 //! commands of the `run` rows are not either.
 
 mod awaitgroup;
+mod contexts;
 mod crossbeam;
 mod floor;
 mod futex;
@@ -47,6 +48,7 @@ impl Contestant {
 pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
     let groups: &[&'static [Contestant]] = &[
         ours::CONTESTANTS,
+        contexts::CONTESTANTS,
         floor::CONTESTANTS,
         futex::CONTESTANTS,
         awaitgroup::CONTESTANTS,

@@ -4,6 +4,7 @@
 //! the tables then take the median of several processes.
 
 pub(crate) mod contended;
+pub(crate) mod crowd;
 pub(crate) mod one_thread;
 pub(crate) mod wake;
 pub(crate) mod wake_async;

@@ -83,7 +83,7 @@ fn take<M>(slot: &Mutex<Option<M>>) -> M {
         .expect("a member is handed over before its group is waited for")
 }
 
-fn runtime(threads: Threads) -> Runtime {
+pub(crate) fn runtime(threads: Threads) -> Runtime {
     match threads {
         Threads::One => Builder::new_current_thread().build(),
         Threads::Many => Builder::new_multi_thread().worker_threads(2).build(),
