@@ -32,8 +32,8 @@ impl Callbacks {
         self.by_number.is_empty()
     }
 
-    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Callback> + use<> {
-        std::mem::take(&mut self.by_number).into_values()
+    pub(super) fn into_all(self) -> impl Iterator<Item = Callback> {
+        self.by_number.into_values()
     }
 }
 

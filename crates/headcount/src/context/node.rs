@@ -64,8 +64,9 @@ const STANDING: u64 = u64::MAX;
 
 #[derive(Debug, Default)]
 struct Inner {
-    children: Seats<Weak<Node>>,
-    callbacks: Callbacks,
+    /// Boxed, and the callbacks too: most contexts have neither, and are made and dropped often.
+    children: Option<Box<Seats<Weak<Node>>>>,
+    callbacks: Option<Box<Callbacks>>,
     /// N4: everything below is cancelled; nobody needs to walk here any more.
     settled: bool,
     /// What will cancel this node at its deadline.
@@ -98,7 +99,8 @@ impl Node {
     /// Whether a cancellation would be seen by nobody: the caller's handle is the last, and no callback is left standing.
     /// Contexts below would hold this one, waits borrow it.
     pub(super) fn is_alone(self: &Arc<Self>) -> bool {
-        Arc::strong_count(self) == 1 && self.inner.lock().callbacks.is_empty()
+        Arc::strong_count(self) == 1
+            && self.inner.lock().callbacks.as_ref().is_none_or(|callbacks| callbacks.is_empty())
     }
 
     /// N3: gives `child` a seat, unless this node is cancelled.
@@ -106,7 +108,7 @@ impl Node {
         let mut inner = self.inner.lock();
         match self.cause.get() {
             Some(cause) if !fault::planted(Fault::SeatUnlooked) => Err(cause.clone()),
-            _ => Ok(inner.children.take(Arc::downgrade(child))),
+            _ => Ok(inner.children.get_or_insert_default().take(Arc::downgrade(child))),
         }
     }
 
@@ -134,7 +136,7 @@ impl Node {
 
         let mut inner = self.inner.lock();
         inner.settled = true;
-        let children = std::mem::take(&mut inner.children);
+        let children = inner.children.take();
         drop(inner);
         drop(children);
         callbacks
@@ -145,13 +147,13 @@ impl Node {
         let mut inner = self.inner.lock();
         match self.cause.get().cloned() {
             Some(cause) if !fault::planted(Fault::CallUnlooked) => Err((callback, cause)),
-            _ => Ok(inner.callbacks.add(callback)),
+            _ => Ok(inner.callbacks.get_or_insert_default().add(callback)),
         }
     }
 
     /// Takes a callback back; it is given if it was not taken to be run.
     pub(super) fn uncall(&self, id: u64) -> Option<Callback> {
-        self.inner.lock().callbacks.remove(id)
+        self.inner.lock().callbacks.as_mut()?.remove(id)
     }
 
     /// Sets what cancels the node at its deadline. An alarm that has been or need not be is dropped by the caller.
@@ -162,7 +164,7 @@ impl Node {
 
     /// How many children sit here; for tests.
     pub(super) fn children(&self) -> usize {
-        self.inner.lock().children.len()
+        self.inner.lock().children.as_ref().map_or(0, |children| children.len())
     }
 
     /// Cancels the node because its deadline has passed, which was set at `place`.
@@ -176,7 +178,11 @@ impl Node {
         let Ok(seat) = usize::try_from(seat) else { return };
         let mut inner = self.inner.lock();
         // A settled node has cleared its seats.
-        let left = if inner.settled { None } else { inner.children.leave(seat) };
+        let left = if inner.settled {
+            None
+        } else {
+            inner.children.as_mut().and_then(|children| children.leave(seat))
+        };
         drop(inner);
         drop(left);
     }
@@ -200,11 +206,13 @@ impl Walk<'_> {
         let mut inner = node.inner.lock();
         let first = node.cause.set(self.cause.clone()).is_ok();
         if first {
-            self.callbacks.extend(inner.callbacks.take_all());
+            self.callbacks
+                .extend(inner.callbacks.take().into_iter().flat_map(|callbacks| callbacks.into_all()));
         }
         // N4: also when another canceller was here first; it may still be on its way down.
         if !inner.settled && (first || !fault::planted(Fault::SecondDoesNotHelp)) {
-            self.todo.extend(inner.children.iter().filter_map(Weak::upgrade));
+            let children = inner.children.iter().flat_map(|children| children.iter());
+            self.todo.extend(children.filter_map(Weak::upgrade));
         }
         let alarm = inner.alarm.take();
         drop(inner);

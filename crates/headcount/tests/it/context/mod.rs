@@ -4,6 +4,7 @@
 mod bridge;
 mod callbacks;
 mod deadlines;
+mod grid;
 mod oracle;
 #[cfg(feature = "tokio")]
 mod tokio;
