@@ -85,10 +85,12 @@ mod planting {
 
     /// Plants `fault` for the rest of the process.
     pub fn plant(fault: Fault) {
+        // Relaxed: see `PLANTED`.
         PLANTED.store(fault as u8, Relaxed);
     }
 
     pub(crate) fn planted(fault: Fault) -> bool {
+        // Relaxed: see `PLANTED`.
         PLANTED.load(Relaxed) == fault as u8
     }
 }

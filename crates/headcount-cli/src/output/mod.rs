@@ -118,6 +118,7 @@ impl Printer {
             return pages.print_rest(self.ends_lines(), &self.sheet, &self.spool);
         }
         let mut queue = locked(&self.queue);
+        // Relaxed: the head moves under the queue's lock, which is held.
         if self.head.load(Ordering::Relaxed) == pages.number() {
             let mut result = pages.print_rest(self.ends_lines(), &self.sheet, &self.spool);
             let mut next = pages.number() + 1;

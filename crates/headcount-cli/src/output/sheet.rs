@@ -116,6 +116,7 @@ impl Sheet {
             match self.write_some(stream, bytes) {
                 Ok(written) => bytes = &bytes[written..],
                 Err(error) => {
+                    // Relaxed: as above.
                     self.spoilt[stream as usize].store(true, Ordering::Relaxed);
                     return Err(error);
                 }

@@ -9,7 +9,8 @@
 //! | file | idea |
 //! |---|---|
 //! | `word` | what the bits of the two words mean |
-//! | `counter` | the protocol: counting, watching, releasing; its invariants and edges |
+//! | `counter` | the protocol, its invariants and edges; the members' side: going out, coming back, releasing waiters |
+//! | `watching` | the waiters' side: beginning to watch, being listed, leaving |
 //! | `wait` | one wait: the future and the blocking thread |
 //! | `shared` | the allocation that handles and tokens share, freed by the last of them |
 #![expect(
@@ -22,6 +23,7 @@ pub(crate) mod counter;
 mod grave;
 pub(crate) mod shared;
 pub(crate) mod wait;
+mod watching;
 mod word;
 
 use core::fmt;

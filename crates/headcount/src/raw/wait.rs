@@ -12,7 +12,8 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::counter::{Counter, Watch};
+use super::counter::Counter;
+use super::watching::Watch;
 use crate::wait::list::{Node, Place};
 use crate::wait::wake::Wake;
 
