@@ -13,7 +13,7 @@
 //! | `{#}` | the number of the member, from 1 |
 //! | `{%}` | the slot it runs in, from 1 to the number of jobs |
 //! | `{1}`, `{2.}`, `{3/}` ... | one column, or a part of it |
-//! | `{name}`, `{name.}` ... | the column of that name, when the input has a header |
+//! | `{name}`, `{name.}` ... | the column of that name, when the input has a header; another name is then refused |
 //!
 //! Braces around anything else are text (`awk {print}`). A template without any placeholder gets the input
 //! appended, one argument a column.
@@ -153,6 +153,25 @@ impl Template {
     pub fn columns(&self) -> usize {
         let column = |piece: &Piece| if let Piece::Column(place, _) = piece { place + 1 } else { 0 };
         self.words.iter().flatten().map(column).max().unwrap_or(0)
+    }
+
+    /// The first text of the form `{name}` that is no placeholder: with named columns most likely a slip.
+    #[must_use]
+    pub fn stranger(&self) -> Option<&[u8]> {
+        let texts = self.words.iter().flatten().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text),
+            _ => None,
+        });
+        let inside = |text: &'_ [u8]| -> Option<usize> {
+            let end = text.iter().position(|&byte| byte == b'}')?;
+            let (name, _) = Part::split(&text[..end]);
+            let word = |byte: &u8| byte.is_ascii_alphanumeric() || [b'_', b'-'].contains(byte);
+            (name.first().is_some_and(u8::is_ascii_alphabetic) && name.iter().all(word)).then_some(end)
+        };
+        texts.flat_map(|text| (0..text.len()).map(move |at| &text[at..])).find_map(|text| {
+            let after = text.strip_prefix(b"{")?;
+            inside(after).map(|end| &after[..end])
+        })
     }
 
     /// The program, when it is the same for every member.

@@ -17,10 +17,14 @@ impl Moment {
         }
     }
 
-    pub(crate) fn age(self) -> Option<Duration> {
+    /// How long after `earlier` this was.
+    pub(crate) fn since(self, earlier: Self) -> Option<Duration> {
         #[cfg(feature = "std")]
-        return Some(self.at.elapsed());
+        return Some(self.at.saturating_duration_since(earlier.at));
         #[cfg(not(feature = "std"))]
-        None
+        {
+            let _ = earlier;
+            None
+        }
     }
 }

@@ -90,18 +90,23 @@ fn unparsed(error: clap::Error) -> Unparsed {
     }
 }
 
-/// The parser's first sentence, and its tip, if it has one, as the hint.
+/// The parser's first sentence with what it lists, and its tip or the values that are possible as the hint.
 fn in_our_words(text: &str) -> Refusal {
-    let what = text.lines().next().unwrap_or_default();
-    let what = what.strip_prefix("error: ").unwrap_or(what);
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    // What is missing stands below, a line each.
+    let listed = lines.clone().take_while(|line| first.ends_with(':') && line.starts_with("  "));
+    let listed: Vec<_> = listed.map(str::trim).collect();
+    let what = if listed.is_empty() { first.to_owned() } else { format!("{first} {}", listed.join(", ")) };
     // Our own value parsers carry their hint in brackets.
     if let Some((what, hint)) = what.strip_suffix(')').and_then(|what| what.split_once(" (hint: ")) {
         return Refusal::new(what, hint);
     }
-    let tip = text.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
-    let hint = match tip {
-        Some(tip) => format!("{tip}; headcount run --help lists all"),
-        None => "headcount run --help lists the options; they stand before the command".to_owned(),
-    };
-    Refusal::new(what, hint)
+    let line_with = |prefix: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(prefix));
+    let tip = line_with("tip: ").map(|tip| format!("{tip}; headcount run --help lists all"));
+    let values =
+        || line_with("[possible values: ").map(|all| format!("write one of {}", all.trim_end_matches(']')));
+    let otherwise = || "headcount run --help lists the options; they stand before the command".to_owned();
+    Refusal::new(what, tip.or_else(values).unwrap_or_else(otherwise))
 }

@@ -46,6 +46,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let (source, header, columns) = open_source(&args, lists, &stop.draining)?;
     let template = Template::compile(&words, header.as_deref(), args.shell);
     check_columns(&template, columns)?;
+    check_names(&template, header.as_deref())?;
     let path = template.program().map(look_up).transpose()?;
     let printer = Printer::new(args.order, args.tag, Sheet::new(Arc::clone(&stop.abandoned)));
     if args.dry_run {
@@ -190,6 +191,17 @@ fn check_columns(template: &Template, columns: Option<usize>) -> Result<(), Refu
         }
         _ => Ok(()),
     }
+}
+
+/// With named columns a name that is none would be handed on as it stands, which nobody means.
+fn check_names(template: &Template, header: Option<&[Vec<u8>]>) -> Result<(), Refusal> {
+    let (Some(header), Some(stranger)) = (header, template.stranger()) else { return Ok(()) };
+    let name = legible::one_line(stranger);
+    let names: Vec<_> = header.iter().map(|name| legible::one_line(name)).collect();
+    Err(Refusal::new(
+        format!("the command asks for {{{name}}}, and the columns are {}", names.join(", ")),
+        format!("for the text itself write it with a blank: {{ {name} }}"),
+    ))
 }
 
 /// How many run at once, when there are files enough for so many.

@@ -112,11 +112,11 @@ fn products_and_tables_fill_the_command() {
     assert_eq!(seen.out(), "a-1\nb-1\na-2\nb-2\n");
 
     let seen =
-        headcount(["--csv", "--header", "--order", "input", "echo", "{user}@{host}", "{2/}", "{none}"])
+        headcount(["--csv", "--header", "--order", "input", "echo", "{user}@{host}", "{2/}", "{ none }"])
             .input("host,user\nh1,\"a, b\"\nh/2,c\n")
             .run();
     seen.ended(0);
-    assert_eq!(seen.out(), "a, b@h1 a, b {none}\nc@h/2 c {none}\n");
+    assert_eq!(seen.out(), "a, b@h1 a, b { none }\nc@h/2 c { none }\n");
 }
 
 #[test]

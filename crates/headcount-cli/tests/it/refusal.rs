@@ -83,6 +83,45 @@ fn closed_stdout() {
 }
 
 #[test]
+fn a_column_name_that_is_none() {
+    for word in ["{users}", "x{users/.}@{host}"] {
+        let seen = headcount(["--csv", "--header", "echo", word]).input("host,user\nh1,al\n").run();
+        seen.ended(2);
+        let name = word.trim_start_matches("x{").trim_start_matches('{').split('}').next().unwrap();
+        assert_eq!(
+            seen.err,
+            format!(
+                "headcount: the command asks for {{{name}}}, and the columns are host, user\n\
+                 hint: for the text itself write it with a blank: {{ {name} }}\n"
+            )
+        );
+    }
+    let seen = headcount(["--csv", "--header", "echo", "{ users }", "{}", "{a b}"]).input("host\nh1\n").run();
+    seen.ended(0);
+    let seen = headcount(["echo", "{users}"]).input("1\n").run();
+    seen.ended(0);
+    assert_eq!(seen.out(), "{users} 1\n", "without named columns it is text");
+}
+
+#[test]
+fn a_header_without_a_table() {
+    refused(
+        &["--header", "echo", "{host}"],
+        "headcount: the following required arguments were not provided: --csv\n\
+         hint: headcount run --help lists the options; they stand before the command\n",
+    );
+}
+
+#[test]
+fn a_value_that_is_none_of_those_possible() {
+    refused(
+        &["--order", "sideways", "echo"],
+        "headcount: invalid value 'sideways' for '--order <WHEN>'\n\
+         hint: write one of done, input, live\n",
+    );
+}
+
+#[test]
 fn missing_command() {
     let message = "headcount: there is no command to run\n\
                    hint: write it after the options and before the inputs: headcount run gzip -9 {} ::: *.log\n";

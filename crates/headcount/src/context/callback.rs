@@ -1,5 +1,6 @@
 //! What is called when a context is cancelled.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -45,6 +46,13 @@ impl fmt::Debug for Callbacks {
 
 /// Runs all of them. One that panics harms no other; the first panic goes on when all have run.
 pub(super) fn run(callbacks: Vec<Callback>, cause: &Cancelled) {
+    if let Some(panic) = run_quietly(callbacks, cause) {
+        resume_unwind(panic);
+    }
+}
+
+/// Runs all of them, and gives the first panic.
+pub(super) fn run_quietly(callbacks: Vec<Callback>, cause: &Cancelled) -> Option<Box<dyn Any + Send>> {
     let mut first = None;
     for callback in callbacks {
         // The callback is gone either way, and `cause` cannot be changed: nothing half done is seen afterwards.
@@ -52,9 +60,7 @@ pub(super) fn run(callbacks: Vec<Callback>, cause: &Cancelled) {
             first.get_or_insert(panic);
         }
     }
-    if let Some(panic) = first {
-        resume_unwind(panic);
-    }
+    first
 }
 
 /// A callback that waits for its context to be cancelled; dropping it takes the callback back.

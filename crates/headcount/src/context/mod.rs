@@ -237,6 +237,9 @@ impl Context {
     ///
     /// A slow `f` delays only the return of the `cancel` call that runs it. A deadline runs its callbacks on a thread of
     /// their own. One that panics harms no other; the panic goes on in the canceller when all have run.
+    ///
+    /// A callback belongs to its context, also when it is [kept](OnCancel::keep): when the last handle to the context is
+    /// dropped before it is cancelled, the callback goes with it, unrun.
     pub fn on_cancel(&self, f: impl FnOnce(&Cancelled) + Send + 'static) -> OnCancel {
         let Some(node) = &self.node else { return OnCancel::new(None) };
         match node.call(Box::new(f)) {
@@ -274,6 +277,11 @@ impl fmt::Debug for Context {
 ///
 /// When [`cancel`](Self::cancel) returns, every context that was derived from it before is cancelled, and everyone who
 /// waits on one of them is woken. The first cancellation of a context is its cause for ever.
+///
+/// # Panics
+///
+/// Cancelling, also by dropping, goes on with the panic of a callback once all have run; but not while the thread is
+/// unwinding already.
 ///
 /// # Examples
 ///
@@ -332,7 +340,14 @@ impl Drop for Canceller {
         if let Some(node) = self.node.take() {
             // Most are dropped after their context has served: nobody is left to see it, or it has its cause already.
             if !node.is_alone() && !node.is_cancelled() {
-                cancel(&node, &Cancelled::new(CancelKind::Dropped, None, self.made));
+                let cause = Cancelled::new(CancelKind::Dropped, None, self.made);
+                let callbacks = node.cancel(&cause);
+                if std::thread::panicking() {
+                    // A second panic would end the process; the hook has reported this one.
+                    callback::run_quietly(callbacks, &cause);
+                } else {
+                    callback::run(callbacks, &cause);
+                }
             }
         }
     }

@@ -148,6 +148,8 @@ impl RollCall {
             more => write!(f, "\n  and {more} more, out for a shorter time")?,
         }
         match self.unlisted_count() {
+            // A raw group lists nobody, ever: the heading has said it all.
+            _ if self.place.is_none() => Ok(()),
             0 => Ok(()),
             1 => f.write_str("\n  and 1 that is not listed (unnamed, in a group that is not tracked)"),
             n => write!(f, "\n  and {n} that are not listed (unnamed, in a group that is not tracked)"),

@@ -15,6 +15,13 @@ use crate::wait::lock::Lock;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Key(NonZeroU32);
 
+/// Which members of a block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    First,
+    Last,
+}
+
 #[derive(Clone, Debug)]
 struct Entry {
     number: u64,
@@ -67,17 +74,20 @@ impl Roster {
         self.enter(name, place, 1)
     }
 
-    /// Gives the first `count` members of the block `key` an entry of their own. If they are all of it, that is the
-    /// entry they have.
-    pub(crate) fn split(&self, key: Key, count: u64) -> Key {
+    /// Gives `count` members of the block `key`, its first or its last, an entry of their own. If they are all of it,
+    /// that is the entry they have.
+    pub(crate) fn split(&self, key: Key, count: u64, end: End) -> Key {
         let mut book = self.book.lock();
         let Some(block) = book.entry(key) else { return key };
         if block.count <= count {
             return key;
         }
-        let part = Entry { count, ..block.clone() };
+        let mut part = Entry { count, ..block.clone() };
         block.count -= count;
-        block.number += count;
+        match end {
+            End::First => block.number += count,
+            End::Last => part.number += block.count,
+        }
         book.place_entry(part)
     }
 
@@ -93,11 +103,13 @@ impl Roster {
         let book = self.book.lock();
         let listed: Vec<Entry> = book.entries.iter().flatten().cloned().collect();
         drop(book);
+        // The clock is read once: who went out together is equally old.
+        let now = Moment::now();
         let missing = listed.into_iter().map(|entry| Missing {
             number: entry.number,
             name: entry.name,
             place: entry.place,
-            age: entry.since.age(),
+            age: now.since(entry.since),
             count: usize::try_from(entry.count).unwrap_or(usize::MAX),
         });
         RollCall::new(what, Some(self.place), outstanding, missing.collect())

@@ -6,7 +6,7 @@ use core::panic::Location;
 use super::too_many;
 use crate::raw::shared::{Member, Members};
 use crate::roll::Name;
-use crate::roll::roster::{Key, Roster};
+use crate::roll::roster::{End, Key, Roster};
 
 /// Proof that one member is counted out; dropping it counts the member back in.
 ///
@@ -148,7 +148,7 @@ impl Tokens {
     /// Takes the last `n` tokens out, or all if there are fewer.
     pub fn split_off(&mut self, n: usize) -> Self {
         let n = (n as u64).min(self.members.len());
-        let entry = self.split_entry(n);
+        let entry = self.split_entry(n, End::Last);
         Self { entry, members: self.members.take(n) }
     }
 
@@ -156,9 +156,9 @@ impl Tokens {
     pub fn done(self) {}
 
     /// The entry for `n` of the tokens that are left.
-    fn split_entry(&mut self, n: u64) -> Option<Key> {
+    fn split_entry(&mut self, n: u64, end: End) -> Option<Key> {
         let entry = self.entry?;
-        let part = self.members.shared().filter(|_| n > 0)?.extra.split(entry, n);
+        let part = self.members.shared().filter(|_| n > 0)?.extra.split(entry, n, end);
         if part == entry {
             // They are all that was left, and take the entry with them.
             self.entry = None;
@@ -171,7 +171,7 @@ impl Iterator for Tokens {
     type Item = Token;
 
     fn next(&mut self) -> Option<Token> {
-        let entry = self.split_entry(1);
+        let entry = self.split_entry(1, End::First);
         let member = self.members.take_one()?;
         Some(Token { entry, member })
     }

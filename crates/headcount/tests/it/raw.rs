@@ -78,6 +78,7 @@ fn a_timed_wait_says_how_many_are_out() {
     assert_eq!(error.outstanding(), 3);
     let text = error.to_string();
     assert!(text.starts_with("raw wait group: 3 still out after"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
     group.add(-3);
 }
 

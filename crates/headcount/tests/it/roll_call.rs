@@ -86,13 +86,15 @@ fn a_block_of_tokens_is_one_line_until_it_is_split_up() {
     let one = tokens.next().unwrap();
     assert_eq!(numbers(&group), [(1, 1), (2, 9)]);
     let part = tokens.split_off(4);
-    assert_eq!(numbers(&group), [(1, 1), (2, 4), (6, 5)]);
+    assert_eq!(numbers(&group), [(1, 1), (2, 5), (7, 4)]);
+    let listed: Vec<_> = group.roll_call().iter().map(|member| member.number()).collect();
+    assert_eq!(listed, [1, 2, 7], "who went out together stands in the order of the numbers");
     drop(one);
-    assert_eq!(numbers(&group), [(2, 4), (6, 5)]);
+    assert_eq!(numbers(&group), [(2, 5), (7, 4)]);
     drop(tokens);
-    assert_eq!(numbers(&group), [(2, 4)]);
+    assert_eq!(numbers(&group), [(7, 4)]);
     let rest: Vec<_> = part.collect();
-    assert_eq!(numbers(&group), [(2, 1), (3, 1), (4, 1), (5, 1)]);
+    assert_eq!(numbers(&group), [(7, 1), (8, 1), (9, 1), (10, 1)]);
     drop(rest);
     assert_eq!(numbers(&group), []);
 }

@@ -101,6 +101,18 @@ fn one_that_panics_harms_no_other_and_the_panic_goes_on() {
 }
 
 #[test]
+fn a_callback_that_panics_does_not_end_a_process_that_is_unwinding() {
+    let (ctx, canceller) = Context::background().with_cancel();
+    ctx.on_cancel(|_| std::panic::resume_unwind(Box::new("callback"))).keep();
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        let _canceller = canceller;
+        std::panic::resume_unwind(Box::new("first"));
+    }));
+    assert_eq!(*panic.unwrap_err().downcast::<&str>().unwrap(), "first");
+    assert!(ctx.is_cancelled());
+}
+
+#[test]
 fn a_callback_may_use_the_tree() {
     let (ctx, canceller) = Context::background().with_cancel();
     let inner = ctx.clone();
