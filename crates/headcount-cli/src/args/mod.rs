@@ -61,6 +61,9 @@ Placeholders in COMMAND:
   {1} {2} ...              one list of ::: or one column   {name}  a column by name
   Parts of a column are {1.} {1/} {1//} {1/.}. Without any placeholder the input is appended.
 
+Members:
+  Each is a child process with /dev/null as its standard input, and leads a process group of its own.
+
 Stopping:
   The first Ctrl-C starts no more members and waits for the running ones, the second terminates
   them (TERM, then KILL after --grace), the third kills them. TERM and HUP terminate at once.
