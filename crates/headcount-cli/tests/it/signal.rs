@@ -98,7 +98,11 @@ fn the_first_interrupt_drains() {
     let seen = playing.end();
     seen.died_by(Signal::INT);
     assert_eq!(seen.out(), "done\n", "it was left to end, and nobody else was started");
-    assert_eq!(seen.err, "3 members: 1 ok, 0 failed, 0 lost, 2 cancelled\n");
+    assert_eq!(
+        seen.err,
+        "3 members: 1 ok, 0 failed, 0 lost, 2 cancelled\n\n\
+         stopped by signal 2 (SIGINT): 0 cut short, 2 never began\n"
+    );
 }
 
 #[test]
@@ -130,7 +134,8 @@ fn an_interrupt_ends_the_wait_for_input() {
     assert_eq!(seen.out(), "");
     assert!(seen.err.ends_with(
         "1 member: 1 ok, 0 failed, 0 lost, 0 cancelled\n\
-         the input was not read to its end; what was left of it is not counted\n"
+         the input may not have been read to its end; what may be left is not counted\n\n\
+         stopped by signal 2 (SIGINT): 0 cut short, 0 never began\n"
     ));
     drop(stdin);
 }
