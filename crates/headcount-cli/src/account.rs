@@ -1,6 +1,6 @@
 //! The account: what became of everyone, said at the end.
 //!
-//! One line of counts, then every failure with what is needed to look into it: the input, the command as a
+//! One line of counts, then why the batch was stopped and whom that hit, then every failure with what is needed to look into it: the input, the command as a
 //! shell would read it, how it ended, how long it took, and the last lines it wrote. Failures are written
 //! down as they come and kept like output that waits, so that a million of them do not sit in memory.
 
@@ -11,9 +11,24 @@ use std::time::Duration;
 use crate::ledger::{Number, Tally};
 use crate::legible;
 use crate::output::{Capture, PrintError, Printer, Stream};
+use crate::signal;
 
 /// How many of a failed member's last lines are shown.
 const LAST_LINES: usize = 10;
+
+/// And of a member that was stopped, which is rarely to blame.
+const FEW_LAST_LINES: usize = 3;
+
+/// What is known of the inputs behind the last that was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// There are none, or they are counted.
+    Nothing,
+    /// There are some.
+    Something,
+    /// Finding out could mean waiting.
+    Perhaps,
+}
 
 /// One failure.
 #[derive(Debug)]
@@ -47,11 +62,39 @@ impl Failure<'_> {
     }
 }
 
+/// A member that was running when the batch was stopped, and did not get to its end.
+#[derive(Debug)]
+pub(crate) struct Stopped<'a> {
+    pub(crate) number: Number,
+    pub(crate) label: &'a str,
+    /// How it ended, in words.
+    pub(crate) how: &'a str,
+    pub(crate) took: Duration,
+    pub(crate) last_lines: &'a [String],
+}
+
+impl Stopped<'_> {
+    fn text(&self) -> Vec<u8> {
+        let Self { number, label, how, took, last_lines } = self;
+        let mut text = format!("  member {number}: {how} after {:.3} s: {label}\n", took.as_secs_f64());
+        for line in *last_lines {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "    {line}");
+        }
+        text.into_bytes()
+    }
+}
+
 /// See the room's text.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     failures: Capture,
-    /// Failures that could not be written down (the spool was full).
+    stopped: Capture,
+    /// How many members were stopped while they ran.
+    stopped_count: u64,
+    /// The failure that stopped the rest, when it was a failure that did.
+    culprit: Option<Number>,
+    /// Members that could not be written down (the spool was full).
     unwritten: u64,
 }
 
@@ -63,16 +106,59 @@ impl Account {
         }
     }
 
-    /// Prints it all. `unread` says that there may be inputs nobody has seen.
-    pub(crate) fn print(&mut self, tally: &Tally, unread: bool, printer: &Printer) -> Result<(), PrintError> {
+    /// Writes down a member that was stopped while it ran.
+    pub(crate) fn add_stopped(&mut self, stopped: &Stopped<'_>, printer: &Printer) {
+        self.stopped_count += 1;
+        if self.stopped.push(&stopped.text(), printer.spool()).is_err() {
+            self.unwritten += 1;
+        }
+    }
+
+    /// The failure of this member stops the rest. The first one counts.
+    pub(crate) fn stopped_by(&mut self, member: Number) {
+        self.culprit.get_or_insert(member);
+    }
+
+    /// Why the batch was stopped and how many that hit, if it was.
+    fn stop_line(&self, tally: &Tally, unread: Unread, signal: Option<i32>) -> Option<String> {
+        let hit = tally.cancelled > 0 || unread != Unread::Nothing;
+        let culprit = self.culprit.filter(|_| hit).map(|member| format!("the failure of member {member}"));
+        let causes: Vec<String> = culprit.into_iter().chain(signal.map(signal::name)).collect();
+        if causes.is_empty() && tally.cancelled == 0 {
+            return None;
+        }
+        let by = if causes.is_empty() { String::new() } else { format!(" by {}", causes.join(", then ")) };
+        let running = self.stopped_count;
+        let unbegun = tally.cancelled.saturating_sub(running);
+        Some(format!("stopped{by}: {running} cut short, {unbegun} never began\n"))
+    }
+
+    /// Prints it all. `signal` is the one the command is to die by.
+    pub(crate) fn print(
+        &mut self,
+        tally: &Tally,
+        unread: Unread,
+        signal: Option<i32>,
+        printer: &Printer,
+    ) -> Result<(), PrintError> {
         let mut counts = format!("{tally}\n");
-        if unread {
-            counts.push_str("the input was not read to its end; what was left of it is not counted\n");
+        counts.push_str(match unread {
+            Unread::Nothing => "",
+            Unread::Something => "the input was not read to its end; what was left of it is not counted\n",
+            Unread::Perhaps => {
+                "the input may not have been read to its end; what may be left is not counted\n"
+            }
+        });
+        if let Some(line) = self.stop_line(tally, unread, signal) {
+            counts.push('\n');
+            counts.push_str(&line);
         }
         printer.print(Stream::Err, counts.as_bytes())?;
+        self.stopped.drain(printer.spool(), |bytes| printer.print(Stream::Err, bytes))?;
         self.failures.drain(printer.spool(), |bytes| printer.print(Stream::Err, bytes))?;
         if self.unwritten > 0 {
-            let text = format!("\n{} more failures could not be kept: the spool was full\n", self.unwritten);
+            let text =
+                format!("\n{} more members could not be kept here: the spool was full\n", self.unwritten);
             printer.print(Stream::Err, text.as_bytes())?;
         }
         Ok(())
@@ -82,4 +168,9 @@ impl Account {
 /// The lines of a tail that the account shows.
 pub(crate) fn last_lines(tail: &crate::process::Tail) -> Vec<String> {
     tail.lines(LAST_LINES)
+}
+
+/// The lines of a tail that the account shows of a member that was stopped.
+pub(crate) fn few_last_lines(tail: &crate::process::Tail) -> Vec<String> {
+    tail.lines(FEW_LAST_LINES)
 }

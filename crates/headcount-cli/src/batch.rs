@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use headcount::{Token, WaitGroup};
 
-use crate::account::Account;
+use crate::account::{Account, Unread};
 use crate::input::{Columns, InputError, Source};
 use crate::ledger::{End, Ledger, Number, Policy, Verdict};
 use crate::legible;
@@ -57,6 +57,8 @@ pub(crate) struct Parts {
 struct Intake {
     source: Box<dyn Source>,
     ended: Option<Ran>,
+    /// The source has been asked after the end, and is not asked any more.
+    asked_again: bool,
 }
 
 impl std::fmt::Debug for Intake {
@@ -92,7 +94,7 @@ impl Batch {
         Self {
             template: parts.template,
             launcher: parts.launcher,
-            intake: Mutex::new(Intake { source: parts.source, ended: None }),
+            intake: Mutex::new(Intake { source: parts.source, ended: None, asked_again: false }),
             total,
             ledger: Mutex::new(Ledger::new(parts.policy)),
             seats: (0..parts.jobs).map(|_| Seat::default()).collect(),
@@ -130,6 +132,7 @@ impl Batch {
             }
             Err(InputError::Stopped) => {
                 intake.ended = Some(Ran::Unread);
+                intake.asked_again = true;
                 None
             }
             Err(error) => {
@@ -153,12 +156,40 @@ impl Batch {
         locked(&self.intake).ended.unwrap_or(Ran::Unread)
     }
 
+    /// Whether inputs were left that nobody has seen. Asked when the crew has gone, because it may take one in.
+    pub(crate) fn unread(&self) -> Unread {
+        if self.total.is_some() {
+            // They are counted, as never begun.
+            return Unread::Nothing;
+        }
+        let mut intake = locked(&self.intake);
+        match intake.ended {
+            Some(Ran::Out) => Unread::Nothing,
+            Some(Ran::Dry) => Unread::Something,
+            Some(Ran::Unread) if intake.asked_again => Unread::Perhaps,
+            Some(Ran::Unread) | None => {
+                intake.asked_again = true;
+                // What was read ahead is there, and beyond that a stopped input gives nothing: this never waits.
+                match intake.source.next() {
+                    Ok(Some(_)) | Err(InputError::TooLong) => Unread::Something,
+                    Ok(None) => Unread::Nothing,
+                    Err(_) => Unread::Perhaps,
+                }
+            }
+        }
+    }
+
     /// Writes a member's end into the ledger and does what the policy says.
     pub(crate) fn end(&self, member: Number, end: End) {
         let verdict = locked(&self.ledger).end(member, end);
         match verdict {
             Ok(Verdict::Continue) => {}
-            Ok(Verdict::StopTheRest) => self.stop.raise(Strength::Terminate),
+            Ok(Verdict::StopTheRest) => {
+                if self.stop.strength() < Strength::Terminate {
+                    locked(&self.account).stopped_by(member);
+                }
+                self.stop.raise(Strength::Terminate);
+            }
             Err(error) => debug_assert!(false, "the crew broke a rule of the ledger: {error}"),
         }
     }

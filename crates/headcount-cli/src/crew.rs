@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::account::{self, Failure};
+use crate::account::{self, Failure, Stopped};
 use crate::batch::{Batch, Member};
 use crate::ledger::End;
 use crate::legible;
@@ -55,12 +55,14 @@ struct Outcome {
     took: Duration,
     last_lines: Vec<String>,
     stopped: bool,
+    /// A child was started for it.
+    began: bool,
 }
 
 impl Outcome {
     /// It never ran.
     fn unstarted(end: End, how: String, words: Vec<OsString>) -> Self {
-        Self { end, how, words, took: Duration::ZERO, last_lines: Vec::new(), stopped: false }
+        Self { end, how, words, took: Duration::ZERO, last_lines: Vec::new(), stopped: false, began: false }
     }
 }
 
@@ -107,6 +109,15 @@ impl Worker<'_> {
                 last_lines: outcome.last_lines,
             };
             locked(&batch.account).add(&failure, &batch.printer);
+        } else if outcome.end == End::Cancelled && outcome.began {
+            let stopped = Stopped {
+                number: member.number,
+                label: &member.label,
+                how: &outcome.how,
+                took: outcome.took,
+                last_lines: &outcome.last_lines,
+            };
+            locked(&batch.account).add_stopped(&stopped, &batch.printer);
         }
         batch.end(member.number, outcome.end);
     }
@@ -163,6 +174,7 @@ impl Worker<'_> {
                     since: Instant::now(),
                     tail: Tail::default(),
                     told: false,
+                    killed: false,
                 });
                 Launched::Runs(running)
             }
@@ -217,14 +229,28 @@ fn judge(ended: &Ended, words: Vec<OsString>) -> Outcome {
     let (end, how) = match &ended.status {
         Err(error) => (End::Lost, format!("how it ended is not known: {error}")),
         Ok(status) if status.success() => (End::Done, String::new()),
-        Ok(status) if told => (End::Cancelled, describe(*status)),
+        Ok(status) if told => {
+            let killed = ended.sitter.as_ref().is_some_and(|sitter| sitter.killed);
+            (End::Cancelled, describe_stopped(*status, killed))
+        }
         Ok(status) => (End::Failed, describe(*status)),
     };
-    let (took, last_lines) = match &ended.sitter {
-        Some(sitter) if end != End::Done => (sitter.since.elapsed(), account::last_lines(&sitter.tail)),
-        _ => (Duration::ZERO, Vec::new()),
+    let took = ended.sitter.as_ref().map_or(Duration::ZERO, |sitter| sitter.since.elapsed());
+    let last_lines = match &ended.sitter {
+        Some(sitter) if end == End::Cancelled => account::few_last_lines(&sitter.tail),
+        Some(sitter) if end != End::Done => account::last_lines(&sitter.tail),
+        _ => Vec::new(),
     };
-    Outcome { end, how, words, took, last_lines, stopped: told && end == End::Cancelled }
+    Outcome { end, how, words, took, last_lines, stopped: told && end == End::Cancelled, began: true }
+}
+
+/// The end of a member that we told to end. A KILL that came from elsewhere is not claimed as ours.
+fn describe_stopped(status: ExitStatus, killed: bool) -> String {
+    match status.signal() {
+        Some(signal_hook::consts::SIGTERM) => "terminated".into(),
+        Some(signal_hook::consts::SIGKILL) if killed => "killed".into(),
+        _ => format!("terminated ({})", describe(status)),
+    }
 }
 
 fn describe(status: ExitStatus) -> String {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::ledger::Tally;
-use crate::output::Sheet;
+use crate::output::{Margin, Sheet};
 
 /// How often the bar is drawn, and how long a batch has to run to get one.
 const DRAW: Duration = Duration::from_millis(200);
@@ -38,9 +38,11 @@ enum Kind {
 
 impl Progress {
     pub(crate) fn new(quiet: bool, total: Option<u64>) -> Self {
+        // A terminal that says it is dumb cannot wipe a line.
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         let kind = if quiet {
             Kind::Silent
-        } else if std::io::stderr().is_terminal() {
+        } else if std::io::stderr().is_terminal() && !dumb {
             Kind::Bar(None)
         } else {
             Kind::Lines
@@ -108,7 +110,8 @@ impl Progress {
 }
 
 fn open_bar(total: Option<u64>, sheet: &Sheet) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+    let bar =
+        ProgressBar::with_draw_target(total, ProgressDrawTarget::term_like_with_hz(Box::new(Margin), 20));
     let template = if total.is_some() { "[{bar:24}] {wide_msg}" } else { "{spinner} {wide_msg}" };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));

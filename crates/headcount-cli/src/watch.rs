@@ -6,8 +6,11 @@
 //! | strength | running members | output |
 //! |---|---|---|
 //! | drain | run on | printed |
-//! | terminate | TERM now, KILL after the grace | printed; after a signal, given up with the grace |
-//! | kill | KILL now, again until their seats are empty | printed; after a signal, given up |
+//! | terminate | TERM now, KILL after the grace | printed |
+//! | kill | KILL now, again until their seats are empty | printed; after a signal, given up when nobody reads |
+//!
+//! A member that is killed is printed after its death, so its output outlives it: a reader
+//! has some time, counted anew with everything it takes. One that reads gets all there is.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -27,6 +30,10 @@ use crate::stop::Strength;
 /// How soon a kill is repeated.
 const AGAIN: Duration = Duration::from_millis(50);
 
+/// How long a reader may take nothing, counted from the stop, once the members are being killed: the grace,
+/// but not so short that a reader that is only busy misses it, and not so long that anyone wonders.
+const READER: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+
 /// See the room's text.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -39,11 +46,13 @@ pub(crate) struct Watch {
     done: Strength,
     /// When the next step is due by itself.
     due: Option<Instant>,
+    /// When the members were first told to end.
+    told: Option<Instant>,
 }
 
 impl Watch {
     pub(crate) fn new(batch: Arc<Batch>, signals: Arc<Signals>, bell: UnixStream, grace: Duration) -> Self {
-        Self { batch, signals, bell, grace, done: Strength::None, due: None }
+        Self { batch, signals, bell, grace, done: Strength::None, due: None, told: None }
     }
 
     /// Begins to watch, for as long as the process lives.
@@ -76,7 +85,12 @@ impl Watch {
         }
         if self.signals.take_interrupt() {
             stop.die_by(SIGINT);
-            let strength = stop.strength().next();
+            let before = stop.strength();
+            if before == Strength::Kill {
+                // There is nothing stronger left, so what is not wanted any more is the output.
+                stop.abandoned.close();
+            }
+            let strength = before.next();
             stop.raise(strength);
             self.tell_next(strength);
         }
@@ -110,15 +124,35 @@ impl Watch {
             self.batch.seats.iter().for_each(|seat| seat.kill());
             self.done = Strength::Kill;
             self.due = Some(Instant::now() + AGAIN);
+            let told = *self.told.get_or_insert_with(Instant::now);
             if self.batch.stop.signal().is_some() {
-                self.batch.stop.abandoned.close();
+                self.give_up_output(told);
             }
         } else if asked == Strength::Terminate && self.done < Strength::Terminate {
             self.batch.seats.iter().for_each(|seat| seat.terminate());
             self.done = Strength::Terminate;
+            self.told = Some(Instant::now());
             // A grace beyond the end of time is a grace without end.
             self.due = Instant::now().checked_add(self.grace);
         }
+    }
+
+    /// Gives the output up if its reader has taken nothing for too long.
+    fn give_up_output(&self, told: Instant) {
+        let batch = &self.batch;
+        let Some(stalled) = batch.printer.sheet().stalled() else { return };
+        let patience = self.grace.clamp(READER[0], READER[1]);
+        if batch.stop.abandoned.is_closed() || stalled.max(told).elapsed() < patience {
+            return;
+        }
+        // Said first: once the output is given up, the command may end at any moment.
+        if !batch.quiet {
+            let seconds = patience.as_secs_f64();
+            batch.printer.note(&format!(
+                "headcount: the output was not read for {seconds} s; the rest of it is given up\n"
+            ));
+        }
+        batch.stop.abandoned.close();
     }
 
     /// Who is still out: number, input, process, age, and the last line each wrote.

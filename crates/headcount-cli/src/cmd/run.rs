@@ -286,9 +286,8 @@ fn finish(batch: &Batch, signals: &Signals, strays: &Strays) -> Ending {
     let tally = locked(&batch.ledger).close(total);
     let signal = batch.stop.signal().or_else(|| signals.caught());
     if !batch.quiet && signal != Some(signal_hook::consts::SIGPIPE) {
-        let unread = total.is_none() && ran != Ran::Out;
         // Nobody is left to tell that it could not be told.
-        let _ = locked(&batch.account).print(&tally, unread, &batch.printer);
+        let _ = locked(&batch.account).print(&tally, batch.unread(), signal, &batch.printer);
     }
     // Relaxed: the crew has been waited for.
     let trouble = batch.trouble.load(Ordering::Relaxed);

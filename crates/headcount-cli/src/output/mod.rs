@@ -12,6 +12,7 @@
 
 mod capture;
 pub(crate) mod closed;
+mod margin;
 mod pages;
 mod sheet;
 mod spool;
@@ -22,6 +23,7 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 pub(crate) use capture::Capture;
+pub(crate) use margin::Margin;
 pub(crate) use pages::Pages;
 pub(crate) use sheet::{PrintError, Sheet, Stream, complain};
 pub(crate) use spool::Spool;

@@ -1,11 +1,11 @@
 //! The two streams the command prints on, and what can go wrong with them.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use rustix::event::{PollFd, PollFlags};
@@ -13,6 +13,7 @@ use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
 use crate::latch::{Latch, sleep_on};
+use crate::locked;
 
 /// A write of this size or less to a pipe that is ready for writing does not block: it is one page, and
 /// POSIX keeps writes up to PIPE_BUF whole.
@@ -76,6 +77,8 @@ pub(crate) struct Sheet {
     spoilt: [AtomicBool; 2],
     /// Files never make a writer wait, so they are written in one go.
     files: [bool; 2],
+    /// Since when a writer has been waiting for a reader to take something.
+    stalled: Mutex<Option<Instant>>,
     /// The progress bar that has to step aside, if one is shown.
     bar: OnceLock<ProgressBar>,
 }
@@ -87,7 +90,7 @@ impl Sheet {
                 .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
         };
         let files = [is_file(Stream::Out), is_file(Stream::Err)];
-        Self { abandoned, spoilt: Default::default(), files, bar: OnceLock::new() }
+        Self { abandoned, spoilt: Default::default(), files, stalled: Mutex::default(), bar: OnceLock::new() }
     }
 
     /// From now on the bar is taken off the screen while something is printed.
@@ -100,10 +103,17 @@ impl Sheet {
         self.abandoned.is_closed()
     }
 
+    /// Since when a reader has taken nothing of what is being printed. Nothing when nobody waits for one.
+    pub(crate) fn stalled(&self) -> Option<Instant> {
+        *locked(&self.stalled)
+    }
+
     pub(crate) fn write(&self, stream: Stream, bytes: &[u8]) -> Result<(), PrintError> {
         match self.bar.get() {
-            Some(bar) => bar.suspend(|| self.write_all(stream, bytes)),
-            None => self.write_all(stream, bytes),
+            // Not for a pipe: nothing is drawn over, and a reader that does not read would hold the bar up, and with
+            // it everyone who has a note.
+            Some(bar) if stream.fd().is_terminal() => bar.suspend(|| self.write_all(stream, bytes)),
+            _ => self.write_all(stream, bytes),
         }
     }
 
@@ -128,7 +138,9 @@ impl Sheet {
     fn write_some(&self, stream: Stream, bytes: &[u8]) -> Result<usize, PrintError> {
         let file = self.files[stream as usize];
         if !file {
+            *locked(&self.stalled) = Some(Instant::now());
             let ready = self.abandoned.wait_or_ready(stream.fd(), PollFlags::OUT);
+            *locked(&self.stalled) = None;
             if !ready.map_err(|error| PrintError::Write(stream, error))? {
                 return Err(PrintError::Abandoned);
             }
@@ -155,8 +167,9 @@ impl Sheet {
             }
         };
         match self.bar.get() {
-            Some(bar) => bar.suspend(write),
-            None => write(),
+            // Who holds the bar and waits for a reader must not make a note wait.
+            Some(bar) if self.stalled().is_none() => bar.suspend(write),
+            _ => write(),
         }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Sitter {
     pub(crate) tail: Tail,
     /// We told it to end, so its end is our doing.
     pub(crate) told: bool,
+    /// We killed it, when it was told before or not.
+    pub(crate) killed: bool,
 }
 
 impl Seat {
@@ -51,6 +53,7 @@ impl Seat {
     pub(crate) fn kill(&self) {
         if let Some(sitter) = &mut *self.lock() {
             sitter.told = true;
+            sitter.killed = true;
             signal_group(sitter.group, Signal::KILL);
         }
     }

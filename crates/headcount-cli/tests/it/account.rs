@@ -94,6 +94,68 @@ fn fail_fast_ends_the_rest_and_counts_who_never_ran() {
 }
 
 #[test]
+fn a_stop_is_accounted_for_with_its_cause_and_whom_it_hit() {
+    let folder = crate::stage::folder();
+    let ready = folder.path().join("ready");
+    let command = format!(
+        "[ $0 = hard ] && trap '' TERM; for n in 1 2 3 4; do echo $0 $n; done; echo up >> {}; sleep 1000; sleep 1000",
+        ready.display()
+    );
+    let args = ["-j2", "--grace", "100ms", "sh", "-c", &command, ":::", "soft", "hard", "x", "y"];
+    for quiet in [false, true] {
+        let mut playing = headcount(quiet.then_some("-q").iter().chain(&args)).start();
+        playing.until("both members", |_| std::fs::read(&ready).is_ok_and(|text| text.len() == 6));
+        playing.signal(rustix::process::Signal::TERM);
+        let seen = playing.end();
+        seen.died_by(rustix::process::Signal::TERM);
+        std::fs::remove_file(&ready).unwrap();
+        if quiet {
+            assert_eq!(seen.err, "");
+            continue;
+        }
+        let told = seen.err.strip_prefix(
+            "4 members: 0 ok, 0 failed, 0 lost, 4 cancelled\n\n\
+             stopped by signal 15 (SIGTERM): 2 cut short, 2 never began\n",
+        );
+        let told = told.unwrap_or_else(|| panic!("{}", seen.err));
+        assert_eq!(told.lines().count(), 8, "a line each, and three of its last: {told}");
+        for (line, end) in
+            [("  member 1: terminated after ", " s: soft"), ("  member 2: killed after ", " s: hard")]
+        {
+            assert!(told.lines().any(|told| told.starts_with(line) && told.ends_with(end)), "{told}");
+        }
+        assert!(told.contains(" s: hard\n    hard 2\n    hard 3\n    hard 4\n"), "{told}");
+    }
+}
+
+#[test]
+fn a_failure_that_stops_the_rest_is_named_as_the_cause() {
+    let command = "if [ $0 = 3 ]; then exit 1; else exec sleep 1000; fi";
+    let seen = headcount(["-j3", "sh", "-c", command, ":::", "1", "2", "3", "4", "5"]).run();
+    seen.ended(1);
+    assert!(
+        seen.err.contains("\n\nstopped by the failure of member 3: 2 cut short, 2 never began\n  member "),
+        "{}",
+        seen.err
+    );
+    let seen = headcount(["false", ":::", "1"]).run();
+    assert!(!seen.err.contains("stopped"), "it stopped nobody: {}", seen.err);
+}
+
+#[test]
+fn inputs_are_said_to_be_left_only_when_they_are() {
+    for (input, told) in [
+        // What follows is not known without waiting for it, and nothing does.
+        ("a\0", "\nthe input may not have been read to its end; what may be left is not counted\n"),
+        ("a\0b\0", "\nthe input was not read to its end; what was left of it is not counted\n"),
+    ] {
+        let seen = headcount(["-0", "-j1", "--tag", "false", "{}"]).input(input).run();
+        seen.ended(1);
+        assert!(seen.err.contains(told), "{input:?}: {}", seen.err);
+    }
+}
+
+#[test]
 fn members_that_cannot_be_started_fail_with_the_reason() {
     for (args, input, why) in [
         (vec!["{}"], "no-such-command", "it could not be started: command not found"),

@@ -43,6 +43,8 @@ fn who_left_for_a_session_of_its_own_is_named_at_the_end() {
     let mut playing =
         headcount(["--order", "live", "sh", "-c", command, gate.to_str().unwrap(), ":::", "a"]).start();
     assert_eq!(playing.lines(1), ["here\n"]);
+    // It bears the name it is looked for by only after its exec.
+    playing.until("the exec", |playing| playing.survivors().iter().any(|who| who.contains(" sleep")));
     tell(&gate, "go\n");
     let seen = playing.end();
     assert_eq!(seen.status.code(), Some(0));

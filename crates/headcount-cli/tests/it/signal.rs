@@ -98,7 +98,11 @@ fn the_first_interrupt_drains() {
     let seen = playing.end();
     seen.died_by(Signal::INT);
     assert_eq!(seen.out(), "done\n", "it was left to end, and nobody else was started");
-    assert_eq!(seen.err, "3 members: 1 ok, 0 failed, 0 lost, 2 cancelled\n");
+    assert_eq!(
+        seen.err,
+        "3 members: 1 ok, 0 failed, 0 lost, 2 cancelled\n\n\
+         stopped by signal 2 (SIGINT): 0 cut short, 2 never began\n"
+    );
 }
 
 #[test]
@@ -130,7 +134,8 @@ fn an_interrupt_ends_the_wait_for_input() {
     assert_eq!(seen.out(), "");
     assert!(seen.err.ends_with(
         "1 member: 1 ok, 0 failed, 0 lost, 0 cancelled\n\
-         the input was not read to its end; what was left of it is not counted\n"
+         the input may not have been read to its end; what may be left is not counted\n\n\
+         stopped by signal 2 (SIGINT): 0 cut short, 0 never began\n"
     ));
     drop(stdin);
 }
@@ -153,6 +158,70 @@ fn a_reader_that_does_not_read_does_not_keep_a_stop_from_anyone() {
         );
         assert_eq!(playing.survivors(), Vec::<String>::new(), "{order}");
     }
+}
+
+#[test]
+fn what_killed_members_had_written_reaches_a_reader_that_reads() {
+    let folder = folder();
+    for (order, signals) in [
+        ("done", &[Signal::TERM][..]),
+        ("input", &[Signal::TERM]),
+        ("done", &[Signal::INT, Signal::INT, Signal::INT]),
+    ] {
+        let ready = folder.path().join("ready");
+        let command = format!(
+            "trap '' TERM INT HUP; echo started; echo up >> {}; sleep 1000 & sleep 1000",
+            ready.display()
+        );
+        let mut playing = headcount([
+            "-j2", "--order", order, "--grace", "100ms", "sh", "-c", &command, ":::", "1", "2", "3",
+        ])
+        .start();
+        playing.until("both members", |_| std::fs::read(&ready).is_ok_and(|text| text.len() == 6));
+        for (nth, &signal) in signals.iter().enumerate() {
+            playing.signal(signal);
+            if nth + 1 < signals.len() {
+                playing.err_line();
+            }
+        }
+        let seen = playing.end();
+        seen.died_by(signals[0]);
+        assert_eq!(seen.out(), "started\nstarted\n", "{order} {signals:?}: {}", seen.err);
+        std::fs::remove_file(&ready).unwrap();
+    }
+}
+
+#[test]
+fn output_that_nobody_reads_is_given_up_and_that_is_said() {
+    let folder = folder();
+    let ready = folder.path().join("ready");
+    let command = format!("seq 100000; : > {}; exec sleep 1000", ready.display());
+    let mut playing = headcount(["--grace", "100ms", "sh", "-c", &command, ":::", "1"]).start();
+    playing.until("all to be written", |_| ready.exists());
+    playing.signal(Signal::TERM);
+    playing.status();
+    let seen = playing.end();
+    seen.died_by(Signal::TERM);
+    assert!(seen.err.contains("was not read for 0.5 s; the rest of it is given up\n"), "{}", seen.err);
+}
+
+#[test]
+fn one_more_interrupt_gives_up_what_nobody_reads() {
+    let command = "trap '' TERM INT; seq 100000; exec sleep 1000";
+    let mut playing =
+        headcount(["-j1", "--order", "live", "--grace", "1000s", "sh", "-c", command, ":::", "1"]).start();
+    playing.until("the member", |playing| !playing.survivors().is_empty());
+    for _ in 0..3 {
+        playing.signal(Signal::INT);
+        assert!(playing.err_line().starts_with("headcount: "));
+    }
+    playing.signal(Signal::INT);
+    let status = playing.status();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(Signal::INT.as_raw()));
+    assert_eq!(playing.survivors(), Vec::<String>::new());
+    // Had it been given up by itself, that would have been said.
+    let err = playing.end().err;
+    assert!(!err.contains("was not read"), "{err}");
 }
 
 #[test]
