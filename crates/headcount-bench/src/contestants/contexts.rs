@@ -76,6 +76,7 @@ pub(super) const CONTESTANTS: &[Contestant] = &[
             (Row::CrowdMany, |effort| crowd::released::<CancellationToken>(effort, Threads::Many)),
         ],
     },
+    // Acquire, because whoever sees a cancellation must see what led to it.
     Contestant {
         name: "a load",
         role: Role::Floor,

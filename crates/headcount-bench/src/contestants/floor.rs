@@ -78,6 +78,7 @@ pub(super) const CONTESTANTS: &[Contestant] = &[
         timings: &[(Row::AtZero, |effort| {
             let count = AtomicU64::new(black_box(0));
             one_thread::alone(effort, || {
+                // Acquire: what was done before the change that is waited for is seen, as from any wait.
                 if count.load(Ordering::Acquire) != 0 {
                     never_zero();
                 }
@@ -143,10 +144,12 @@ impl Blocking for Parked {
         Parked(Arc::default())
     }
     fn add(&mut self) -> Unpark {
+        // Relaxed: the member is handed over afterwards, by what orders more.
         self.0.store(true, Ordering::Relaxed);
         Unpark(Arc::clone(&self.0), thread::current())
     }
     fn wait(&mut self) {
+        // Acquire: what was done before the change that is waited for is seen, as from any wait.
         while self.0.load(Ordering::Acquire) {
             thread::park();
         }
@@ -155,6 +158,7 @@ impl Blocking for Parked {
 
 impl Drop for Unpark {
     fn drop(&mut self) {
+        // Release: what the member did is seen by who waits.
         self.0.store(false, Ordering::Release);
         self.1.unpark();
     }
@@ -199,10 +203,12 @@ impl Blocking for Spinning {
         Spinning(Arc::default())
     }
     fn add(&mut self) -> Lowers {
+        // Relaxed: the member is handed over afterwards, by what orders more.
         self.0.store(true, Ordering::Relaxed);
         Lowers(Arc::clone(&self.0))
     }
     fn wait(&mut self) {
+        // Acquire: what was done before the change that is waited for is seen, as from any wait.
         while self.0.load(Ordering::Acquire) {
             hint::spin_loop();
         }
@@ -211,6 +217,7 @@ impl Blocking for Spinning {
 
 impl Drop for Lowers {
     fn drop(&mut self) {
+        // Release: what the member did is seen by who waits.
         self.0.store(false, Ordering::Release);
     }
 }

@@ -29,10 +29,12 @@ impl Blocking for Futex {
         Futex(Arc::default())
     }
     fn add(&mut self) -> Wakes {
+        // Relaxed: the member is handed over afterwards, by what orders more.
         self.0.store(1, Ordering::Relaxed);
         Wakes(Arc::clone(&self.0))
     }
     fn wait(&mut self) {
+        // Acquire: what was done before the change that is waited for is seen, as from any wait.
         while self.0.load(Ordering::Acquire) == 1 {
             // An error is a wait that did not happen (the word changed, a signal came): the loop looks again.
             let _ = futex::wait(&self.0, Flags::PRIVATE, 1, None);
@@ -42,6 +44,7 @@ impl Blocking for Futex {
 
 impl Drop for Wakes {
     fn drop(&mut self) {
+        // Release: what the member did is seen by who waits.
         self.0.store(0, Ordering::Release);
         futex::wake(&self.0, Flags::PRIVATE, 1).expect("the word is mapped");
     }

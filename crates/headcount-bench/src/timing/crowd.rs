@@ -49,6 +49,7 @@ async fn round<C: Crowd>(size: usize) -> f64 {
             })
         })
         .collect();
+    // Acquire: pairs with the Release above; every counted task is listed where its release looks.
     while parked.load(Ordering::Acquire) < size {
         tokio::task::yield_now().await;
     }

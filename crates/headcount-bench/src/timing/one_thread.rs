@@ -36,9 +36,11 @@ pub(crate) fn while_waited<K>(
     let about_to_wait = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
+            // Release and Acquire out of habit: nothing but the flag is handed over.
             about_to_wait.store(true, Ordering::Release);
             wait();
         });
+        // Acquire: see above.
         while !about_to_wait.load(Ordering::Acquire) {
             thread::yield_now();
         }

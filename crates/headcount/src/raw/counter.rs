@@ -39,7 +39,7 @@
 //!   each continues the release sequences of all before it.
 //! * **E2, done → release, watched.** The entry in the tally (Release) happens before the entry that reaches zero
 //!   (Acquire), which happens before the release of the waiters (E4, in `wait::list`).
-//! * **E3, watch → record.** The tally's first value is stored before `WATCHED` is set (Release); who reads `WATCHED`
+//! * **E3, watch → record.** The tally gets its first value before `WATCHED` is set (Release); who reads `WATCHED`
 //!   in the count (Acquire) enters its change in that tally.
 
 use super::word::{Count, Tally};
