@@ -2,9 +2,9 @@
 //!
 //! A checker that never objects proves nothing. Each fault below breaks one step of one protocol on purpose; the
 //! checking suites plant it and fail unless the checker objects. In every build that ships, [`planted`] is the
-//! constant `false` and nothing of this remains: faults exist only under `cfg(loom)` and `cfg(headcount_fault)`.
+//! constant `false` and nothing of this remains: faults exist only under `cfg(loom)`, `cfg(shuttle)` and `cfg(headcount_fault)`.
 #![cfg_attr(
-    not(any(loom, headcount_fault)),
+    not(any(loom, shuttle, headcount_fault)),
     expect(unreachable_pub, reason = "public only where faults are planted")
 )]
 #![cfg_attr(not(feature = "std"), expect(dead_code, reason = "some faults are in what needs std"))]
@@ -46,12 +46,20 @@ pub enum Fault {
     SecondDoesNotHelp,
     /// A callback is registered without looking whether the context is cancelled.
     CallUnlooked,
+    /// The timer's thread ends after its idle time without looking whether a deadline was set meanwhile.
+    IdleUnlooked,
+    /// A deadline earlier than all before it does not wake the timer's thread.
+    EarlierUnheard,
+    /// The timer's thread looks for the first deadline, and only then, under the lock anew, says until when it sleeps.
+    LookThenSleep,
+    /// The last deadline is taken back, and the timer's thread sleeps on for it.
+    LastGoneUnheard,
 }
 
-#[cfg(any(loom, headcount_fault))]
+#[cfg(any(loom, shuttle, headcount_fault))]
 impl Fault {
-    /// Every fault, so that one can be found by its name.
-    pub const ALL: [Self; 15] = [
+    /// The faults of counting, waiting and the tree: loom must object to each.
+    pub const PROTOCOLS: [Self; 15] = [
         Self::RelaxedDone,
         Self::RelaxedRecord,
         Self::LookThenList,
@@ -69,13 +77,17 @@ impl Fault {
         Self::CallUnlooked,
     ];
 
+    /// The faults of the timer: shuttle must object to each.
+    pub const TIMER: [Self; 4] =
+        [Self::IdleUnlooked, Self::EarlierUnheard, Self::LookThenSleep, Self::LastGoneUnheard];
+
     /// The fault of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|fault| alloc::format!("{fault:?}") == name)
+        Self::PROTOCOLS.into_iter().chain(Self::TIMER).find(|fault| alloc::format!("{fault:?}") == name)
     }
 }
 
-#[cfg(any(loom, headcount_fault))]
+#[cfg(any(loom, shuttle, headcount_fault))]
 mod planting {
     use super::Fault;
     use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -94,12 +106,12 @@ mod planting {
         PLANTED.load(Relaxed) == fault as u8
     }
 }
-#[cfg(any(loom, headcount_fault))]
+#[cfg(any(loom, shuttle, headcount_fault))]
 pub use planting::plant;
-#[cfg(any(loom, headcount_fault))]
+#[cfg(any(loom, shuttle, headcount_fault))]
 pub(crate) use planting::planted;
 
-#[cfg(not(any(loom, headcount_fault)))]
+#[cfg(not(any(loom, shuttle, headcount_fault)))]
 #[inline(always)]
 pub(crate) const fn planted(_: Fault) -> bool {
     false

@@ -148,8 +148,8 @@ mod blocking {
             if !wait.as_mut().list(None, Wake::Thread(unparker())) {
                 return true;
             }
-            // Under loom looking again and again only multiplies the interleavings.
-            let looks = if cfg!(loom) { 0 } else { LOOKS };
+            // Under a checker looking again and again only multiplies the interleavings.
+            let looks = if cfg!(any(loom, shuttle)) { 0 } else { LOOKS };
             for _ in 0..looks {
                 if wait.node.is_released() {
                     return true;

@@ -3,8 +3,8 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use headcount::{
-    Cancelled, Canceller, Context, ContextWait, Missing, Name, OnCancel, RollCall, RunAsync, Token, Tokens,
-    Wait, WaitCancelledError, WaitGroup, WaitTimeoutError, raw,
+    Cancelled, Canceller, Context, ContextWait, DrivenClock, Missing, Name, OnCancel, RollCall, RunAsync,
+    Token, Tokens, Wait, WaitCancelledError, WaitGroup, WaitTimeoutError, raw,
 };
 
 const fn thread_safe<T: Send + Sync>() {}
@@ -31,6 +31,7 @@ fn the_table_of_auto_traits_holds() {
         Canceller: thread_safe unpin;
         Cancelled: thread_safe unpin;
         OnCancel: thread_safe unpin;
+        DrivenClock: thread_safe unwind_safe unpin;
         ContextWait<'static>: thread_safe;
         RunAsync<'static, std::future::Ready<()>>: thread_safe;
         WaitCancelledError: thread_safe unpin;
