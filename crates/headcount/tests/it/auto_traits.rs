@@ -45,3 +45,10 @@ fn a_token_is_two_words() {
     assert_eq!(size_of::<Option<Token>>(), size_of::<Token>());
     assert_eq!(size_of::<WaitGroup>(), size_of::<usize>());
 }
+
+/// Futures lie around in great numbers, and each is touched when it is released.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn a_wait_is_one_cache_line() {
+    assert!(size_of::<Wait<'static>>() <= 64);
+}
