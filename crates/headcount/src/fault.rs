@@ -46,6 +46,8 @@ pub enum Fault {
     SecondDoesNotHelp,
     /// A callback is registered without looking whether the context is cancelled.
     CallUnlooked,
+    /// A callback is registered without leaving word for the last handle, which then lets it go unrun.
+    CallUnannounced,
     /// The timer's thread ends after its idle time without looking whether a deadline was set meanwhile.
     IdleUnlooked,
     /// A deadline earlier than all before it does not wake the timer's thread.
@@ -59,7 +61,7 @@ pub enum Fault {
 #[cfg(any(loom, shuttle, headcount_fault))]
 impl Fault {
     /// The faults of counting, waiting and the tree: loom must object to each.
-    pub const PROTOCOLS: [Self; 15] = [
+    pub const PROTOCOLS: [Self; 16] = [
         Self::RelaxedDone,
         Self::RelaxedRecord,
         Self::LookThenList,
@@ -75,6 +77,7 @@ impl Fault {
         Self::SeatUnlooked,
         Self::SecondDoesNotHelp,
         Self::CallUnlooked,
+        Self::CallUnannounced,
     ];
 
     /// The faults of the timer: shuttle must object to each.

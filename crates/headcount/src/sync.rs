@@ -52,6 +52,22 @@ macro_rules! const_unless_loom {
 }
 pub(crate) use const_unless_loom;
 
+/// What `flag` was last set to, for the holder of an `Arc` who has just read in its count that he is the last: all that others
+/// did before they gave up theirs has happened before.
+#[cfg(feature = "std")]
+#[inline]
+pub(crate) fn newest(flag: &AtomicU8) -> u8 {
+    // Loom does not see the counts of std's `Arc`; what it does know is that an exchange reads the newest value.
+    #[cfg(loom)]
+    return flag.fetch_or(0, Relaxed);
+    #[cfg(not(loom))]
+    {
+        // Acquire: the count was read Relaxed, and others lowered it by a Release. The flag itself orders nothing.
+        core::sync::atomic::fence(Acquire);
+        flag.load(Relaxed)
+    }
+}
+
 /// Starts a thread of this name, and lets go of it.
 #[cfg(any(loom, feature = "std"))]
 pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {

@@ -214,7 +214,7 @@ impl Context {
     #[inline]
     pub fn check(&self) -> Result<(), Cancelled> {
         if self.is_cancelled() {
-            Err(self.cancelled_because().unwrap_or_else(|| unreachable!("N2")))
+            Err(self.cancelled_because().unwrap_or_else(|| unreachable!("N2: it is cancelled")))
         } else {
             Ok(())
         }

@@ -151,10 +151,9 @@ impl Future for ContextWait<'_> {
         let this = self.project();
         let Some(wait) = this.wait.as_pin_mut() else { return Poll::Pending };
         ready!(wait.poll(cx));
-        // N2: who sees the counter at zero finds the cause.
-        match this.node.and_then(|node| node.cause()) {
-            Some(cancelled) => Poll::Ready(cancelled),
-            None => unreachable!("N2: a cancelled node has its cause"),
+        match this.node {
+            Some(node) => Poll::Ready(node.cause_seen()),
+            None => unreachable!("there is no wait without a node"),
         }
     }
 }

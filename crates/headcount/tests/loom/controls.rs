@@ -31,7 +31,7 @@ macro_rules! controls {
     };
 }
 
-const _: () = assert!(headcount::fault::Fault::PROTOCOLS.len() == 15, "a new fault needs a control");
+const _: () = assert!(headcount::fault::Fault::PROTOCOLS.len() == 16, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -65,4 +65,6 @@ controls! {
         SecondDoesNotHelp, context::two_cancellers_each_return_when_all_is_cancelled, "returned too early"
     a_callback_registered_unlooked_is_caught:
         CallUnlooked, context::a_callback_registered_during_the_cancel_runs_once, "did not run once"
+    a_callback_registered_unannounced_is_caught:
+        CallUnannounced, context::a_callback_is_run_by_a_canceller_that_is_left_alone, "did not run once"
 }

@@ -41,9 +41,9 @@ controls! {
         IdleUnlooked, timer::a_deadline_set_while_the_thread_ends_is_served, "deadlock"
     an_earlier_deadline_that_wakes_nobody_is_caught:
         EarlierUnheard, timer::an_earlier_deadline_is_heard, "deadlock"
-    // An earlier deadline is missed between look and sleep, and so is the last one's end; the latter is met first.
+    // An earlier deadline would be missed as well; this model can object in one way only.
     a_look_before_the_sleep_is_caught:
-        LookThenSleep, timer::an_earlier_deadline_is_heard, "does not end"
+        LookThenSleep, timer::the_thread_does_not_stay_for_a_deadline_that_was_taken_back, "does not end"
     a_last_deadline_taken_back_in_silence_is_caught:
         LastGoneUnheard, timer::the_thread_does_not_stay_for_a_deadline_that_was_taken_back, "does not end"
 }
