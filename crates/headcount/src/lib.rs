@@ -67,6 +67,8 @@ mod fault;
 #[cfg(any(loom, headcount_fault))]
 #[doc(hidden)]
 pub mod fault;
+#[cfg(feature = "std")]
+mod group;
 pub mod raw;
 mod roll;
 mod sync;
@@ -80,6 +82,11 @@ pub use context::SignalReceived;
 pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, OnCancel, RunAsync};
 #[cfg(feature = "std")]
 pub use error::{WaitCancelledError, WaitTimeoutError};
+#[cfg(feature = "std")]
+pub use group::{
+    BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, GroupError, Member, MemberError,
+    Outcome, PanicReport, Panics, Policy, Quorum, Raise, Root, Tally, Trial, Verdict,
+};
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall};
 pub use wait_group::{Token, Tokens, WaitGroup};

@@ -6,6 +6,8 @@ use std::io;
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::group;
+
 /// Why a context is over. Cheap to clone: everyone below a cancelled context shares one.
 ///
 /// Its text is one sentence, which says where in the source the cancellation came from; the cause, if one was given, is
@@ -75,6 +77,11 @@ impl Cancelled {
         self.0.cause.as_deref()
     }
 
+    /// Whether both are the same cancellation, not merely two that look alike.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Where it came from: the call that cancelled, the call that set the deadline, or, for a canceller that was dropped,
     /// the call that made it.
     #[must_use]
@@ -85,6 +92,7 @@ impl Cancelled {
 
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        group::note_cancelled(self);
         let what = match self.0.kind {
             CancelKind::Cancelled => "cancelled at",
             CancelKind::DeadlineExceeded => "deadline exceeded, set at",
