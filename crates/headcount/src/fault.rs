@@ -46,12 +46,20 @@ pub enum Fault {
     SecondDoesNotHelp,
     /// A callback is registered without looking whether the context is cancelled.
     CallUnlooked,
+    /// G2 broken: a member's end no longer publishes its value.
+    RelaxedEnd,
+    /// G3 broken: a member that leaves its page no longer publishes what it did.
+    RelaxedPage,
+    /// A value is taken without asking whether it has been taken.
+    TakenTwice,
+    /// A member that leaves its waker does not look whether it has been called off.
+    CalledOffUnseen,
 }
 
 #[cfg(any(loom, headcount_fault))]
 impl Fault {
     /// Every fault, so that one can be found by its name.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::RelaxedDone,
         Self::RelaxedRecord,
         Self::LookThenList,
@@ -67,6 +75,10 @@ impl Fault {
         Self::SeatUnlooked,
         Self::SecondDoesNotHelp,
         Self::CallUnlooked,
+        Self::RelaxedEnd,
+        Self::RelaxedPage,
+        Self::TakenTwice,
+        Self::CalledOffUnseen,
     ];
 
     /// The fault of this name.

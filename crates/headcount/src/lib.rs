@@ -72,6 +72,8 @@ mod group;
 pub mod raw;
 mod roll;
 mod sync;
+#[cfg(feature = "std")]
+pub mod task;
 mod time;
 mod wait;
 mod wait_group;
@@ -85,10 +87,10 @@ pub use error::{WaitCancelledError, WaitTimeoutError};
 #[cfg(feature = "std")]
 pub use group::{
     BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, GroupError, Member, MemberError,
-    Outcome, PanicReport, Panics, Policy, Quorum, Raise, Root, Tally, Trial, Verdict,
+    Outcome, PanicReport, Panics, Policy, Quorum, Raise, Root, Tally, Trial, Verdict, WouldDeadlock, ok,
 };
 pub use raw::wait::Wait;
-pub use roll::{Missing, Name, RollCall};
+pub use roll::{Missing, Name, RollCall, State};
 pub use wait_group::{Token, Tokens, WaitGroup};
 
 /// The README's examples run too.

@@ -46,7 +46,9 @@ pub enum CancelKind {
     DeadlineExceeded,
     /// A member of its group failed.
     MemberFailed,
-    /// Its [`Canceller`](crate::Canceller) was dropped without a word.
+    /// Its group has what it needed, and is over.
+    GroupOver,
+    /// Its [`Canceller`](crate::Canceller), or its group, was dropped without a word.
     Dropped,
 }
 
@@ -97,7 +99,10 @@ impl fmt::Display for Cancelled {
             CancelKind::Cancelled => "cancelled at",
             CancelKind::DeadlineExceeded => "deadline exceeded, set at",
             CancelKind::MemberFailed => "cancelled because a member failed, launched at",
-            CancelKind::Dropped => "cancelled because its canceller was dropped, made at",
+            CancelKind::GroupOver => {
+                "cancelled because its group had what it needed, from the member launched at"
+            }
+            CancelKind::Dropped => "cancelled because its canceller or group was dropped, made at",
         };
         write!(f, "{what} {}:{}", self.0.place.file(), self.0.place.line())
     }

@@ -185,3 +185,23 @@ impl<E: Root + fmt::Debug> Error for MemberError<E> {
         self.as_error()?.source()
     }
 }
+
+/// `Ok(value)`, for a member that cannot fail: it leaves no error type open.
+///
+/// ```
+/// use headcount::{Context, task};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let group = task::Group::new(&Context::background());
+/// group.spawn(|_| async { headcount::ok(7) });
+/// assert_eq!(group.wait().await.unwrap(), [7]);
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Never.
+pub const fn ok<T>(value: T) -> Result<T, std::convert::Infallible> {
+    Ok(value)
+}

@@ -73,6 +73,18 @@ impl Title {
     pub(crate) fn new(name: Option<Name>, place: &'static Location<'static>) -> Self {
         Self { name, place }
     }
+
+    pub(crate) fn set_name(&mut self, name: Name) {
+        self.name = Some(name);
+    }
+
+    pub(crate) fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
+    }
+
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
 }
 
 impl fmt::Display for Title {

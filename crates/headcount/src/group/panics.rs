@@ -125,13 +125,11 @@ pub(crate) fn drop_quietly<T>(value: T) {
 }
 
 /// Lets a caught panic go on, unchanged and without another word from the panic hook.
-#[expect(dead_code, reason = "the waits of both kinds of group will call it")]
 pub(crate) fn resume(payload: Payload) -> ! {
     panic::resume_unwind(payload)
 }
 
 /// Ends the process because `member` panicked, and says so. The panic hook has printed the panic itself.
-#[expect(dead_code, reason = "the core will call it")]
 pub(crate) fn abort(member: &Member) -> ! {
     // `eprintln` would panic where nobody reads standard error.
     let _ = writeln!(std::io::stderr(), "member {member} panicked, and its group's panics end the process");
