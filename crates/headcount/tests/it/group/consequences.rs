@@ -151,13 +151,16 @@ fn what_was_displayed_before_the_text_broke_off_counts() {
     assert!(excused(Stuck(cancelled())));
 }
 
-/// Looks into another error's text while its own is asked for.
+/// Says what it holds, if anything, and then looks into another error while its own text is asked for.
 #[derive(Debug)]
-struct Asking;
+struct Asking(Option<Cancelled>);
 
 impl fmt::Display for Asking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        assert!(excused(cancelled()));
+        if let Some(held) = &self.0 {
+            write!(f, "{held}")?;
+        }
+        assert!(excused(Transparent(cancelled())));
         f.write_str("asked")
     }
 }
@@ -166,5 +169,26 @@ impl Error for Asking {}
 
 #[test]
 fn a_question_within_a_question_does_not_answer_it() {
-    assert!(!excused(Asking));
+    assert!(!excused(Asking(None)));
+    assert!(excused(Asking(Some(cancelled()))));
+}
+
+#[test]
+fn nothing_is_noted_once_the_question_is_answered() {
+    let held = Arc::new(());
+    #[derive(Debug)]
+    struct Holding(#[expect(dead_code, reason = "held, to see when it is let go")] Arc<()>);
+    impl fmt::Display for Holding {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("holding")
+        }
+    }
+    impl Error for Holding {}
+    let (ctx, canceller) = headcount::Context::background().with_cancel();
+    canceller.cancel_because(Holding(Arc::clone(&held)));
+    let why = ctx.cancelled_because().unwrap();
+    assert!(excused(Transparent(why.clone())));
+    assert!(why.to_string().starts_with("cancelled at"));
+    drop((ctx, why));
+    assert_eq!(Arc::strong_count(&held), 1);
 }
