@@ -98,7 +98,7 @@ impl<E: Error + 'static> Raise<E> for E {
 }
 
 /// What a group's errors may be: [`BoxError`], or any one error type. Nothing else can be.
-pub trait Root: sealed::Sealed + 'static {
+pub trait Root: sealed::Sealed + fmt::Debug + 'static {
     /// The error that it is or holds.
     fn as_error(&self) -> &(dyn Error + 'static);
 }
@@ -180,7 +180,7 @@ impl<E: fmt::Debug> fmt::Debug for MemberError<E> {
     }
 }
 
-impl<E: Root + fmt::Debug> Error for MemberError<E> {
+impl<E: Root> Error for MemberError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.as_error()?.source()
     }

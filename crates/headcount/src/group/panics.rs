@@ -89,11 +89,11 @@ impl Drop for PanicReport {
 impl fmt::Display for PanicReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(message) = self.message() else {
-            return f.write_str("with a payload that is no text");
+            return f.write_str("a payload that is no text");
         };
         // `assert_eq` and its like say what they compared on lines of their own.
         let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
-        f.write_str(lines.next().unwrap_or("with an empty message"))?;
+        f.write_str(lines.next().unwrap_or("an empty message"))?;
         lines.try_for_each(|line| write!(f, ", {line}"))
     }
 }

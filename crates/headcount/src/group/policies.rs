@@ -109,8 +109,9 @@ impl<T, E> Policy<T, E> for Quorum {
     type Output = Result<Vec<T>, GroupError<E>>;
 
     fn judge(&mut self, outcome: &Outcome<'_, T, E>) -> Verdict {
-        if let Outcome::Value(member, _) = outcome {
-            self.first.push(member.index());
+        match outcome {
+            Outcome::Value(member, _) if self.first.len() < self.needed => self.first.push(member.index()),
+            _ => {}
         }
         if self.first.len() >= self.needed { Verdict::Finish } else { Verdict::Continue }
     }
@@ -120,7 +121,6 @@ impl<T, E> Policy<T, E> for Quorum {
             return Err(ended.into_error().too_few(self.first.len(), self.needed));
         }
         // Others may have succeeded before their cancellation reached them; nobody asked for those.
-        self.first.truncate(self.needed);
         self.first.sort_unstable();
         let mut values = ended.into_members_and_values();
         values.retain(|(member, _)| self.first.binary_search(&member.index()).is_ok());

@@ -7,8 +7,8 @@ use super::member::Member;
 /// The rule that decides when a group is over early, and what its wait returns.
 ///
 /// The group keeps what its members return; a policy only judges how each of them ended, and shapes the answer at the end.
-/// Six are ready: [`FailFast`](crate::FailFast), [`CollectAll`](crate::CollectAll), [`FirstOk`](crate::FirstOk()),
-/// [`Quorum`](crate::Quorum()), [`ErrorBudget`](crate::ErrorBudget()) and [`Discard`](crate::Discard).
+/// Six are ready: [`FailFast`](crate::FailFast), [`CollectAll`](crate::CollectAll), [`FirstOk`](struct@crate::FirstOk),
+/// [`Quorum`](struct@crate::Quorum), [`ErrorBudget`](struct@crate::ErrorBudget) and [`Discard`](crate::Discard).
 ///
 /// [`Trial`](crate::Trial) tries one out without a group.
 ///
