@@ -54,12 +54,14 @@ pub enum Fault {
     TakenTwice,
     /// A member that leaves its waker does not look whether it has been called off.
     CalledOffUnseen,
+    /// Whoever leaves a page to its pen alone does not look whether somebody waits.
+    PenKept,
 }
 
 #[cfg(any(loom, headcount_fault))]
 impl Fault {
     /// Every fault, so that one can be found by its name.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::RelaxedDone,
         Self::RelaxedRecord,
         Self::LookThenList,
@@ -79,6 +81,7 @@ impl Fault {
         Self::RelaxedPage,
         Self::TakenTwice,
         Self::CalledOffUnseen,
+        Self::PenKept,
     ];
 
     /// The fault of this name.

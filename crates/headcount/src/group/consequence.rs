@@ -87,7 +87,6 @@ fn inside(error: &(dyn Error + 'static)) -> Vec<Cancelled> {
 }
 
 /// The cancellation that `error` is or wraps, the outermost if there are several.
-#[expect(dead_code, reason = "the core will ask it")]
 pub(crate) fn cancelled_inside(error: &(dyn Error + 'static)) -> Option<Cancelled> {
     inside(error).into_iter().next()
 }

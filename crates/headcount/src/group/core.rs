@@ -7,8 +7,11 @@
 //!
 //! * **G1.** Every seat ends exactly once, and after everything of its member is gone: its future dropped, its closure
 //!   returned. The group's count is not zero while a seat is there.
-//! * **G2.** The count is one unit for each page that is not over. A page is not over while it has a pen. So a member is
-//!   counted when its page is, and a wait must take the pen away ([`Core::seal`]) before the count can reach zero.
+//! * **G2.** The count is one unit for each page that is not over, and a page is not over while it has a pen. So the count
+//!   reaches zero only when the pen is put down. While somebody waits, whoever sees to it that nobody but the pen is left
+//!   on a page puts it down: the waiter, when it begins ([`Core::await_zero`]), or the member that leaves
+//!   ([`Core::one_is_left`]). Neither can miss the other: the waiter says that it waits, and then takes the pen that is there
+//!   under the books' lock; a pen that comes later was made under that lock, so the members of its page know of the waiter.
 //! * **G3.** Nothing is registered once the group is closed. A wait closes it under the books' lock, when there is no pen
 //!   and the count is zero, so it cannot miss a member that was registered before. Dropping the group closes it at once.
 //! * **G4.** A page is in the book while it is not over, or while its values are kept for the owner. Nothing else holds it
@@ -24,8 +27,6 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::arrivals::Arrivals;
@@ -33,8 +34,10 @@ use super::ending::Court;
 use super::page::{Asked, Entry, Page, Pen, Seat};
 use super::{Ended, Policy, Title};
 use crate::context::{Cancelled, Canceller, Context};
+use crate::fault::{self, Fault};
 use crate::raw;
 use crate::roll::{Heading, Missing, Name, RollCall, State};
+use crate::sync::{AtomicU64, Relaxed};
 use crate::time::Moment;
 use crate::wait::lock::Lock;
 
@@ -61,6 +64,8 @@ pub(crate) struct Core<T, E, P, K: Kind> {
     pub(super) canceller: Canceller,
     /// G2.
     pub(crate) out: raw::WaitGroup,
+    /// How many wait for the count to reach zero (G2).
+    awaited: AtomicU64,
     pub(crate) books: Lock<Books<T, E, P, K>>,
     pub(crate) court: Lock<Court<E, P>>,
     pub(crate) arrivals: Lock<Arrivals<T, E, P, K>>,
@@ -87,6 +92,16 @@ pub(crate) struct Books<T, E, P, K: Kind> {
     pub(crate) lane: K::Lane,
 }
 
+/// Somebody waits for the count to reach zero.
+pub(crate) struct Awaiting<T, E, P, K: Kind>(Arc<Core<T, E, P, K>>);
+
+impl<T, E, P, K: Kind> Drop for Awaiting<T, E, P, K> {
+    fn drop(&mut self) {
+        // Relaxed: one more pen put down than needed harms nobody.
+        self.0.awaited.fetch_sub(1, Relaxed);
+    }
+}
+
 /// The group is closed: the wait for it is over.
 #[derive(Debug)]
 pub(crate) struct Closed;
@@ -99,7 +114,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         lane: K::Lane,
         place: &'static Location<'static>,
     ) -> Arc<Self> {
-        static MADE: AtomicU64 = AtomicU64::new(1);
+        static MADE: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
         let (ctx, canceller) = above.with_cancel();
         let books = Books {
             title: Title::new(None, place),
@@ -120,6 +135,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
             ctx,
             canceller,
             out: raw::WaitGroup::new(),
+            awaited: AtomicU64::new(0),
             books: Lock::new(books),
             court: Lock::new(Court::new(policy)),
             arrivals: Lock::new(Arrivals::default()),
@@ -165,10 +181,27 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         books.pen.insert(pen)
     }
 
-    /// Takes the pen away, so that the count can reach zero when those who are out are back (G2).
-    pub(crate) fn seal(&self) {
+    /// Says that somebody waits for the count to reach zero, as long as the guard lives (G2).
+    pub(crate) fn await_zero(self: &Arc<Self>) -> Awaiting<T, E, P, K> {
+        // Relaxed: ordered by the books' lock; see G2.
+        self.awaited.fetch_add(1, Relaxed);
+        let awaiting = Awaiting(Arc::clone(self));
+        self.seal(|_| true);
+        awaiting
+    }
+
+    /// A member has left `page`, where one unit is left (G2).
+    pub(super) fn one_is_left(&self, page: &PageOf<T, E, P, K>) {
+        // Relaxed: ordered by the books' lock; see G2.
+        if self.awaited.load(Relaxed) > 0 && !fault::planted(Fault::PenKept) {
+            self.seal(|pen| pen.page().first == page.first && pen.page().units() == 1);
+        }
+    }
+
+    /// Takes the pen away if `which` says so, and puts it down.
+    fn seal(&self, which: impl FnOnce(&Pen<T, Self>) -> bool) {
         let mut books = self.books.lock();
-        let pen = books.pen.take();
+        let pen = books.pen.take_if(|pen| which(pen));
         if let Some(pen) = &pen {
             books.next = pen.next_number();
         }
@@ -241,7 +274,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         drop(books);
         // With the values that were kept.
         super::panics::drop_quietly(kept);
-        self.seal();
+        self.seal(|_| true);
     }
 
     /// Lets the ends of all members, of now and later, be told to [`arrivals`](Self::arrivals), and keeps no page beyond its

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::arrivals::Arrival;
 use super::core::{Core, Kind, SeatOf};
 use super::ended::Failure;
-use super::page::Asked;
+use super::page::{Asked, Left};
 use super::panics::{self, Panics};
 use super::{MemberError, Outcome, PanicReport, Policy, Root, Tally, Verdict, consequence};
 use crate::context::{CancelKind, Cancelled, Context};
@@ -260,9 +260,13 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
 
 /// Counts a member that has ended back in.
 pub(crate) fn leave<T, E: Root, P: Policy<T, E>, K: Kind>(seat: SeatOf<T, E, P, K>) {
-    if let Some(page) = seat.leave() {
-        let core = Arc::clone(&page.core);
-        core.page_is_over(page);
+    match seat.leave() {
+        Left::Others => {}
+        Left::One(page) => page.core.one_is_left(&page),
+        Left::Nobody(page) => {
+            let core = Arc::clone(&page.core);
+            core.page_is_over(page);
+        }
     }
 }
 

@@ -235,11 +235,11 @@ impl<T, C> Page<T, C> {
         }
     }
 
-    /// One unit back: a member's, or the pen's. True if it was the last.
-    fn leave(&self) -> bool {
+    /// One unit back: a member's, or the pen's. How many are left.
+    fn leave(&self) -> u64 {
         let order = if fault::planted(Fault::RelaxedPage) { Relaxed } else { AcqRel };
         // AcqRel, G3: what this member did is seen by the last end, and the last end has seen what all the others did.
-        self.out.fetch_sub(1, order) == 1
+        self.out.fetch_sub(1, order) - 1
     }
 }
 
@@ -290,8 +290,17 @@ impl<T, C> Pen<T, C> {
 
     /// Closes the page; it, if nobody of it is out any more.
     pub(crate) fn close(self) -> Option<Arc<Page<T, C>>> {
-        self.page.leave().then_some(self.page)
+        (self.page.leave() == 0).then_some(self.page)
     }
+}
+
+/// Who is left on a page when a member has left it.
+pub(crate) enum Left<T, C> {
+    Others,
+    /// One unit; it may be the pen's.
+    One(Arc<Page<T, C>>),
+    /// The page is over.
+    Nobody(Arc<Page<T, C>>),
 }
 
 /// One member's place on a page.
@@ -372,9 +381,13 @@ impl<T, C> Seat<T, C> {
         Asked(before & (HEARD | RIDER))
     }
 
-    /// Counts the member back in; the page, if it was the last one out there.
-    pub(crate) fn leave(self) -> Option<Arc<Page<T, C>>> {
+    /// Counts the member back in.
+    pub(crate) fn leave(self) -> Left<T, C> {
         debug_assert!(self.over.get(), "G1: a member leaves after it has ended");
-        self.page.leave().then_some(self.page)
+        match self.page.leave() {
+            0 => Left::Nobody(self.page),
+            1 => Left::One(self.page),
+            _ => Left::Others,
+        }
     }
 }

@@ -13,16 +13,11 @@ pub type BoxTask = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Implemented for closures, so that most runtimes need one line:
 ///
 /// ```
-/// # mod smol { pub fn spawn(task: headcount::task::BoxTask) -> Task { std::thread::spawn(move || super::run(task)); Task }
-/// #     pub struct Task; impl Task { pub fn detach(self) {} } }
-/// # fn run(mut task: headcount::task::BoxTask) {
-/// #     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-/// #     while task.as_mut().poll(&mut cx).is_pending() { std::thread::yield_now() }
-/// # }
 /// use headcount::{Context, task};
 ///
 /// let group = task::Group::new(&Context::background()).on(|task| smol::spawn(task).detach());
-/// # let group: task::Group<u32> = group;
+/// group.spawn(|_| async { headcount::ok(7) });
+/// assert_eq!(smol::block_on(group.wait()).unwrap(), [7]);
 /// ```
 ///
 /// A task that the runtime drops before it is over counts as aborted.

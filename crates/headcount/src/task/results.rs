@@ -4,8 +4,9 @@ use std::fmt;
 use std::future::poll_fn;
 use std::task::{Context as TaskContext, Poll};
 
-use super::Group;
+use super::{Group, Tasks};
 use crate::group::arrivals::Arrival;
+use crate::group::core::Awaiting;
 use crate::group::{BoxError, FailFast, Member, MemberError, Policy, Root, panics};
 
 /// One member's result: who, and what came of it.
@@ -55,7 +56,8 @@ where
     /// ```
     pub fn stream(self) -> Results<T, E, P> {
         self.core().listen_from_now();
-        Results { group: self }
+        let awaiting = self.core().await_zero();
+        Results { group: self, _awaiting: awaiting }
     }
 }
 
@@ -70,6 +72,7 @@ where
     P: Policy<T, E> + 'static,
 {
     group: Group<T, E, P>,
+    _awaiting: Awaiting<T, E, P, Tasks>,
 }
 
 impl<T, E, P> Results<T, E, P>
@@ -116,7 +119,6 @@ where
                 continue;
             }
             // After the waker is there: whoever is the last to come back wakes it.
-            core.seal();
             if !core.close() {
                 return Poll::Pending;
             }

@@ -15,8 +15,7 @@ use crate::roll::RollCall;
 
 /// Until nobody is out. Who is spawned meanwhile is waited for as well, or not: there is no telling which came first.
 pub(super) async fn idle<T, E, P: Policy<T, E>>(core: &Arc<TaskCore<T, E, P>>) {
-    // G2: the pen would keep the count from zero.
-    core.seal();
+    let _awaiting = core.await_zero();
     core.out.wait_async().await;
 }
 
