@@ -53,6 +53,9 @@ pub(crate) trait Kind {
 pub(crate) type PageOf<T, E, P, K> = Page<T, Core<T, E, P, K>>;
 pub(crate) type SeatOf<T, E, P, K> = Seat<T, Core<T, E, P, K>>;
 
+/// A member's seat, and what its lane made of it.
+pub(crate) type Registered<T, E, P, K, R> = (SeatOf<T, E, P, K>, R);
+
 /// The number that tells groups apart.
 pub(crate) type Id = u64;
 
@@ -148,7 +151,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         name: Option<Name>,
         place: &'static Location<'static>,
         admit: impl FnOnce(&mut K::Lane) -> R,
-    ) -> Result<(SeatOf<T, E, P, K>, R), Closed> {
+    ) -> Result<Registered<T, E, P, K, R>, Closed> {
         let entry = Entry { place, since: Moment::now(), name: name.map(Box::new) };
         let mut books = self.books.lock();
         if books.closed {

@@ -8,12 +8,14 @@
 //! | `arrivals` | results on their way to someone who takes them as they come |
 //! | `who` | which member runs here, and which waits could never end |
 //! | `policy`, `policies`, `trial` | the rule that decides when a group is over, the ready ones, and how to try one out |
+//! | `body` | what the body of a scope may return |
 //! | `ended`, `tally`, `member` | what came back, and from whom |
 //! | `error`, `group_error`, `consequence`, `panics` | what can go wrong, and whose fault it was |
 //!
 //! Launching and waiting are the kinds' own: [`task`](crate::task) and `thread`.
 
 pub(crate) mod arrivals;
+mod body;
 mod consequence;
 pub(crate) mod core;
 mod ended;
@@ -29,6 +31,7 @@ mod tally;
 mod trial;
 pub(crate) mod who;
 
+pub use self::body::Body;
 pub(crate) use self::consequence::note as note_cancelled;
 pub use self::ended::Ended;
 pub use self::error::{BoxError, MemberError, Raise, Root, ok};

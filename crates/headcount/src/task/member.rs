@@ -4,17 +4,23 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::Tasks;
 use crate::context::Context;
-use crate::group::core::SeatOf;
+use crate::group::core::{Core, Kind, SeatOf};
 use crate::group::ending::{Ending, leave};
 use crate::group::panics::{self, Payload};
 use crate::group::who::{self, Here};
 use crate::group::{Policy, Raise, Root};
+
+/// What a kind of group does when a member has ended that holds no slot and is counted against the limit.
+pub(crate) trait Riders {
+    /// It gives back the slot that it never took.
+    fn rider_left(self: &Arc<Self>);
+}
 
 /// What a member's output comes to.
 pub(crate) trait Settle<T, E, O> {
@@ -47,13 +53,14 @@ pin_project! {
 
 pin_project! {
     /// A member, from being registered to being counted back in.
-    pub(crate) struct Attended<T, E, P, F, Fut, S>
+    pub(crate) struct Attended<T, E, P, K, F, Fut, S>
     where
-        T: Send, T: 'static,
-        E: Root, E: Send, E: 'static,
-        P: Policy<T, E>, P: 'static,
+        E: Root,
+        P: Policy<T, E>,
+        K: Kind,
+        Core<T, E, P, K>: Riders,
     {
-        seat: Option<SeatOf<T, E, P, Tasks>>,
+        seat: Option<SeatOf<T, E, P, K>>,
         // A context of its own, for one that can be cancelled by hand.
         hand: Option<Context>,
         settle: Option<S>,
@@ -62,11 +69,12 @@ pin_project! {
         errors: PhantomData<fn() -> E>,
     }
 
-    impl<T, E, P, F, Fut, S> PinnedDrop for Attended<T, E, P, F, Fut, S>
+    impl<T, E, P, K, F, Fut, S> PinnedDrop for Attended<T, E, P, K, F, Fut, S>
     where
-        T: Send, T: 'static,
-        E: Root, E: Send, E: 'static,
-        P: Policy<T, E>, P: 'static,
+        E: Root,
+        P: Policy<T, E>,
+        K: Kind,
+        Core<T, E, P, K>: Riders,
     {
         fn drop(this: Pin<&mut Self>) {
             // Dropped by its executor, or out of the queue.
@@ -84,23 +92,25 @@ pin_project! {
     }
 }
 
-impl<T, E, P, F, Fut, S> Attended<T, E, P, F, Fut, S>
+impl<T, E, P, K, F, Fut, S> Attended<T, E, P, K, F, Fut, S>
 where
-    T: Send + 'static,
-    E: Root + Send + 'static,
-    P: Policy<T, E> + 'static,
+    E: Root,
+    P: Policy<T, E>,
+    K: Kind,
+    Core<T, E, P, K>: Riders,
 {
-    pub(crate) fn new(seat: SeatOf<T, E, P, Tasks>, hand: Option<Context>, settle: S, f: F) -> Self {
+    pub(crate) fn new(seat: SeatOf<T, E, P, K>, hand: Option<Context>, settle: S, f: F) -> Self {
         let stage = Stage::Unbegun { f };
         Self { seat: Some(seat), hand, settle: Some(settle), stage, errors: PhantomData }
     }
 }
 
-impl<T, E, P, F, Fut, S> Future for Attended<T, E, P, F, Fut, S>
+impl<T, E, P, K, F, Fut, S> Future for Attended<T, E, P, K, F, Fut, S>
 where
-    T: Send + 'static,
-    E: Root + Send + 'static,
-    P: Policy<T, E> + 'static,
+    E: Root,
+    P: Policy<T, E>,
+    K: Kind,
+    Core<T, E, P, K>: Riders,
     F: FnOnce(Context) -> Fut,
     Fut: Future,
     S: Settle<T, E, Fut::Output>,
@@ -133,13 +143,14 @@ where
 }
 
 /// Calls the member's closure, unless that was done, or need not be because the member is cancelled.
-fn begin<T, E, P, F, Fut>(
-    seat: &SeatOf<T, E, P, Tasks>,
+fn begin<T, E, P, K, F, Fut>(
+    seat: &SeatOf<T, E, P, K>,
     hand: Option<&Context>,
     mut stage: Pin<&mut Stage<F, Fut>>,
 ) -> Result<(), Ending<T, E>>
 where
     P: Policy<T, E>,
+    K: Kind,
     F: FnOnce(Context) -> Fut,
 {
     if !matches!(*stage, Stage::Unbegun { .. }) {
@@ -157,14 +168,15 @@ where
 }
 
 /// Polls the member's future once.
-fn step<T, E, P, F, Fut, S>(
-    seat: &SeatOf<T, E, P, Tasks>,
+fn step<T, E, P, K, F, Fut, S>(
+    seat: &SeatOf<T, E, P, K>,
     stage: Pin<&mut Stage<F, Fut>>,
     settle: &mut Option<S>,
     cx: &mut TaskContext<'_>,
 ) -> Poll<Ending<T, E>>
 where
     P: Policy<T, E>,
+    K: Kind,
     Fut: Future,
     S: Settle<T, E, Fut::Output>,
 {
@@ -189,29 +201,30 @@ fn clear<F, Fut>(mut stage: Pin<&mut Stage<F, Fut>>) -> Result<(), Payload> {
     panics::catch(|| stage.set(Stage::Over))
 }
 
-fn context<'s, T, E, P: Policy<T, E>>(
-    seat: &'s SeatOf<T, E, P, Tasks>,
+fn context<'s, T, E, P: Policy<T, E>, K: Kind>(
+    seat: &'s SeatOf<T, E, P, K>,
     hand: Option<&'s Context>,
 ) -> &'s Context {
     hand.unwrap_or(&seat.page().ctx)
 }
 
 /// Who polls.
-pub(super) fn here<T, E, P: Policy<T, E>>(seat: &SeatOf<T, E, P, Tasks>) -> Here {
+pub(super) fn here<T, E, P: Policy<T, E>, K: Kind>(seat: &SeatOf<T, E, P, K>) -> Here {
     Here { group: seat.page().core.id, number: seat.index() as u64 + 1, place: seat.place() }
 }
 
 /// Ends the seat, and gives back what it held.
-pub(super) fn finish<T, E, P>(seat: SeatOf<T, E, P, Tasks>, ending: Ending<T, E>, hand: Option<&Context>)
+pub(super) fn finish<T, E, P, K>(seat: SeatOf<T, E, P, K>, ending: Ending<T, E>, hand: Option<&Context>)
 where
-    T: Send + 'static,
-    E: Root + Send + 'static,
-    P: Policy<T, E> + 'static,
+    E: Root,
+    P: Policy<T, E>,
+    K: Kind,
+    Core<T, E, P, K>: Riders,
 {
     let core = &seat.page().core;
     let asked = core.end(&seat, ending, hand);
     if asked.is_rider() {
-        super::launch::release(core, 1);
+        core.rider_left();
     }
     leave(seat);
 }
