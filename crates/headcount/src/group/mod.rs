@@ -3,7 +3,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `core` | the book of members, and the group's way from its first member to its end: invariants G1 to G4 |
-//! | `page` | a page of the book: who, and what came of it; edges G1 to G3, rules P1 and P2 |
+//! | `page`, `sheet` | a page of the book: what came of its members, and who they are; edges G1 to G3, rules P1 and P2 |
 //! | `ending` | how a member's end is taken |
 //! | `arrivals` | results on their way to someone who takes them as they come |
 //! | `who` | which member runs here, and which waits could never end |
@@ -27,6 +27,7 @@ pub(crate) mod page;
 pub(crate) mod panics;
 mod policies;
 mod policy;
+pub(crate) mod sheet;
 mod tally;
 mod trial;
 pub(crate) mod who;
