@@ -41,6 +41,7 @@ use crate::wait::lock::Lock;
 const FEWEST: usize = 4;
 /// As many as the later ones have: enough to share the cost of a page, few enough that one straggler holds little back.
 const MOST: usize = 64;
+const _: () = assert!(MOST <= 1 << u8::BITS, "a line's number fits into a seat");
 
 #[derive(Debug)]
 struct Line<T> {
@@ -252,7 +253,7 @@ impl<T, C> Pen<T, C> {
             // holds the lock that the caller holds.
             page.lines[line].mark.store(asked.0, Relaxed);
         }
-        Some(Seat { page, line, over: Cell::new(false) })
+        Some(Seat { page, line: line as u8, over: Cell::new(false) })
     }
 
     /// Closes the page; it, if nobody of it is out any more.
@@ -274,7 +275,8 @@ pub(crate) enum Left<T, C> {
 #[derive(Debug)]
 pub(crate) struct Seat<T, C> {
     page: Arc<Page<T, C>>,
-    line: usize,
+    /// Small, because it is part of every member.
+    line: u8,
     /// Whether the member has ended.
     over: Cell<bool>,
 }
@@ -285,45 +287,45 @@ impl<T, C> Seat<T, C> {
     }
 
     pub(crate) fn line(&self) -> usize {
-        self.line
+        usize::from(self.line)
     }
 
     /// The member's number in its group, from zero.
     pub(crate) fn index(&self) -> usize {
-        self.page.first() + self.line
+        self.page.first() + self.line()
     }
 
     pub(crate) fn member(&self) -> Member {
-        self.page.sheet.member(self.line)
+        self.page.sheet.member(self.line())
     }
 
     /// Where the member was launched.
     pub(crate) fn place(&self) -> &'static Location<'static> {
-        self.page.sheet.entry(self.line).place
+        self.page.sheet.entry(self.line()).place
     }
 
     /// Says that the member begins.
     pub(crate) fn begin(&self) {
         // Relaxed: only for the roll call.
-        self.page.lines[self.line].begun.store(1, Relaxed);
+        self.page.lines[self.line()].begun.store(1, Relaxed);
     }
 
     /// Whether somebody takes the member's value as it comes.
     pub(crate) fn is_heard(&self) -> bool {
         // Relaxed: `end` says it for certain.
-        self.page.lines[self.line].mark.load(Relaxed) & HEARD != 0
+        self.page.lines[self.line()].mark.load(Relaxed) & HEARD != 0
     }
 
     /// Whether the member is to drop what it has.
     pub(crate) fn is_called_off(&self) -> bool {
         // Relaxed, both: who must not miss it has taken the line's lock before; see `Page::call_off`.
         self.page.called_off.load(Relaxed) != 0
-            || self.page.lines[self.line].mark.load(Relaxed) & CALLED_OFF != 0
+            || self.page.lines[self.line()].mark.load(Relaxed) & CALLED_OFF != 0
     }
 
     /// Leaves a waker for when the member is called off; false if it has been, and then nobody may ever come to wake.
     pub(crate) fn park(&self, waker: &Waker) -> bool {
-        let line = &self.page.lines[self.line];
+        let line = &self.page.lines[self.line()];
         let known = line.waker.lock().as_ref().is_some_and(|old| old.will_wake(waker));
         if !known {
             // Wakers are foreign code: cloned and dropped without the lock.
@@ -338,7 +340,7 @@ impl<T, C> Seat<T, C> {
     /// The member is over, and `value` came of it; what was asked of its end. Once only. It is out until it leaves.
     pub(crate) fn end(&self, value: Option<T>) -> Asked {
         assert!(!self.over.replace(true), "a member ends once");
-        let line = &self.page.lines[self.line];
+        let line = &self.page.lines[self.line()];
         let mark = if value.is_some() { ENDED | VALUE } else { ENDED };
         // SAFETY: P2: this is the one seat, it has not ended before, and `ENDED` is not set yet.
         line.value.with_mut(|place| unsafe { *place = value });

@@ -24,15 +24,39 @@ pub(crate) trait Riders {
 
 /// What a member's output comes to.
 pub(crate) trait Settle<T, E, O> {
-    fn settle(self, output: O) -> Ending<T, E>;
+    fn settle(&mut self, output: O) -> Ending<T, E>;
+}
+
+/// A member's own context, if it has one that can be cancelled by hand.
+pub(crate) trait Hand {
+    fn hand(&self) -> Option<&Context> {
+        None
+    }
 }
 
 /// The output is the group's own kind of result.
 #[derive(Debug)]
 pub(crate) struct Plain;
 
+impl Hand for Plain {}
+
+/// As [`Plain`], of a member that has a context of its own.
+pub(crate) struct WithHand(pub(crate) Context);
+
+impl Hand for WithHand {
+    fn hand(&self) -> Option<&Context> {
+        Some(&self.0)
+    }
+}
+
+impl<T, E, X: Raise<E>> Settle<T, E, Result<T, X>> for WithHand {
+    fn settle(&mut self, output: Result<T, X>) -> Ending<T, E> {
+        Plain.settle(output)
+    }
+}
+
 impl<T, E, X: Raise<E>> Settle<T, E, Result<T, X>> for Plain {
-    fn settle(self, output: Result<T, X>) -> Ending<T, E> {
+    fn settle(&mut self, output: Result<T, X>) -> Ending<T, E> {
         match output {
             Ok(value) => Ending::Value(value),
             Err(error) => Ending::Error(error.raise()),
@@ -59,11 +83,11 @@ pin_project! {
         P: Policy<T, E>,
         K: Kind,
         Core<T, E, P, K>: Riders,
+        S: Hand,
     {
         seat: Option<SeatOf<T, E, P, K>>,
-        // A context of its own, for one that can be cancelled by hand.
-        hand: Option<Context>,
-        settle: Option<S>,
+        // Nothing, for most members: what is in every one of them is in every task.
+        settle: S,
         #[pin]
         stage: Stage<F, Fut>,
         errors: PhantomData<fn() -> E>,
@@ -75,19 +99,20 @@ pin_project! {
         P: Policy<T, E>,
         K: Kind,
         Core<T, E, P, K>: Riders,
+        S: Hand,
     {
         fn drop(this: Pin<&mut Self>) {
             // Dropped by its executor, or out of the queue.
             let this = this.project();
             let Some(seat) = this.seat.take() else { return };
             let unbegun = matches!(*this.stage, Stage::Unbegun { .. });
-            let why = context(&seat, this.hand.as_ref()).cancelled_because().filter(|_| unbegun);
+            let why = context(&seat, this.settle.hand()).cancelled_because().filter(|_| unbegun);
             let ending = match (clear(this.stage), why) {
                 (Err(payload), _) => Ending::Panicked(payload),
                 (Ok(()), Some(why)) => Ending::Unbegun(why),
                 (Ok(()), None) => Ending::Aborted,
             };
-            finish(seat, ending, this.hand.as_ref());
+            finish(seat, ending, this.settle.hand());
         }
     }
 }
@@ -98,10 +123,11 @@ where
     P: Policy<T, E>,
     K: Kind,
     Core<T, E, P, K>: Riders,
+    S: Hand,
 {
-    pub(crate) fn new(seat: SeatOf<T, E, P, K>, hand: Option<Context>, settle: S, f: F) -> Self {
+    pub(crate) fn new(seat: SeatOf<T, E, P, K>, settle: S, f: F) -> Self {
         let stage = Stage::Unbegun { f };
-        Self { seat: Some(seat), hand, settle: Some(settle), stage, errors: PhantomData }
+        Self { seat: Some(seat), settle, stage, errors: PhantomData }
     }
 }
 
@@ -111,6 +137,7 @@ where
     P: Policy<T, E>,
     K: Kind,
     Core<T, E, P, K>: Riders,
+    S: Hand,
     F: FnOnce(Context) -> Fut,
     Fut: Future,
     S: Settle<T, E, Fut::Output>,
@@ -121,7 +148,7 @@ where
         let mut this = self.project();
         let Some(seat) = this.seat.as_ref() else { return Poll::Ready(()) };
         let inside = who::enter(here(seat));
-        let polled = match begin(seat, this.hand.as_ref(), this.stage.as_mut()) {
+        let polled = match begin(seat, this.settle.hand(), this.stage.as_mut()) {
             Ok(()) => step(seat, this.stage.as_mut(), this.settle, cx),
             Err(ending) => Poll::Ready(ending),
         };
@@ -136,7 +163,7 @@ where
         };
         drop(inside);
         if let Some(seat) = this.seat.take() {
-            finish(seat, ending, this.hand.as_ref());
+            finish(seat, ending, this.settle.hand());
         }
         Poll::Ready(())
     }
@@ -171,7 +198,7 @@ where
 fn step<T, E, P, K, F, Fut, S>(
     seat: &SeatOf<T, E, P, K>,
     stage: Pin<&mut Stage<F, Fut>>,
-    settle: &mut Option<S>,
+    settle: &mut S,
     cx: &mut TaskContext<'_>,
 ) -> Poll<Ending<T, E>>
 where
@@ -185,11 +212,10 @@ where
     }
     let StageProjection::Running { future } = stage.project() else { return Poll::Ready(Ending::Aborted) };
     match panics::catch(|| future.poll(cx)) {
-        Ok(Poll::Ready(output)) => Poll::Ready(match settle.take() {
+        Ok(Poll::Ready(output)) => {
             // Turning an error into the group's may run foreign code.
-            Some(settle) => panics::catch(|| settle.settle(output)).unwrap_or_else(Ending::Panicked),
-            None => Ending::Aborted,
-        }),
+            Poll::Ready(panics::catch(|| settle.settle(output)).unwrap_or_else(Ending::Panicked))
+        }
         Ok(Poll::Pending) if seat.park(cx.waker()) => Poll::Pending,
         Ok(Poll::Pending) => Poll::Ready(Ending::Aborted),
         Err(payload) => Poll::Ready(Ending::Panicked(payload)),

@@ -203,7 +203,7 @@ impl<'env, T: Send + 'env> Scope<'env, T> {
             panics::drop_quietly(f);
             return;
         };
-        let member = Attended::new(seat, None, Plain, f);
+        let member = Attended::new(seat, Plain, f);
         self.fresh.lock().push(Box::pin(member));
         self.ready.wake_scope();
     }
