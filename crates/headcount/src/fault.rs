@@ -48,6 +48,16 @@ pub enum Fault {
     CallUnlooked,
     /// A callback is registered without leaving word for the last handle, which then lets it go unrun.
     CallUnannounced,
+    /// G2 broken: a member's end no longer publishes its value.
+    RelaxedEnd,
+    /// G3 broken: a member that leaves its page no longer publishes what it did.
+    RelaxedPage,
+    /// A value is taken without asking whether it has been taken.
+    TakenTwice,
+    /// A member that leaves its waker does not look whether it has been called off.
+    CalledOffUnseen,
+    /// Whoever leaves a page to its pen alone does not look whether somebody waits.
+    PenKept,
     /// The timer's thread ends after its idle time without looking whether a deadline was set meanwhile.
     IdleUnlooked,
     /// A deadline earlier than all before it does not wake the timer's thread.
@@ -60,8 +70,8 @@ pub enum Fault {
 
 #[cfg(any(loom, shuttle, headcount_fault))]
 impl Fault {
-    /// The faults of counting, waiting and the tree: loom must object to each.
-    pub const PROTOCOLS: [Self; 16] = [
+    /// The faults of counting, waiting, the tree and groups: loom must object to each.
+    pub const PROTOCOLS: [Self; 21] = [
         Self::RelaxedDone,
         Self::RelaxedRecord,
         Self::LookThenList,
@@ -78,6 +88,11 @@ impl Fault {
         Self::SecondDoesNotHelp,
         Self::CallUnlooked,
         Self::CallUnannounced,
+        Self::RelaxedEnd,
+        Self::RelaxedPage,
+        Self::TakenTwice,
+        Self::CalledOffUnseen,
+        Self::PenKept,
     ];
 
     /// The faults of the timer: shuttle must object to each.

@@ -68,9 +68,13 @@ mod fault;
 #[cfg(any(loom, shuttle, headcount_fault))]
 #[doc(hidden)]
 pub mod fault;
+#[cfg(feature = "std")]
+mod group;
 pub mod raw;
 mod roll;
 mod sync;
+#[cfg(feature = "std")]
+pub mod task;
 #[cfg(not(shuttle))]
 mod time;
 #[cfg(shuttle)]
@@ -85,8 +89,14 @@ pub use context::SignalReceived;
 pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, DrivenClock, OnCancel, RunAsync};
 #[cfg(feature = "std")]
 pub use error::{WaitCancelledError, WaitTimeoutError};
+#[cfg(feature = "std")]
+pub use group::{
+    Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, GroupError, Member,
+    MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Raise, Root, Tally, Trial, Verdict,
+    WouldDeadlock, ok,
+};
 pub use raw::wait::Wait;
-pub use roll::{Missing, Name, RollCall};
+pub use roll::{Missing, Name, RollCall, State};
 pub use wait_group::{Token, Tokens, WaitGroup};
 
 /// The README's examples run too.

@@ -6,6 +6,9 @@ use std::io;
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::group;
+use crate::sync;
+
 /// Why a context is over. Cheap to clone: a cause that was given is shared, the rest is a few words.
 ///
 /// Its text is one sentence, which says where in the source the cancellation came from; the cause, if one was given, is
@@ -27,6 +30,8 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct Cancelled {
+    /// Each cancellation has its own.
+    number: usize,
     kind: CancelKind,
     place: &'static Location<'static>,
     /// Counted only if there is one: a crowd that is cancelled without a cause does not queue up for one count.
@@ -43,7 +48,9 @@ pub enum CancelKind {
     DeadlineExceeded,
     /// A member of its group failed.
     MemberFailed,
-    /// Its [`Canceller`](crate::Canceller) was dropped without a word.
+    /// Its group has what it needed, and is over.
+    GroupOver,
+    /// Its [`Canceller`](crate::Canceller), or its group, was dropped without a word.
     Dropped,
 }
 
@@ -53,7 +60,7 @@ impl Cancelled {
         cause: Option<Box<dyn Error + Send + Sync>>,
         place: &'static Location<'static>,
     ) -> Self {
-        Self { kind, place, cause: cause.map(Arc::new) }
+        Self { number: sync::number(), kind, place, cause: cause.map(Arc::new) }
     }
 
     /// Which kind of cancellation it was.
@@ -74,6 +81,11 @@ impl Cancelled {
         self.cause.as_deref().map(|cause| &**cause)
     }
 
+    /// Whether both are the same cancellation, not merely two that look alike.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+
     /// Where it came from: the call that cancelled, the call that set the deadline, or, for a canceller that was dropped,
     /// the call that made it.
     #[must_use]
@@ -84,11 +96,15 @@ impl Cancelled {
 
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        group::note_cancelled(self);
         let what = match self.kind {
             CancelKind::Cancelled => "cancelled at",
             CancelKind::DeadlineExceeded => "deadline exceeded, set at",
             CancelKind::MemberFailed => "cancelled because a member failed, launched at",
-            CancelKind::Dropped => "cancelled because its canceller was dropped, made at",
+            CancelKind::GroupOver => {
+                "cancelled because its group had what it needed, from the member launched at"
+            }
+            CancelKind::Dropped => "cancelled because its canceller or group was dropped, made at",
         };
         write!(f, "{what} {}:{}", self.place.file(), self.place.line())
     }

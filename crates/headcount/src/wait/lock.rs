@@ -9,6 +9,12 @@ pub(crate) use mutex::Lock;
 #[cfg(any(headcount_spin, not(any(loom, feature = "std"))))]
 pub(crate) use spin::Lock;
 
+impl<T: Default> Default for Lock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
 #[cfg(not(any(headcount_spin, not(any(loom, feature = "std")))))]
 mod mutex {
     #[cfg(loom)]

@@ -1,0 +1,366 @@
+//! The pages of a group's book: one line for each member, with who it is and what came of it.
+//!
+//! A page has a few dozen lines and is filled in order. It is also what members share instead of the group: its count is
+//! one unit of the group's, its context a child of the group's, so that members on different pages, which mostly run on
+//! different processors, do not pass the group's own cache lines to and fro at every start and end.
+//!
+//! Only the right to do something with a line is handed out, never the line:
+//!
+//! * a [`Pen`] counts members out and writes their entries, one after the other; there is one for each page;
+//! * a [`Seat`] is one member's: it says that the member began, where it is to be woken, and, once, what came of it;
+//! * anyone may read the entries (on the [`Sheet`]), and take a value that is there.
+//!
+//! Launching a member touches nothing that members touch when they end: the page is counted full when it is opened, its pen
+//! has as many references to it in stock, and what was not used is given back when the pen is put down. Two processors
+//! that pass a cache line to and fro for each member would cost more than all the rest.
+//!
+//! # Rules that make the unsafe code sound
+//!
+//! * **P2.** The value of a line is written by its one `Seat`, before `ENDED` is set, and never again. After that it is
+//!   touched by whoever sets `TAKEN` first, and by nobody else.
+//!
+//! # Edges
+//!
+//! * **G2.** a member's end, and its value → whoever takes the value (`mark`).
+//! * **G3.** a member's end → the last end of its page (`out`); from there E1 of `raw` leads to those who wait.
+#![expect(unsafe_code, reason = "results are handed over in slots, without a lock for each; rule P2")]
+
+use std::cell::Cell;
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::member::Member;
+use super::sheet::{Entry, Quill, Sheet};
+use crate::context::Context;
+use crate::fault::{self, Fault};
+use crate::sync::{AcqRel, AtomicU8, AtomicU64, Relaxed, UnsafeCell};
+use crate::wait::lock::Lock;
+
+/// As many lines as the first page of a group has; a group of two or three need not pay for more.
+const FEWEST: usize = 4;
+/// As many as the later ones have: enough to share the cost of a page, few enough that one straggler holds little back.
+const MOST: usize = 64;
+const _: () = assert!(MOST <= 1 << u8::BITS, "a line's number fits into a seat");
+
+#[derive(Debug)]
+struct Line<T> {
+    /// P2.
+    value: UnsafeCell<Option<T>>,
+    /// The bits below.
+    mark: AtomicU8,
+    /// Whether the member has begun; only for the roll call.
+    begun: AtomicU8,
+    /// Whom to wake when the page is called off.
+    waker: Lock<Option<Waker>>,
+}
+
+/// The member is over. Set once, by its seat.
+const ENDED: u8 = 1;
+/// A value was there when it ended.
+const VALUE: u8 = 2;
+/// The value has been taken, or is being taken. Set once, by whoever may take it.
+const TAKEN: u8 = 4;
+/// Somebody wants to hear of the end when it comes.
+const HEARD: u8 = 8;
+/// The member was launched without a slot of the limit and is counted against it all the same.
+const RIDER: u8 = 16;
+/// The member is to drop what it has.
+const CALLED_OFF: u8 = 32;
+
+/// What was asked of a member's end before it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asked(u8);
+
+impl Asked {
+    /// Nothing.
+    pub(crate) const NOTHING: Self = Self(0);
+    /// That it be told to those who take results as they come.
+    pub(crate) const HEARD: Self = Self(HEARD);
+    /// That it give back a slot which it never took.
+    pub(crate) const RIDER: Self = Self(RIDER);
+
+    pub(crate) fn is_heard(self) -> bool {
+        self.0 & HEARD != 0
+    }
+
+    pub(crate) fn is_rider(self) -> bool {
+        self.0 & RIDER != 0
+    }
+}
+
+/// A page of the book of `C`.
+#[derive(Debug)]
+pub(crate) struct Page<T, C> {
+    /// Whose page it is.
+    pub(crate) core: Arc<C>,
+    /// What its members are given: a child of the group's context.
+    pub(crate) ctx: Context,
+    pub(crate) sheet: Arc<Sheet>,
+    lines: Box<[Line<T>]>,
+    /// Members out and, while the page has a pen, one for each line that is not used yet, and one for the pen.
+    out: AtomicU64,
+    /// Not zero once its members are to be dropped where they stand.
+    called_off: AtomicU8,
+}
+
+// SAFETY: P2: values go from the thread that wrote them to the one that takes them, which needs `T: Send`.
+unsafe impl<T: Send, C: Send + Sync> Sync for Page<T, C> {}
+
+// A panic never leaves a value half written: it is moved in whole, or not at all.
+impl<T, C> std::panic::RefUnwindSafe for Page<T, C> {}
+
+impl<T, C> Page<T, C> {
+    /// Opens the page whose first line has the number `first`.
+    pub(crate) fn open(core: Arc<C>, ctx: Context, first: usize) -> Pen<T, C> {
+        let lines = (first.max(FEWEST / 4) * 4).clamp(FEWEST, MOST);
+        let line = |_| Line {
+            value: UnsafeCell::new(None),
+            mark: AtomicU8::new(0),
+            begun: AtomicU8::new(0),
+            waker: Lock::new(None),
+        };
+        let quill = Sheet::open(first, lines);
+        let page = Arc::new(Self {
+            core,
+            ctx,
+            sheet: Arc::clone(quill.sheet()),
+            lines: (0..lines).map(line).collect(),
+            out: AtomicU64::new(lines as u64 + 1),
+            called_off: AtomicU8::new(0),
+        });
+        let stock = vec![Arc::clone(&page); lines];
+        Pen { page, quill, stock }
+    }
+
+    /// The number of its first line.
+    pub(crate) fn first(&self) -> usize {
+        self.sheet.first()
+    }
+
+    /// The members that are out: line, entry, and whether it has begun.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = (usize, &Entry, bool)> {
+        (0..self.sheet.filled()).filter_map(|line| {
+            // Relaxed, both: a roll call is a picture of one moment, and orders nothing.
+            let over = self.lines[line].mark.load(Relaxed) & ENDED != 0;
+            let begun = self.lines[line].begun.load(Relaxed) != 0;
+            (!over).then(|| (line, self.sheet.entry(line), begun))
+        })
+    }
+
+    /// Asks something of the ends of all members with an entry; how many of them are still out, and will answer.
+    pub(crate) fn ask(&self, what: Asked) -> usize {
+        let ask = |line: &usize| {
+            // AcqRel, G2: either the end comes later and sees what was asked, or it came before and its value is seen.
+            self.lines[*line].mark.fetch_or(what.0, AcqRel) & ENDED == 0
+        };
+        (0..self.sheet.filled()).filter(ask).count()
+    }
+
+    /// Takes the value of a line, if its member left one and nobody has taken it.
+    pub(crate) fn take(&self, line: usize) -> Option<T> {
+        let line = self.lines.get(line)?;
+        // Relaxed: only to leave the others alone; the exchange below is what counts.
+        if line.mark.load(Relaxed) & (ENDED | VALUE | TAKEN) != ENDED | VALUE {
+            return None;
+        }
+        // Acquire, G2: the value is seen; AcqRel also keeps the release of earlier marks.
+        let before = line.mark.fetch_or(TAKEN, AcqRel);
+        if before & TAKEN != 0 && !fault::planted(Fault::TakenTwice) {
+            return None;
+        }
+        // SAFETY: P2: ended, and this call has set `TAKEN` first.
+        line.value.with_mut(|value| unsafe { (*value).take() })
+    }
+
+    /// How many members are out, if the page has no pen.
+    pub(crate) fn units(&self) -> usize {
+        // Relaxed: a picture of one moment, it orders nothing.
+        self.out.load(Relaxed) as usize
+    }
+
+    /// Calls its members off: each is woken, and drops its future where it stands.
+    ///
+    /// No wake-up is lost. The mark is set before the locks are taken one by one. A member that leaves its waker after we
+    /// came by looks at the mark afterwards (in [`Seat::park`]), and the lock makes it see it.
+    pub(crate) fn call_off(&self) {
+        // Relaxed: the locks below order it.
+        self.called_off.store(1, Relaxed);
+        (0..self.lines.len()).for_each(|line| self.wake(line));
+    }
+
+    /// Calls one member off, in the same way.
+    pub(crate) fn call_off_one(&self, line: usize) {
+        // Relaxed: as above.
+        self.lines[line].mark.fetch_or(CALLED_OFF, Relaxed);
+        self.wake(line);
+    }
+
+    fn wake(&self, line: usize) {
+        let waker = self.lines[line].waker.lock().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Units back: a member's, or the pen's and those of lines that were not used. How many are left.
+    fn leave(&self, units: u64) -> u64 {
+        let order = if fault::planted(Fault::RelaxedPage) { Relaxed } else { AcqRel };
+        // AcqRel, G3: what this member did is seen by the last end, and the last end has seen what all the others did.
+        self.out.fetch_sub(units, order) - units
+    }
+}
+
+/// The right to count members out on a page. The page is not over while its pen is there.
+#[derive(Debug)]
+pub(crate) struct Pen<T, C> {
+    page: Arc<Page<T, C>>,
+    quill: Quill,
+    /// One for each line that is not used yet.
+    stock: Vec<Arc<Page<T, C>>>,
+}
+
+impl<T, C> Pen<T, C> {
+    pub(crate) fn page(&self) -> &Arc<Page<T, C>> {
+        &self.page
+    }
+
+    /// The number of the next line, wherever it is going to stand.
+    pub(crate) fn next_number(&self) -> usize {
+        self.page.first() + self.quill.written()
+    }
+
+    /// The number of its last line.
+    pub(crate) fn last_number(&self) -> usize {
+        self.next_number() + self.quill.left() - 1
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.stock.is_empty()
+    }
+
+    /// How many members of the page are out.
+    pub(crate) fn out(&self) -> usize {
+        self.page.units() - self.quill.left() - 1
+    }
+
+    /// Counts a member out and writes its entry; nothing if the page is [full](Self::is_full).
+    pub(crate) fn write(&mut self, entry: Entry, asked: Asked) -> Option<Seat<T, C>> {
+        let page = self.stock.pop()?;
+        let line = self.quill.write(entry);
+        if asked != Asked::NOTHING {
+            // Relaxed: nobody but the seat, which is made now, changes the mark before it is asked for; and who asks
+            // holds the lock that the caller holds.
+            page.lines[line].mark.store(asked.0, Relaxed);
+        }
+        Some(Seat { page, line: line as u8, over: Cell::new(false) })
+    }
+
+    /// Closes the page; it, if nobody of it is out any more.
+    pub(crate) fn close(self) -> Option<Arc<Page<T, C>>> {
+        (self.page.leave(self.quill.left() as u64 + 1) == 0).then_some(self.page)
+    }
+}
+
+/// Who is left on a page when a member has left it.
+pub(crate) enum Left<T, C> {
+    Others,
+    /// Nobody but the pen, perhaps.
+    Pen(Arc<Page<T, C>>),
+    /// The page is over.
+    Nobody(Arc<Page<T, C>>),
+}
+
+/// One member's place on a page.
+#[derive(Debug)]
+pub(crate) struct Seat<T, C> {
+    page: Arc<Page<T, C>>,
+    /// Small, because it is part of every member.
+    line: u8,
+    /// Whether the member has ended.
+    over: Cell<bool>,
+}
+
+impl<T, C> Seat<T, C> {
+    pub(crate) fn page(&self) -> &Arc<Page<T, C>> {
+        &self.page
+    }
+
+    pub(crate) fn line(&self) -> usize {
+        usize::from(self.line)
+    }
+
+    /// The member's number in its group, from zero.
+    pub(crate) fn index(&self) -> usize {
+        self.page.first() + self.line()
+    }
+
+    pub(crate) fn member(&self) -> Member {
+        self.page.sheet.member(self.line())
+    }
+
+    /// Where the member was launched.
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.page.sheet.entry(self.line()).place
+    }
+
+    /// Says that the member begins.
+    pub(crate) fn begin(&self) {
+        // Relaxed: only for the roll call.
+        self.page.lines[self.line()].begun.store(1, Relaxed);
+    }
+
+    /// Whether somebody takes the member's value as it comes.
+    pub(crate) fn is_heard(&self) -> bool {
+        // Relaxed: `end` says it for certain.
+        self.page.lines[self.line()].mark.load(Relaxed) & HEARD != 0
+    }
+
+    /// Whether the member is to drop what it has.
+    pub(crate) fn is_called_off(&self) -> bool {
+        // Relaxed, both: who must not miss it has taken the line's lock before; see `Page::call_off`.
+        self.page.called_off.load(Relaxed) != 0
+            || self.page.lines[self.line()].mark.load(Relaxed) & CALLED_OFF != 0
+    }
+
+    /// Leaves a waker for when the member is called off; false if it has been, and then nobody may ever come to wake.
+    pub(crate) fn park(&self, waker: &Waker) -> bool {
+        let line = &self.page.lines[self.line()];
+        let known = line.waker.lock().as_ref().is_some_and(|old| old.will_wake(waker));
+        if !known {
+            // Wakers are foreign code: cloned and dropped without the lock.
+            let waker = waker.clone();
+            let old = line.waker.lock().replace(waker);
+            drop(old);
+        }
+        // After the lock; see `Page::call_off` for the other side.
+        !self.is_called_off() || fault::planted(Fault::CalledOffUnseen)
+    }
+
+    /// The member is over, and `value` came of it; what was asked of its end. Once only. It is out until it leaves.
+    pub(crate) fn end(&self, value: Option<T>) -> Asked {
+        assert!(!self.over.replace(true), "a member ends once");
+        let line = &self.page.lines[self.line()];
+        let mark = if value.is_some() { ENDED | VALUE } else { ENDED };
+        // SAFETY: P2: this is the one seat, it has not ended before, and `ENDED` is not set yet.
+        line.value.with_mut(|place| unsafe { *place = value });
+        let order = if fault::planted(Fault::RelaxedEnd) { Relaxed } else { AcqRel };
+        // Release, G2: the value is seen by who takes it. Acquire: and we see who asked.
+        let before = line.mark.fetch_or(mark, order);
+        Asked(before & (HEARD | RIDER))
+    }
+
+    /// Counts the member back in.
+    pub(crate) fn leave(self) -> Left<T, C> {
+        debug_assert!(self.over.get(), "G1: a member leaves after it has ended");
+        let page = self.page;
+        match page.leave(1) {
+            0 => Left::Nobody(page),
+            // As many as a pen has for itself and the lines that are not used. Every member that has been here has seen its
+            // own entry written, so who is the last to leave does not see too few. If it is wrong because the page has no
+            // pen, or because another member is being counted out, nothing comes of it: see `Core::pen_is_left`.
+            left if left == (page.lines.len() - page.sheet.filled()) as u64 + 1 => Left::Pen(page),
+            _ => Left::Others,
+        }
+    }
+}
