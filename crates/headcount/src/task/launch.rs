@@ -234,6 +234,10 @@ where
         Self { core, held }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.held == 0
+    }
+
     /// Somebody else holds them from now on.
     pub(super) fn pass_on(mut self) -> usize {
         std::mem::take(&mut self.held)
