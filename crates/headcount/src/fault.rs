@@ -50,18 +50,30 @@ pub enum Fault {
     RelaxedEnd,
     /// G3 broken: a member that leaves its page no longer publishes what it did.
     RelaxedPage,
-    /// A value is taken without asking whether it has been taken.
-    TakenTwice,
+    /// A value is taken without a look at whether its member has ended, and whether it has been taken.
+    TakenUnlooked,
     /// A member that leaves its waker does not look whether it has been called off.
     CalledOffUnseen,
     /// Whoever leaves a page to its pen alone does not look whether somebody waits.
     PenKept,
+    /// A wait closes its group without a look at whether somebody has just been registered.
+    CloseUnlooked,
+    /// The waker of who takes results is taken out before the result is put in.
+    WakerThenResult,
+    /// Whoever takes results is woken before the group's count has reached zero.
+    HintThenDone,
+    /// Whoever gives slots back looks at the queue before, and not in the same breath.
+    LookThenGiveBack,
+    /// Whoever queues does not look afterwards whether the group has been cancelled.
+    QueuedUnlooked,
+    /// A turn is granted without a look at whether it was given up.
+    TurnUnlooked,
 }
 
 #[cfg(any(loom, headcount_fault))]
 impl Fault {
     /// Every fault, so that one can be found by its name.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 26] = [
         Self::RelaxedDone,
         Self::RelaxedRecord,
         Self::LookThenList,
@@ -79,9 +91,15 @@ impl Fault {
         Self::CallUnlooked,
         Self::RelaxedEnd,
         Self::RelaxedPage,
-        Self::TakenTwice,
+        Self::TakenUnlooked,
         Self::CalledOffUnseen,
         Self::PenKept,
+        Self::CloseUnlooked,
+        Self::WakerThenResult,
+        Self::HintThenDone,
+        Self::LookThenGiveBack,
+        Self::QueuedUnlooked,
+        Self::TurnUnlooked,
     ];
 
     /// The fault of this name.
