@@ -86,8 +86,9 @@ pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, OnCanc
 pub use error::{WaitCancelledError, WaitTimeoutError};
 #[cfg(feature = "std")]
 pub use group::{
-    BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, GroupError, Member, MemberError,
-    Outcome, PanicReport, Panics, Policy, Quorum, Raise, Root, Tally, Trial, Verdict, WouldDeadlock, ok,
+    Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, GroupError, Member,
+    MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Raise, Root, Tally, Trial, Verdict,
+    WouldDeadlock, ok,
 };
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};

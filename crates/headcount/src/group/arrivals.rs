@@ -56,8 +56,9 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         let failures = court.take_failures();
         drop(court);
         let pages = self.listen();
-        let lines =
-            |page: Arc<PageOf<T, E, P, K>>| (0..page.filled()).map(move |line| (Arc::clone(&page), line));
+        let lines = |page: Arc<PageOf<T, E, P, K>>| {
+            (0..page.sheet.filled()).map(move |line| (Arc::clone(&page), line))
+        };
         let values = pages.into_iter().flat_map(lines).map(|(page, line)| Arrival::Value(page, line));
         let come: Vec<_> = failures.into_iter().map(Arrival::Failure).chain(values).collect();
         self.arrivals.lock().queue.extend(come);

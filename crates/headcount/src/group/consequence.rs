@@ -87,11 +87,6 @@ fn inside(error: &(dyn Error + 'static)) -> Vec<Cancelled> {
     found
 }
 
-/// The cancellation that `error` is or wraps, the outermost if there are several.
-pub(crate) fn cancelled_inside(error: &(dyn Error + 'static)) -> Option<Cancelled> {
-    inside(error).into_iter().next()
-}
-
 /// Whether `error`, with which a member ended after its group was cancelled because of `group`, is but a consequence of
 /// that.
 ///

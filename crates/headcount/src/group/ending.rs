@@ -262,7 +262,7 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
 pub(crate) fn leave<T, E: Root, P: Policy<T, E>, K: Kind>(seat: SeatOf<T, E, P, K>) {
     match seat.leave() {
         Left::Others => {}
-        Left::One(page) => page.core.one_is_left(&page),
+        Left::Pen(page) => page.core.pen_is_left(&page),
         Left::Nobody(page) => {
             let core = Arc::clone(&page.core);
             core.page_is_over(page);

@@ -30,7 +30,7 @@ where
     }
 
     /// Runs the closure to its end.
-    pub(super) fn run<O, S>(mut self, settle: S)
+    pub(super) fn run<O, S>(mut self, mut settle: S)
     where
         F: FnOnce(&Context) -> O,
         S: Settle<T, E, O>,

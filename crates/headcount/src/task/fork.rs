@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::member::Settle;
+use super::member::{Hand, Settle};
 use crate::group::Raise;
 use crate::group::ending::Ending;
 use crate::wait::lock::Lock;
@@ -56,8 +56,10 @@ impl<U> fmt::Debug for Fork<U> {
 /// Where a forked member leaves its value.
 pub(super) struct Forked<U>(Arc<Lock<Option<U>>>);
 
+impl<U> Hand for Forked<U> {}
+
 impl<T, E, U, X: Raise<E>> Settle<T, E, Result<U, X>> for Forked<U> {
-    fn settle(self, output: Result<U, X>) -> Ending<T, E> {
+    fn settle(&mut self, output: Result<U, X>) -> Ending<T, E> {
         match output {
             Ok(value) => {
                 let before = self.0.lock().replace(value);

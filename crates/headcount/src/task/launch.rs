@@ -21,6 +21,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::lane::{Granted, Job, Queued};
+use super::member::Riders;
 use super::turn::Turn;
 use super::{BoxTask, TaskCore};
 use crate::fault::{self, Fault};
@@ -103,6 +104,17 @@ where
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+impl<T, E, P> Riders for TaskCore<T, E, P>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    P: Send + 'static,
+{
+    fn rider_left(self: &Arc<Self>) {
+        release(self, 1);
     }
 }
 

@@ -107,7 +107,7 @@ where
                     Arrival::Value(page, line) => {
                         // Not there if it was announced twice, or if the member was a fork.
                         if let Some(value) = page.take(line) {
-                            return Poll::Ready(Some((page.member(line), Ok(value))));
+                            return Poll::Ready(Some((page.sheet.member(line), Ok(value))));
                         }
                     }
                     Arrival::Failure(failure) => {

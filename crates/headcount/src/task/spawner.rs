@@ -9,7 +9,7 @@ use super::blocking::Blocking;
 use super::fork::{Fork, Forked};
 use super::lane::{Job, Queued};
 use super::launch::{self, Runner, Slots};
-use super::member::{Attended, Plain, Settle, finish};
+use super::member::{Attended, Hand, Plain, Settle, WithHand, finish};
 use super::{TaskCore, Tasks, stop};
 use crate::context::{Canceller, Context};
 use crate::group::core::SeatOf;
@@ -155,7 +155,7 @@ where
         let (hand, canceller) = self.core.ctx.with_cancel();
         if let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) {
             stop::when_cancelled_by_hand(&hand, &self.core, Arc::downgrade(seat.page()), seat.line());
-            self.start(free, 1, Attended::new(seat, Some(hand), Plain, f));
+            self.start(free, 1, Attended::new(seat, WithHand(hand), f));
         }
         canceller
     }
@@ -224,10 +224,10 @@ where
     ) where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future + Send + 'static,
-        S: Settle<T, E, Fut::Output> + Send + 'static,
+        S: Settle<T, E, Fut::Output> + Hand + Send + 'static,
     {
         if let Some((seat, free, f)) = self.register(name, weight, place, f) {
-            self.start(free, weight, Attended::new(seat, None, settle, f));
+            self.start(free, weight, Attended::new(seat, settle, f));
         }
     }
 

@@ -122,7 +122,7 @@ where
             return Err(f);
         }
         let Ok((seat, ())) = core.register(None, place, |_| ()) else { return Err(f) };
-        let member = Attended::new(seat, None, Plain, f);
+        let member = Attended::new(seat, Plain, f);
         match slots.pass_on() {
             0 => core.kind.executor.spawn(member),
             held => core.kind.executor.spawn(Runner::new(Arc::clone(core), held, member)),
