@@ -68,12 +68,14 @@ pub enum Fault {
     QueuedUnlooked,
     /// A turn is granted without a look at whether it was given up.
     TurnUnlooked,
+    /// A scope looks who was woken before it leaves its waker, and not in the same breath.
+    LookThenLeave,
 }
 
 #[cfg(any(loom, headcount_fault))]
 impl Fault {
     /// Every fault, so that one can be found by its name.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::RelaxedDone,
         Self::RelaxedRecord,
         Self::LookThenList,
@@ -100,6 +102,7 @@ impl Fault {
         Self::LookThenGiveBack,
         Self::QueuedUnlooked,
         Self::TurnUnlooked,
+        Self::LookThenLeave,
     ];
 
     /// The fault of this name.

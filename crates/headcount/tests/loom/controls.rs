@@ -31,7 +31,7 @@ macro_rules! controls {
     };
 }
 
-const _: () = assert!(headcount::fault::Fault::ALL.len() == 26, "a new fault needs a control");
+const _: () = assert!(headcount::fault::Fault::ALL.len() == 27, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -81,6 +81,8 @@ controls! {
         WakerThenResult, groups::a_result_wakes_who_takes_results, "deadlock"
     a_hint_before_the_end_is_caught:
         HintThenDone, groups::an_end_without_a_result_ends_the_stream, "deadlock"
+    a_look_before_the_scopes_waker_is_left_is_caught:
+        LookThenLeave, groups::a_member_of_a_scope_is_woken_from_elsewhere, "deadlock"
     a_look_before_a_slot_is_given_back_is_caught:
         LookThenGiveBack, lanes::a_slot_is_given_back_while_somebody_queues, "somebody queues and nobody runs"
     who_queues_unlooked_is_caught:

@@ -159,6 +159,51 @@ models! {
         thread.join().unwrap();
     }
 
+    /// The same where members of one page leave at once while a sibling is counted out there: the last of them sees to it.
+    members_of_a_page_begun_during_the_wait_end_it, 2 => {
+        let (group, tasks) = group();
+        let (spawner, sibling) = (group.spawner(), group.spawner());
+        spawner.spawn(|_| async { ok(0) });
+        let mut wait = Box::pin(group.wait());
+        assert!(!CountedWaker::new().poll_ready(&mut wait));
+        spawner.spawn(move |_| async move {
+            sibling.spawn(|_| async { ok(3) });
+            ok(1)
+        });
+        spawner.spawn(|_| async { ok(2) });
+        block_on(tasks.take());
+        let (first, second) = (tasks.take(), tasks.take());
+        let one = thread::spawn(move || { block_on(first); tasks.run_all() });
+        let other = thread::spawn(move || block_on(second));
+        assert_eq!(values(block_on(wait)).len(), 4);
+        one.join().unwrap();
+        other.join().unwrap();
+    }
+
+    /// A scope's members are polled by who waits for them: one that is woken from elsewhere wakes the scope.
+    a_member_of_a_scope_is_woken_from_elsewhere, 4 => {
+        let (gate, opening) = Context::background().with_cancel();
+        let thread = thread::spawn(move || opening.cancel());
+        let scope = headcount::task::scope(&Context::background(), async |scope| {
+            scope.spawn(|_| async { ok(gate.wait_async().await.kind()) });
+        });
+        assert_eq!(block_on(scope).unwrap(), [CancelKind::Cancelled]);
+        thread.join().unwrap();
+    }
+
+    /// The same for two at once.
+    two_members_of_a_scope_are_woken_at_once, 2 => {
+        let (gates, openings): (Vec<_>, Vec<_>) = [(); 2].map(|()| Context::background().with_cancel()).into_iter().unzip();
+        let threads: Vec<_> = openings.into_iter().map(|opening| thread::spawn(move || opening.cancel())).collect();
+        let scope = headcount::task::scope(&Context::background(), async |scope| {
+            for gate in &gates {
+                scope.spawn(|_| async { ok(gate.wait_async().await.kind()) });
+            }
+        });
+        assert_eq!(block_on(scope).unwrap().len(), 2);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+
     /// G3: a spawn that races with the wait is waited for, or is refused and never runs.
     a_spawn_races_with_the_wait, 4 => {
         let (group, tasks) = group();
