@@ -52,8 +52,8 @@ pub enum Fault {
     RelaxedEnd,
     /// G3 broken: a member that leaves its page no longer publishes what it did.
     RelaxedPage,
-    /// A value is taken without asking whether it has been taken.
-    TakenTwice,
+    /// A value is taken without a look at whether its member has ended, and whether it has been taken.
+    TakenUnlooked,
     /// A member that leaves its waker does not look whether it has been called off.
     CalledOffUnseen,
     /// Whoever leaves a page to its pen alone does not look whether somebody waits.
@@ -66,6 +66,20 @@ pub enum Fault {
     LookThenSleep,
     /// The last deadline is taken back, and the timer's thread sleeps on for it.
     LastGoneUnheard,
+    /// A wait closes its group without a look at whether somebody has just been registered.
+    CloseUnlooked,
+    /// The waker of who takes results is taken out before the result is put in.
+    WakerThenResult,
+    /// Whoever takes results is woken before the group's count has reached zero.
+    HintThenDone,
+    /// Whoever gives slots back looks at the queue before, and not in the same breath.
+    LookThenGiveBack,
+    /// Whoever queues does not look afterwards whether the group has been cancelled.
+    QueuedUnlooked,
+    /// A turn is granted without a look at whether it was given up.
+    TurnUnlooked,
+    /// A scope looks who was woken before it leaves its waker, and not in the same breath.
+    LookThenLeave,
 }
 
 #[cfg(any(loom, shuttle, headcount_fault))]
@@ -90,9 +104,21 @@ impl Fault {
         Self::CallUnannounced,
     ];
 
-    /// The faults of groups.
-    pub const GROUPS: [Self; 5] =
-        [Self::RelaxedEnd, Self::RelaxedPage, Self::TakenTwice, Self::CalledOffUnseen, Self::PenKept];
+    /// The faults of groups, and of groups of tasks: loom must object to each.
+    pub const GROUPS: [Self; 12] = [
+        Self::RelaxedEnd,
+        Self::RelaxedPage,
+        Self::TakenUnlooked,
+        Self::CalledOffUnseen,
+        Self::PenKept,
+        Self::CloseUnlooked,
+        Self::WakerThenResult,
+        Self::HintThenDone,
+        Self::LookThenGiveBack,
+        Self::QueuedUnlooked,
+        Self::TurnUnlooked,
+        Self::LookThenLeave,
+    ];
 
     /// The faults of the timer: shuttle must object to each.
     pub const TIMER: [Self; 4] =
