@@ -46,12 +46,22 @@ pub enum Fault {
     SecondDoesNotHelp,
     /// A callback is registered without looking whether the context is cancelled.
     CallUnlooked,
+    /// The last worker that looks for jobs goes to sleep without a word to the pushers.
+    IdleUnannounced,
+    /// A job's end frees slots, and nobody is told for whom they are enough.
+    SlotsUnoffered,
+    /// The limit is raised, and nobody looks what may start now.
+    LimitUnlooked,
+    /// Who waits for its turn looks, and sleeps without looking again after it has left its handle.
+    TurnUnlooked,
+    /// A turn that is given up when it has just been granted keeps its slots.
+    TurnKept,
 }
 
 #[cfg(any(loom, headcount_fault))]
 impl Fault {
     /// Every fault, so that one can be found by its name.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 20] = [
         Self::RelaxedDone,
         Self::RelaxedRecord,
         Self::LookThenList,
@@ -67,6 +77,11 @@ impl Fault {
         Self::SeatUnlooked,
         Self::SecondDoesNotHelp,
         Self::CallUnlooked,
+        Self::IdleUnannounced,
+        Self::SlotsUnoffered,
+        Self::LimitUnlooked,
+        Self::TurnUnlooked,
+        Self::TurnKept,
     ];
 
     /// The fault of this name.

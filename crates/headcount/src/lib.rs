@@ -70,6 +70,11 @@ pub mod fault;
 pub mod raw;
 mod roll;
 mod sync;
+#[cfg(all(feature = "std", not(loom)))]
+mod thread;
+#[cfg(all(feature = "std", loom))]
+#[doc(hidden)]
+pub mod thread;
 mod time;
 mod wait;
 mod wait_group;

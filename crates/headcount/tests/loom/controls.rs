@@ -31,7 +31,7 @@ macro_rules! controls {
     };
 }
 
-const _: () = assert!(headcount::fault::Fault::ALL.len() == 15, "a new fault needs a control");
+const _: () = assert!(headcount::fault::Fault::ALL.len() == 20, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -65,4 +65,14 @@ controls! {
         SecondDoesNotHelp, context::two_cancellers_each_return_when_all_is_cancelled, "returned too early"
     a_callback_registered_unlooked_is_caught:
         CallUnlooked, context::a_callback_registered_during_the_cancel_runs_once, "did not run once"
+    an_idle_worker_that_says_nothing_is_caught:
+        IdleUnannounced, workers::a_push_finds_the_worker_that_goes_idle, "deadlock"
+    slots_offered_to_nobody_are_caught:
+        SlotsUnoffered, workers::slots_of_a_heavy_job_are_handed_on_to_all_they_are_enough_for, "deadlock"
+    a_limit_raised_without_a_look_is_caught:
+        LimitUnlooked, workers::a_raised_limit_starts_who_waits, "deadlock"
+    a_turn_that_is_not_looked_at_again_is_caught:
+        TurnUnlooked, workers::a_turn_is_granted_at_a_jobs_end, "deadlock"
+    a_turn_that_keeps_its_slots_is_caught:
+        TurnKept, workers::a_turn_is_given_up_while_it_is_granted, "deadlock"
 }

@@ -18,6 +18,7 @@ mod controls;
 mod lists;
 mod models;
 mod quiet;
+mod workers;
 
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};

@@ -1,0 +1,169 @@
+//! What waits for a slot, in the order in which it came: pages of jobs and turns.
+//!
+//! Pages, because a page changes hands as one: from the pusher's desk to the queue, and from the queue to a worker's
+//! tray. One long ring would have to be copied whenever it grows, while everybody waits.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::turn::Seat;
+
+/// A job, boxed. It must not unwind.
+pub(crate) type Job<'scope> = Box<dyn FnOnce() + Send + 'scope>;
+
+/// How many entries a page holds.
+pub(super) const PAGE: usize = 64;
+
+/// Emptied pages kept for the next pusher; more than a few are never empty at once while there is work.
+const SPARE: usize = 4;
+
+/// One place in the queue.
+pub(super) enum Entry<'scope> {
+    /// A job, and how many slots it takes.
+    Job(Job<'scope>, usize),
+    /// Somebody waits for a slot without leaving a job.
+    Turn(Arc<Seat>),
+}
+
+/// Up to [`PAGE`] entries, the oldest at the front.
+#[derive(Default)]
+pub(super) struct Page<'scope> {
+    entries: VecDeque<Entry<'scope>>,
+    /// How many entries are not jobs of weight 1.
+    others: usize,
+}
+
+impl<'scope> Page<'scope> {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many jobs are here; turns are none.
+    pub(super) fn jobs(&self) -> usize {
+        if self.others == 0 {
+            return self.entries.len();
+        }
+        self.entries.iter().filter(|entry| matches!(entry, Entry::Job(..))).count()
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, entry: Entry<'scope>) {
+        self.others += usize::from(!is_light(&entry));
+        self.entries.push_back(entry);
+    }
+
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<Entry<'scope>> {
+        let entry = self.entries.pop_front()?;
+        self.others -= usize::from(!is_light(&entry));
+        Some(entry)
+    }
+}
+
+fn is_light(entry: &Entry<'_>) -> bool {
+    matches!(entry, Entry::Job(_, 1))
+}
+
+/// All pages that wait. No page in it is empty.
+#[derive(Default)]
+pub(super) struct Queue<'scope> {
+    pages: VecDeque<Page<'scope>>,
+    spare: Vec<Page<'scope>>,
+    /// How many jobs the pages hold.
+    jobs: usize,
+}
+
+impl<'scope> Queue<'scope> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    pub(super) fn jobs(&self) -> usize {
+        self.jobs
+    }
+
+    pub(super) fn front(&self) -> Option<&Entry<'scope>> {
+        self.pages.front()?.entries.front()
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Entry<'scope>> {
+        let page = self.pages.front_mut()?;
+        let entry = page.pop()?;
+        if page.is_empty() {
+            self.drop_front();
+        }
+        self.jobs -= usize::from(matches!(entry, Entry::Job(..)));
+        Some(entry)
+    }
+
+    /// Appends what is in `page` and leaves an empty one with room in its place.
+    pub(super) fn append(&mut self, page: &mut Page<'scope>) {
+        if page.is_empty() {
+            return;
+        }
+        self.jobs += page.jobs();
+        // A page that was handed over when it had just begun may be filled up by the next one.
+        if let Some(last) = self.pages.back_mut() {
+            if last.len() + page.len() <= PAGE {
+                last.others += std::mem::take(&mut page.others);
+                last.entries.append(&mut page.entries);
+                return;
+            }
+        }
+        let fresh =
+            self.spare.pop().unwrap_or_else(|| Page { entries: VecDeque::with_capacity(PAGE), others: 0 });
+        self.pages.push_back(std::mem::replace(page, fresh));
+    }
+
+    /// Puts back what was taken by [`take_light`](Self::take_light), before everything else.
+    pub(super) fn put_back(&mut self, page: Page<'scope>) {
+        if !page.is_empty() {
+            self.jobs += page.jobs();
+            self.pages.push_front(page);
+        }
+    }
+
+    /// Moves up to `most` jobs of weight 1 from the front into `tray`, which is empty; not beyond the first page.
+    pub(super) fn take_light(&mut self, most: usize, tray: &mut Page<'scope>) {
+        let Some(page) = self.pages.front_mut() else { return };
+        if page.others == 0 && page.len() <= most {
+            self.jobs -= page.len();
+            std::mem::swap(page, tray);
+            self.drop_front();
+            return;
+        }
+        while tray.len() < most && page.entries.front().is_some_and(is_light) {
+            tray.entries.extend(page.entries.pop_front());
+            self.jobs -= 1;
+        }
+        if page.is_empty() {
+            self.drop_front();
+        }
+    }
+
+    /// Takes all jobs out. Turns stay: those who wait for them are told otherwise.
+    pub(super) fn drain_jobs(&mut self) -> Vec<Job<'scope>> {
+        let mut jobs = Vec::with_capacity(self.jobs);
+        let mut turns = Page::default();
+        while let Some(entry) = self.pop() {
+            match entry {
+                Entry::Job(job, _) => jobs.push(job),
+                turn @ Entry::Turn(_) => turns.push(turn),
+            }
+        }
+        self.put_back(turns);
+        jobs
+    }
+
+    fn drop_front(&mut self) {
+        if let Some(page) = self.pages.pop_front() {
+            if self.spare.len() < SPARE && page.entries.capacity() >= PAGE {
+                self.spare.push(page);
+            }
+        }
+    }
+}
