@@ -41,7 +41,7 @@ impl Workers {
 
     /// See `workers::Workers::push`.
     pub fn push(&self, weight: usize, job: impl FnOnce() + Send + 'static) {
-        self.workers.push(Box::new(job), weight);
+        self.workers.push(workers::Job::new(job), weight);
     }
 
     /// See `workers::Workers::set_limit`.
@@ -60,7 +60,7 @@ impl Workers {
         *asker.seat.lock() = Some(Arc::clone(turn.seat()));
         let granted = turn.wait(None, || asker.gives_up.load(crate::sync::Acquire) != 0);
         if granted {
-            turn.push(Box::new(job));
+            turn.push(workers::Job::new(job));
         }
         granted
     }

@@ -8,14 +8,37 @@ use std::sync::Arc;
 
 use super::turn::Seat;
 
-/// A job, boxed. It must not unwind.
-pub(crate) type Job<'scope> = Box<dyn FnOnce() + Send + 'scope>;
+/// A job, boxed, and after it has run what is left of it: an empty allocation.
+///
+/// Why not a boxed `FnOnce`, which is gone when it has run: freeing what another thread has allocated makes the two fight
+/// over the allocator, which costs more than all that is done here. What is left goes back to the pushers with the page
+/// that it came on, and is freed where the next one is allocated.
+pub(crate) struct Job<'scope>(Box<dyn FnMut() + Send + 'scope>);
+
+impl<'scope> Job<'scope> {
+    /// `run` must not unwind.
+    #[inline]
+    pub(crate) fn new(run: impl FnOnce() + Send + 'scope) -> Self {
+        let mut run = Some(run);
+        Self(Box::new(move || {
+            if let Some(run) = run.take() {
+                run();
+            }
+        }))
+    }
+
+    /// Runs it, the first time. Nothing but memory is left of it afterwards.
+    #[inline]
+    pub(super) fn run(&mut self) {
+        (self.0)();
+    }
+}
 
 /// How many entries a page holds.
 pub(super) const PAGE: usize = 64;
 
-/// Emptied pages kept for the next pusher; more than a few are never empty at once while there is work.
-const SPARE: usize = 4;
+/// Emptied pages kept for the pushers, with what is left of the jobs that were on them.
+const SPARE: usize = 16;
 
 /// One place in the queue.
 pub(super) enum Entry<'scope> {
@@ -31,6 +54,8 @@ pub(super) struct Page<'scope> {
     entries: VecDeque<Entry<'scope>>,
     /// How many entries are not jobs of weight 1.
     others: usize,
+    /// Jobs that have run, for the pushers to free.
+    spent: Vec<Job<'scope>>,
 }
 
 impl<'scope> Page<'scope> {
@@ -54,6 +79,21 @@ impl<'scope> Page<'scope> {
     pub(super) fn push(&mut self, entry: Entry<'scope>) {
         self.others += usize::from(!is_light(&entry));
         self.entries.push_back(entry);
+    }
+
+    /// A job that was on this page, or on one before it, has run. Not more than a page of them is kept.
+    #[inline]
+    pub(super) fn keep_spent(&mut self, job: Job<'scope>) -> Option<Job<'scope>> {
+        if self.spent.len() >= PAGE {
+            return Some(job);
+        }
+        self.spent.push(job);
+        None
+    }
+
+    #[inline]
+    pub(super) fn pop_spent(&mut self) -> Option<Job<'scope>> {
+        self.spent.pop()
     }
 
     #[inline]
@@ -115,7 +155,7 @@ impl<'scope> Queue<'scope> {
             }
         }
         let fresh =
-            self.spare.pop().unwrap_or_else(|| Page { entries: VecDeque::with_capacity(PAGE), others: 0 });
+            self.spare.pop().unwrap_or_else(|| Page { entries: VecDeque::with_capacity(PAGE), ..Page::default() });
         self.pages.push_back(std::mem::replace(page, fresh));
     }
 

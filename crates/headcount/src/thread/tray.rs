@@ -37,11 +37,12 @@ impl<'scope> Tray<'scope> {
         Self(Lock::new(State::default()))
     }
 
-    /// The owner's next job.
+    /// The owner's next job; `spent` is its last one, and is left here or taken back to be freed.
     #[inline]
-    pub(super) fn pop(&self) -> Option<Job<'scope>> {
+    pub(super) fn pop(&self, spent: &mut Option<Job<'scope>>) -> Option<Job<'scope>> {
         let mut state = self.0.lock();
         state.looked = false;
+        *spent = spent.take().and_then(|job| state.jobs.keep_spent(job));
         match state.jobs.pop()? {
             Entry::Job(job, _) => Some(job),
             Entry::Turn(_) => unreachable!("a tray holds jobs only"),

@@ -73,6 +73,8 @@ pub(super) struct Worker<'scope> {
     pub(super) since: Option<Instant>,
     /// The slots that it holds.
     pub(super) held: Option<usize>,
+    /// What is left of the job that it ran last.
+    spent: Option<Job<'scope>>,
 }
 
 impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
@@ -100,8 +102,11 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
     pub(crate) fn push(self: &Arc<Self>, job: Job<'scope>, weight: usize) {
         let mut front = self.front.0.lock();
         front.page.push(Entry::Job(job, weight));
-        if front.direct || front.page.len() >= PAGE {
-            drop(front);
+        let spent = front.page.pop_spent();
+        let stays = !front.direct && front.page.len() < PAGE;
+        drop(front);
+        drop(spent);
+        if !stays {
             self.hand_over();
         }
     }
@@ -197,11 +202,13 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
 
     /// A worker's life.
     fn work(self: &Arc<Self>, mut idle: Idle) {
-        let mut worker = Worker { tray: Arc::new(Tray::new()), batch: 1, since: None, held: None };
-        while let Some(job) = self.idle(&mut worker, idle) {
-            run(job);
-            while let Some(job) = self.next(&mut worker) {
-                run(job);
+        let mut worker = Worker { tray: Arc::new(Tray::new()), batch: 1, since: None, held: None, spent: None };
+        while let Some(mut job) = self.idle(&mut worker, idle) {
+            run(&mut job);
+            worker.spent = Some(job);
+            while let Some(mut job) = self.next(&mut worker) {
+                run(&mut job);
+                worker.spent = Some(job);
             }
             idle = Idle::Done;
         }
@@ -212,7 +219,7 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
     fn next(self: &Arc<Self>, worker: &mut Worker<'scope>) -> Option<Job<'scope>> {
         // Relaxed: see `set_limit`.
         if self.hints.0.crowded.load(Relaxed) == 0 {
-            if let Some(job) = worker.tray.pop() {
+            if let Some(job) = worker.tray.pop(&mut worker.spent) {
                 return Some(job);
             }
         }
@@ -221,6 +228,7 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
 
     fn refill(self: &Arc<Self>, worker: &mut Worker<'scope>) -> Option<Job<'scope>> {
         worker.pace();
+        worker.spent = None;
         let mut desk = self.desk.0.lock();
         // Relaxed: written under the lock that is held.
         if self.hints.0.crowded.load(Relaxed) != 0 {
@@ -292,9 +300,9 @@ impl Drop for NeverUnwinds {
 }
 
 #[inline]
-fn run(job: Job<'_>) {
+fn run(job: &mut Job<'_>) {
     let guard = NeverUnwinds;
-    job();
+    job.run();
     std::mem::forget(guard);
 }
 
