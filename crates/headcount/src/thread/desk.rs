@@ -41,10 +41,12 @@ const LOOKS: usize = 4;
 
 /// What is to be done after the locks are given back.
 #[derive(Default)]
-pub(super) struct Plan {
+pub(super) struct Plan<'scope> {
     pub(super) start: bool,
     pub(super) wake: Vec<Unparker>,
     pub(super) granted: Vec<Arc<Seat>>,
+    /// Only to be dropped.
+    _trash: Vec<Page<'scope>>,
 }
 
 pub(super) struct Desk<'scope> {
@@ -76,7 +78,7 @@ pub(super) struct Desk<'scope> {
     pub(super) over: bool,
     /// See D4.
     pub(super) direct: bool,
-    plan: Plan,
+    plan: Plan<'scope>,
 }
 
 impl<'scope> Desk<'scope> {
@@ -227,7 +229,7 @@ impl<'scope> Desk<'scope> {
 
     /// Restores D3, and says what must be done for it.
     #[must_use]
-    pub(super) fn plan(&mut self) -> Plan {
+    pub(super) fn plan(&mut self) -> Plan<'scope> {
         self.grant_turns();
         if !self.searching && !self.coming && !self.over {
             let ready = self.is_ready();
@@ -251,6 +253,7 @@ impl<'scope> Desk<'scope> {
                 }
             }
         }
+        self.plan._trash = std::mem::take(&mut self.queue.trash);
         std::mem::take(&mut self.plan)
     }
 

@@ -20,6 +20,8 @@ mod launch;
 #[cfg(loom)]
 pub mod model;
 mod queue;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod tray;
 mod turn;
 pub(crate) mod workers;

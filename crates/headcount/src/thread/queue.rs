@@ -37,6 +37,9 @@ impl<'scope> Job<'scope> {
 /// How many entries a page holds.
 pub(super) const PAGE: usize = 64;
 
+/// Larger ones are freed at once, so that what is kept stays small.
+const LARGEST_SPENT: usize = 256;
+
 /// Emptied pages kept for the pushers, with what is left of the jobs that were on them.
 const SPARE: usize = 16;
 
@@ -84,7 +87,7 @@ impl<'scope> Page<'scope> {
     /// A job that was on this page, or on one before it, has run. Not more than a page of them is kept.
     #[inline]
     pub(super) fn keep_spent(&mut self, job: Job<'scope>) -> Option<Job<'scope>> {
-        if self.spent.len() >= PAGE {
+        if self.spent.len() >= PAGE || size_of_val(&*job.0) > LARGEST_SPENT {
             return Some(job);
         }
         self.spent.push(job);
@@ -113,6 +116,8 @@ fn is_light(entry: &Entry<'_>) -> bool {
 pub(super) struct Queue<'scope> {
     pages: VecDeque<Page<'scope>>,
     spare: Vec<Page<'scope>>,
+    /// Pages too many, to be freed outside the lock.
+    pub(super) trash: Vec<Page<'scope>>,
     /// How many jobs the pages hold.
     jobs: usize,
 }
@@ -154,8 +159,10 @@ impl<'scope> Queue<'scope> {
                 return;
             }
         }
-        let fresh =
-            self.spare.pop().unwrap_or_else(|| Page { entries: VecDeque::with_capacity(PAGE), ..Page::default() });
+        let fresh = self
+            .spare
+            .pop()
+            .unwrap_or_else(|| Page { entries: VecDeque::with_capacity(PAGE), ..Page::default() });
         self.pages.push_back(std::mem::replace(page, fresh));
     }
 
@@ -203,6 +210,8 @@ impl<'scope> Queue<'scope> {
         if let Some(page) = self.pages.pop_front() {
             if self.spare.len() < SPARE && page.entries.capacity() >= PAGE {
                 self.spare.push(page);
+            } else {
+                self.trash.push(page);
             }
         }
     }

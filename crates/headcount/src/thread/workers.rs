@@ -16,7 +16,7 @@
 //! once for many jobs.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::desk::{Desk, Plan};
@@ -80,7 +80,9 @@ pub(super) struct Worker<'scope> {
 impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
     /// Nobody yet. `limit` is how many slots there are, at least one; `None` for as many as needed.
     pub(crate) fn new(limit: Option<usize>, launch: L) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        // Asked once: the answer is read from files.
+        static CORES: OnceLock<usize> = OnceLock::new();
+        let cores = *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from));
         // Where there is one core, who spins keeps from working whom it waits for.
         let spin = Duration::from_micros(if cores > 1 { 15 } else { 0 });
         Self::with(limit, cores, spin, launch)
@@ -171,7 +173,7 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
         result
     }
 
-    fn settle(&self, desk: &mut Desk<'scope>) -> Plan {
+    fn settle(&self, desk: &mut Desk<'scope>) -> Plan<'scope> {
         let plan = desk.plan();
         let ready = u8::from(desk.is_ready());
         // Relaxed: only who has locked the desk relies on what it finds.
@@ -181,7 +183,7 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
         plan
     }
 
-    fn carry_out(self: &Arc<Self>, plan: Plan) {
+    fn carry_out(self: &Arc<Self>, plan: Plan<'scope>) {
         for thread in plan.wake {
             thread.unpark();
         }
@@ -202,7 +204,8 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
 
     /// A worker's life.
     fn work(self: &Arc<Self>, mut idle: Idle) {
-        let mut worker = Worker { tray: Arc::new(Tray::new()), batch: 1, since: None, held: None, spent: None };
+        let mut worker =
+            Worker { tray: Arc::new(Tray::new()), batch: 1, since: None, held: None, spent: None };
         while let Some(mut job) = self.idle(&mut worker, idle) {
             run(&mut job);
             worker.spent = Some(job);
