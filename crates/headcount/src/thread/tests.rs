@@ -15,12 +15,19 @@ type Crew<'scope, 'env> = Arc<Workers<'scope, Threads<'scope, 'env>>>;
 const PATIENCE: Duration = Duration::from_secs(20);
 const LIMITS: [Option<usize>; 5] = [Some(1), Some(2), Some(3), Some(64), None];
 
-/// Runs `body` with workers, and helps them to the end.
+/// Runs `body` with workers, and helps them to the end, also when it panics: the scope joins them in any case.
 fn crew<'env, R>(limit: Option<usize>, body: impl for<'scope> FnOnce(&Crew<'scope, 'env>) -> R) -> R {
+    struct Help<'a, 'scope, 'env>(&'a Crew<'scope, 'env>);
+    impl Drop for Help<'_, '_, '_> {
+        fn drop(&mut self) {
+            self.0.help_until_empty();
+        }
+    }
     thread::scope(|scope| {
         let workers = Arc::new(Workers::new(limit, Threads::new(scope, None)));
+        let help = Help(&workers);
         let result = body(&workers);
-        workers.help_until_empty();
+        drop(help);
         assert_eq!((workers.running(), workers.queued()), (0, 0));
         result
     })
