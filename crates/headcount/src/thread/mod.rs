@@ -13,10 +13,11 @@
 //! | `turn` | waiting in the queue for a slot instead of leaving a job there |
 //! | `launch` | how a thread is started |
 //! | `model` | the workers as the model checker's suite sees them |
+#![cfg_attr(any(not(test), loom), expect(dead_code, reason = "only the tests stand on it so far"))]
 
 mod desk;
 mod idle;
-mod launch;
+pub(crate) mod launch;
 #[cfg(loom)]
 pub mod model;
 mod queue;
@@ -25,5 +26,3 @@ mod tests;
 mod tray;
 mod turn;
 pub(crate) mod workers;
-
-pub(crate) use launch::Threads;

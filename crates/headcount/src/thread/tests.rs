@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Threads;
+use super::launch::Threads;
 use super::workers::{Job, Workers};
 
 type Crew<'scope, 'env> = Arc<Workers<'scope, Threads<'scope, 'env>>>;

@@ -58,7 +58,7 @@ models! {
     }
 
     /// D3: what a heavy job gives back is enough for two light ones, and these wait for each other.
-    slots_of_a_heavy_job_are_handed_on_to_all_they_are_enough_for, 2 => {
+    slots_of_a_heavy_job_are_handed_on_to_all_they_are_enough_for, 3 => {
         let workers = Workers::new(2, 2);
         let (first, second) = (Gate::new(), Gate::new());
         let (opens, passes, done) = (first.clone(), first, second.clone());
@@ -70,7 +70,7 @@ models! {
     }
 
     /// D3: the job that is held up needs another one that only a higher limit lets start.
-    a_raised_limit_starts_who_waits, 2 => {
+    a_raised_limit_starts_who_waits, 3 => {
         let workers = Workers::new(1, 2);
         let (first, second) = (Gate::new(), Gate::new());
         let (opens, passes, done) = (first.clone(), first, second.clone());
@@ -93,7 +93,7 @@ models! {
     }
 
     /// A turn is given up while it is granted: it is used or its slots come back, and who comes after it gets them.
-    a_turn_is_given_up_while_it_is_granted, 2 => {
+    a_turn_is_given_up_while_it_is_granted, 3 => {
         let workers = Workers::new(1, 2);
         let asker = Arc::new(Asker::new());
         let gives_up = Arc::clone(&asker);
