@@ -56,12 +56,22 @@ pub enum Fault {
     TurnUnlooked,
     /// A turn that is given up when it has just been granted keeps its slots.
     TurnKept,
+    /// G2 broken: a member's end no longer publishes its value.
+    RelaxedEnd,
+    /// G3 broken: a member that leaves its page no longer publishes what it did.
+    RelaxedPage,
+    /// A value is taken without asking whether it has been taken.
+    TakenTwice,
+    /// A member that leaves its waker does not look whether it has been called off.
+    CalledOffUnseen,
+    /// Whoever leaves a page to its pen alone does not look whether somebody waits.
+    PenKept,
 }
 
 #[cfg(any(loom, headcount_fault))]
 impl Fault {
     /// Every fault, so that one can be found by its name.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 25] = [
         Self::RelaxedDone,
         Self::RelaxedRecord,
         Self::LookThenList,
@@ -82,6 +92,11 @@ impl Fault {
         Self::LimitUnlooked,
         Self::TurnUnlooked,
         Self::TurnKept,
+        Self::RelaxedEnd,
+        Self::RelaxedPage,
+        Self::TakenTwice,
+        Self::CalledOffUnseen,
+        Self::PenKept,
     ];
 
     /// The fault of this name.

@@ -67,13 +67,14 @@ mod fault;
 #[cfg(any(loom, headcount_fault))]
 #[doc(hidden)]
 pub mod fault;
+#[cfg(feature = "std")]
+mod group;
 pub mod raw;
 mod roll;
 mod sync;
-#[cfg(all(feature = "std", not(loom)))]
-mod thread;
-#[cfg(all(feature = "std", loom))]
-#[doc(hidden)]
+#[cfg(feature = "std")]
+pub mod task;
+#[cfg(feature = "std")]
 pub mod thread;
 mod time;
 mod wait;
@@ -85,8 +86,14 @@ pub use context::SignalReceived;
 pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, OnCancel, RunAsync};
 #[cfg(feature = "std")]
 pub use error::{WaitCancelledError, WaitTimeoutError};
+#[cfg(feature = "std")]
+pub use group::{
+    Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, GroupError, Member,
+    MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Raise, Root, Tally, Trial, Verdict,
+    WouldDeadlock, ok,
+};
 pub use raw::wait::Wait;
-pub use roll::{Missing, Name, RollCall};
+pub use roll::{Missing, Name, RollCall, State};
 pub use wait_group::{Token, Tokens, WaitGroup};
 
 /// The README's examples run too.

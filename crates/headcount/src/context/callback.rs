@@ -9,7 +9,29 @@ use std::sync::Arc;
 use super::cancelled::Cancelled;
 use super::node::Node;
 
-pub(super) type Callback = Box<dyn FnOnce(&Cancelled) + Send>;
+pub(super) struct Callback {
+    f: Box<dyn FnOnce(&Cancelled) + Send>,
+    /// Ours, not a user's: it is short, and is run where the cancellation happens, a deadline's too.
+    own: bool,
+}
+
+impl Callback {
+    pub(super) fn new(f: impl FnOnce(&Cancelled) + Send + 'static) -> Self {
+        Self { f: Box::new(f), own: false }
+    }
+
+    pub(super) fn own(f: impl FnOnce(&Cancelled) + Send + 'static) -> Self {
+        Self { f: Box::new(f), own: true }
+    }
+
+    pub(super) fn is_own(&self) -> bool {
+        self.own
+    }
+
+    pub(super) fn call(self, cause: &Cancelled) {
+        (self.f)(cause);
+    }
+}
 
 /// A node's callbacks, in the order in which they were registered.
 #[derive(Default)]
@@ -56,7 +78,7 @@ pub(super) fn run_quietly(callbacks: Vec<Callback>, cause: &Cancelled) -> Option
     let mut first = None;
     for callback in callbacks {
         // The callback is gone either way, and `cause` cannot be changed: nothing half done is seen afterwards.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| callback(cause))) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| callback.call(cause))) {
             first.get_or_insert(panic);
         }
     }

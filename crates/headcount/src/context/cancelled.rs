@@ -6,6 +6,8 @@ use std::io;
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::group;
+
 /// Why a context is over. Cheap to clone: everyone below a cancelled context shares one.
 ///
 /// Its text is one sentence, which says where in the source the cancellation came from; the cause, if one was given, is
@@ -44,7 +46,9 @@ pub enum CancelKind {
     DeadlineExceeded,
     /// A member of its group failed.
     MemberFailed,
-    /// Its [`Canceller`](crate::Canceller) was dropped without a word.
+    /// Its group has what it needed, and is over.
+    GroupOver,
+    /// Its [`Canceller`](crate::Canceller), or its group, was dropped without a word.
     Dropped,
 }
 
@@ -75,6 +79,11 @@ impl Cancelled {
         self.0.cause.as_deref()
     }
 
+    /// Whether both are the same cancellation, not merely two that look alike.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Where it came from: the call that cancelled, the call that set the deadline, or, for a canceller that was dropped,
     /// the call that made it.
     #[must_use]
@@ -85,11 +94,15 @@ impl Cancelled {
 
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        group::note_cancelled(self);
         let what = match self.0.kind {
             CancelKind::Cancelled => "cancelled at",
             CancelKind::DeadlineExceeded => "deadline exceeded, set at",
             CancelKind::MemberFailed => "cancelled because a member failed, launched at",
-            CancelKind::Dropped => "cancelled because its canceller was dropped, made at",
+            CancelKind::GroupOver => {
+                "cancelled because its group had what it needed, from the member launched at"
+            }
+            CancelKind::Dropped => "cancelled because its canceller or group was dropped, made at",
         };
         write!(f, "{what} {}:{}", self.0.place.file(), self.0.place.line())
     }

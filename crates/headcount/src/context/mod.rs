@@ -31,6 +31,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::callback::Callback;
 pub use self::callback::OnCancel;
 pub use self::cancelled::{CancelKind, Cancelled};
 use self::node::Node;
@@ -242,12 +243,14 @@ impl Context {
     /// dropped before it is cancelled, the callback goes with it, unrun.
     pub fn on_cancel(&self, f: impl FnOnce(&Cancelled) + Send + 'static) -> OnCancel {
         let Some(node) = &self.node else { return OnCancel::new(None) };
-        match node.call(Box::new(f)) {
-            Ok(number) => OnCancel::new(Some((Arc::clone(node), number))),
-            Err((f, cause)) => {
-                f(&cause);
-                OnCancel::new(None)
-            }
+        register(node, Callback::new(f))
+    }
+
+    /// As [`on_cancel`](Self::on_cancel), for what is ours and short: a deadline runs it too, at once.
+    pub(crate) fn on_cancel_at_once(&self, f: impl FnOnce(&Cancelled) + Send + 'static) -> OnCancel {
+        match &self.node {
+            Some(node) => register(node, Callback::own(f)),
+            None => OnCancel::new(None),
         }
     }
 
@@ -317,6 +320,14 @@ impl Canceller {
         self.node = None;
     }
 
+    /// Cancels in the name of others, and stays; a panic of a callback has been reported and ends here.
+    pub(crate) fn cancel_quietly(&self, cause: &Cancelled) {
+        if let Some(node) = &self.node {
+            let callbacks = node.cancel(cause);
+            drop(callback::run_quietly(callbacks, cause));
+        }
+    }
+
     /// Cancels from elsewhere, in the name of whoever called `place`.
     #[cfg(all(feature = "signals", unix))]
     fn cancel_at(self, cause: Option<Box<dyn Error + Send + Sync>>, place: &'static Location<'static>) {
@@ -349,6 +360,16 @@ impl Drop for Canceller {
                     callback::run(callbacks, &cause);
                 }
             }
+        }
+    }
+}
+
+fn register(node: &Arc<Node>, callback: Callback) -> OnCancel {
+    match node.call(callback) {
+        Ok(number) => OnCancel::new(Some((Arc::clone(node), number))),
+        Err((callback, cause)) => {
+            callback.call(&cause);
+            OnCancel::new(None)
         }
     }
 }

@@ -133,6 +133,9 @@ impl Node {
         walk.on();
         let callbacks = std::mem::take(&mut walk.callbacks);
         drop(walk);
+        let (own, callbacks): (Vec<_>, Vec<_>) = callbacks.into_iter().partition(Callback::is_own);
+        // Ours do not panic, but they wake others, who may.
+        let _ = super::callback::run_quietly(own, cause);
 
         let mut inner = self.inner.lock();
         inner.settled = true;

@@ -46,8 +46,7 @@ pub use self::name::Name;
 /// ```
 #[derive(Clone, Debug)]
 pub struct RollCall {
-    what: &'static str,
-    place: Option<&'static Location<'static>>,
+    heading: Heading,
     outstanding: usize,
     /// Longest out first.
     missing: Vec<Missing>,
@@ -61,6 +60,50 @@ pub struct Missing {
     place: &'static Location<'static>,
     age: Option<Duration>,
     count: usize,
+    state: State,
+}
+
+/// How a member that is out stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// Counted out; a wait group knows no more.
+    Out,
+    /// Registered, and waiting for its turn.
+    Queued,
+    /// At work.
+    Running,
+    /// Told to end, and not gone yet.
+    Cancelled,
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Out => "out",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// What a roll call says of the group.
+#[derive(Clone, Debug)]
+pub(crate) struct Heading {
+    pub(crate) what: &'static str,
+    pub(crate) name: Option<Name>,
+    pub(crate) place: Option<&'static Location<'static>>,
+    /// How many members there ever were, if that is known.
+    pub(crate) total: Option<usize>,
+    /// How many may run at once.
+    pub(crate) limit: Option<usize>,
 }
 
 impl RollCall {
@@ -68,13 +111,23 @@ impl RollCall {
         what: &'static str,
         place: Option<&'static Location<'static>>,
         outstanding: usize,
-        mut missing: Vec<Missing>,
+        missing: Vec<Missing>,
     ) -> Self {
+        Self::headed(Heading { what, name: None, place, total: None, limit: None }, outstanding, missing)
+    }
+
+    /// The roll call of a group that lists everybody.
+    #[cfg(feature = "std")]
+    pub(crate) fn of_group(heading: Heading, missing: Vec<Missing>) -> Self {
+        Self::headed(heading, 0, missing)
+    }
+
+    fn headed(heading: Heading, outstanding: usize, mut missing: Vec<Missing>) -> Self {
         missing.sort_by(|a, b| b.age.cmp(&a.age).then(a.number.cmp(&b.number)));
         // The count and the list are read one after the other. A member that left in between is in neither or only in
         // the count; one that came is only in the list. The heading never says less than the list shows.
         let listed = missing.iter().map(|member| member.count).sum();
-        Self { what, place, outstanding: outstanding.max(listed), missing }
+        Self { heading, outstanding: outstanding.max(listed), missing }
     }
 
     /// A roll call of members that are counted and not listed.
@@ -102,7 +155,7 @@ impl RollCall {
     /// Where the group was made, if that is known.
     #[must_use]
     pub fn place(&self) -> Option<&'static Location<'static>> {
-        self.place
+        self.heading.place
     }
 
     /// The members that are listed, longest out first.
@@ -117,31 +170,44 @@ impl RollCall {
     }
 
     pub(crate) fn write_heading(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.what)?;
-        if let Some(place) = self.place {
-            write!(f, " ({}:{})", place.file(), place.line())?;
+        match (&self.heading.name, self.heading.place) {
+            (Some(name), _) => write!(f, "{name}")?,
+            (None, Some(place)) => write!(f, "{} ({}:{})", self.heading.what, place.file(), place.line())?,
+            (None, None) => f.write_str(self.heading.what)?,
         }
-        match self.outstanding {
-            0 => f.write_str(": nobody is out"),
-            out => write!(f, ": {out} still out"),
+        match (self.outstanding, self.heading.total) {
+            (0, _) => f.write_str(": nobody is out"),
+            (out, Some(total)) => write!(f, ": {out} of {total} still out"),
+            (out, None) => write!(f, ": {out} still out"),
+        }
+    }
+
+    /// The rest of the heading, after what was done about it.
+    fn write_limit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.heading.limit {
+            Some(limit) if self.outstanding > 0 => write!(f, " (limit {limit})"),
+            _ => Ok(()),
         }
     }
 
     pub(crate) fn write_members(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// As many lines as a person reads; more would push the heading off the screen.
         const SHOWN: usize = 20;
+        self.write_limit(f)?;
         let shown = if f.alternate() { self.missing.len() } else { self.missing.len().min(SHOWN) };
         let (shown, rest) = self.missing.split_at(shown);
 
         let rows: Vec<[String; 3]> = shown.iter().map(Missing::columns).collect();
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let (number, name, age) = (width(0), width(1), width(2));
+        let state = shown.iter().map(|member| member.state.word().len()).max().unwrap_or(0);
         for (member, row) in shown.iter().zip(&rows) {
             write!(f, "\n  {:<number$}  ", row[0])?;
             if name > 0 {
                 write!(f, "{:<name$}  ", row[1])?;
             }
-            write!(f, "out  {:>age$}  {}:{}", row[2], member.place.file(), member.place.line())?;
+            let place = member.place;
+            write!(f, "{:<state$}  {:>age$}  {}:{}", member.state, row[2], place.file(), place.line())?;
         }
         match rest.iter().map(|member| member.count).sum() {
             0usize => {}
@@ -149,7 +215,7 @@ impl RollCall {
         }
         match self.unlisted_count() {
             // A raw group lists nobody, ever: the heading has said it all.
-            _ if self.place.is_none() => Ok(()),
+            _ if self.heading.place.is_none() => Ok(()),
             0 => Ok(()),
             1 => f.write_str("\n  and 1 that is not listed (unnamed, in a group that is not tracked)"),
             n => write!(f, "\n  and {n} that are not listed (unnamed, in a group that is not tracked)"),
@@ -173,6 +239,24 @@ impl fmt::Display for RollCall {
 }
 
 impl Missing {
+    /// A member of a group.
+    #[cfg(feature = "std")]
+    pub(crate) fn member(
+        number: u64,
+        name: Option<Name>,
+        place: &'static Location<'static>,
+        age: Option<Duration>,
+        state: State,
+    ) -> Self {
+        Self { number, name, place, age, count: 1, state }
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
     /// Its number: the how-manieth listed member of its group it was, from 1.
     #[must_use]
     pub fn number(&self) -> u64 {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use core::panic::Location;
 
-use super::{Missing, Name, RollCall};
+use super::{Missing, Name, RollCall, State};
 use crate::time::Moment;
 use crate::wait::lock::Lock;
 
@@ -111,6 +111,7 @@ impl Roster {
             place: entry.place,
             age: now.since(entry.since),
             count: usize::try_from(entry.count).unwrap_or(usize::MAX),
+            state: State::Out,
         });
         RollCall::new(what, Some(self.place), outstanding, missing.collect())
     }

@@ -4,6 +4,12 @@
 //! ARCHITECTURE.md), so a panic under the lock could only be a bug of ours, and answering it by making every later
 //! wait panic as well would turn one bug into a hang of the whole program.
 
+impl<T: Default> Default for Lock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
 #[cfg(any(headcount_spin, not(any(loom, feature = "std"))))]
 pub(crate) use spin::Lock;
 #[cfg(not(any(headcount_spin, not(any(loom, feature = "std")))))]

@@ -3,8 +3,10 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use headcount::{
-    Cancelled, Canceller, Context, ContextWait, Missing, Name, OnCancel, RollCall, RunAsync, Token, Tokens,
-    Wait, WaitCancelledError, WaitGroup, WaitTimeoutError, raw,
+    BoxError, Cancelled, Canceller, CollectAll, Context, ContextWait, Discard, Ended, ErrorBudget, FailFast,
+    FirstOk, GroupError, Member, MemberError, Missing, Name, OnCancel, Outcome, PanicReport, Panics, Quorum,
+    RollCall, RunAsync, Tally, Token, Tokens, Trial, Verdict, Wait, WaitCancelledError, WaitGroup,
+    WaitTimeoutError, raw,
 };
 
 const fn thread_safe<T: Send + Sync>() {}
@@ -35,6 +37,26 @@ fn the_table_of_auto_traits_holds() {
         RunAsync<'static, std::future::Ready<()>>: thread_safe;
         WaitCancelledError: thread_safe unpin;
         WaitTimeoutError: thread_safe unwind_safe unpin;
+        Member: thread_safe unwind_safe unpin;
+        PanicReport: thread_safe unwind_safe unpin;
+        Panics: thread_safe unwind_safe unpin;
+        Tally: thread_safe unwind_safe unpin;
+        Verdict: thread_safe unwind_safe unpin;
+        // Errors of others are inside, and a `Cancelled`, which has one too.
+        BoxError: thread_safe unpin;
+        MemberError: thread_safe unpin;
+        MemberError<std::fmt::Error>: thread_safe unpin;
+        GroupError: thread_safe unpin;
+        GroupError<std::fmt::Error>: thread_safe unpin;
+        Ended<u8>: thread_safe unpin;
+        Outcome<'static, u8>: thread_safe unpin;
+        Trial<u8>: thread_safe unpin;
+        FailFast: thread_safe unwind_safe unpin;
+        CollectAll: thread_safe unwind_safe unpin;
+        FirstOk: thread_safe unwind_safe unpin;
+        Quorum: thread_safe unwind_safe unpin;
+        ErrorBudget: thread_safe unwind_safe unpin;
+        Discard: thread_safe unwind_safe unpin;
     }
 }
 
@@ -43,4 +65,10 @@ fn a_token_is_two_words() {
     assert_eq!(size_of::<Token>(), 2 * size_of::<usize>());
     assert_eq!(size_of::<Option<Token>>(), size_of::<Token>());
     assert_eq!(size_of::<WaitGroup>(), size_of::<usize>());
+}
+
+#[test]
+fn a_group_error_is_one_word() {
+    assert_eq!(size_of::<Result<(), GroupError>>(), size_of::<usize>());
+    assert_eq!(size_of::<BoxError>(), size_of::<Box<dyn std::error::Error>>());
 }

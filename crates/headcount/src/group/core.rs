@@ -1,0 +1,367 @@
+//! What the two kinds of group share: the book of members, and the group's way from its first member to its end.
+//!
+//! Launching and waiting are the kinds' own. They [`register`](Core::register) a member, launch it with its
+//! [`Seat`], and hand the seat back with what came of it ([`Core::end`], in `ending`).
+//!
+//! # Invariants
+//!
+//! * **G1.** Every seat ends exactly once, and after everything of its member is gone: its future dropped, its closure
+//!   returned. The group's count is not zero while a seat is there.
+//! * **G2.** The count is one unit for each page that is not over, and a page is not over while it has a pen. So the count
+//!   reaches zero only when the pen is put down. While somebody waits, whoever sees to it that nobody but the pen is left
+//!   on a page puts it down: the waiter, when it begins ([`Core::await_zero`]), or the member that leaves
+//!   ([`Core::one_is_left`]). Neither can miss the other: the waiter says that it waits, and then takes the pen that is there
+//!   under the books' lock; a pen that comes later was made under that lock, so the members of its page know of the waiter.
+//! * **G3.** Nothing is registered once the group is closed. A wait closes it under the books' lock, when there is no pen
+//!   and the count is zero, so it cannot miss a member that was registered before. Dropping the group closes it at once.
+//! * **G4.** A page is in the book while it is not over, or while its values are kept for the owner. Nothing else holds it
+//!   but the seats on it; so a group that keeps nothing has the memory of those who are out.
+//!
+//! # Deadlock safety
+//!
+//! A thread holds one of the locks `books`, `court`, `arrivals`, or a line's, at a time, and below `books` only those of contexts and
+//! counters, which are left before they return. Foreign code runs under none of them, but for the policy's judgement,
+//! which has `court` to itself.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::arrivals::Arrivals;
+use super::ending::Court;
+use super::page::{Asked, Entry, Page, Pen, Seat};
+use super::{Ended, Policy, Title};
+use crate::context::{Cancelled, Canceller, Context};
+use crate::fault::{self, Fault};
+use crate::raw;
+use crate::roll::{Heading, Missing, Name, RollCall, State};
+use crate::sync::{AtomicU64, Relaxed};
+use crate::time::Moment;
+use crate::wait::lock::Lock;
+
+/// What one kind of group has that the other has not.
+pub(crate) trait Kind {
+    /// Who waits for a slot; in the books, under their lock.
+    type Lane;
+    /// How many members may run at once.
+    fn limit(lane: &Self::Lane) -> Option<usize>;
+}
+
+/// A page, and a seat, of a group of the kind `K` with values `T`, errors `E` and policy `P`.
+pub(crate) type PageOf<T, E, P, K> = Page<T, Core<T, E, P, K>>;
+pub(crate) type SeatOf<T, E, P, K> = Seat<T, Core<T, E, P, K>>;
+
+/// A member's seat, and what its lane made of it.
+pub(crate) type Registered<T, E, P, K, R> = (SeatOf<T, E, P, K>, R);
+
+/// The number that tells groups apart.
+pub(crate) type Id = u64;
+
+pub(crate) struct Core<T, E, P, K: Kind> {
+    pub(crate) id: Id,
+    pub(crate) kind: K,
+    /// The group's own context: a child of the one it was made with.
+    pub(crate) ctx: Context,
+    pub(super) canceller: Canceller,
+    /// G2.
+    pub(crate) out: raw::WaitGroup,
+    /// How many wait for the count to reach zero (G2).
+    awaited: AtomicU64,
+    pub(crate) books: Lock<Books<T, E, P, K>>,
+    pub(crate) court: Lock<Court<E, P>>,
+    pub(crate) arrivals: Lock<Arrivals<T, E, P, K>>,
+}
+
+pub(crate) struct Books<T, E, P, K: Kind> {
+    pub(crate) title: Title,
+    pub(crate) grace: Duration,
+    /// Writes on the last page.
+    pen: Option<Pen<T, Core<T, E, P, K>>>,
+    /// Those that are not over, by the number of their first line.
+    pages: BTreeMap<usize, Arc<PageOf<T, E, P, K>>>,
+    /// Those that are over and kept for the owner, as they came.
+    kept: Vec<Arc<PageOf<T, E, P, K>>>,
+    /// The number of the next page's first line.
+    next: usize,
+    /// G3.
+    closed: bool,
+    /// Whether pages are kept for the owner when they are over.
+    keeps: bool,
+    /// What is asked of every new member's end.
+    asked: Asked,
+    /// The kind's own: who waits for a slot.
+    pub(crate) lane: K::Lane,
+}
+
+/// Somebody waits for the count to reach zero.
+pub(crate) struct Awaiting<T, E, P, K: Kind>(Arc<Core<T, E, P, K>>);
+
+impl<T, E, P, K: Kind> Drop for Awaiting<T, E, P, K> {
+    fn drop(&mut self) {
+        // Relaxed: one more pen put down than needed harms nobody.
+        self.0.awaited.fetch_sub(1, Relaxed);
+    }
+}
+
+/// The group is closed: the wait for it is over.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
+    pub(crate) fn new(
+        above: &Context,
+        policy: P,
+        kind: K,
+        lane: K::Lane,
+        place: &'static Location<'static>,
+    ) -> Arc<Self> {
+        static MADE: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+        let (ctx, canceller) = above.with_cancel();
+        let books = Books {
+            title: Title::new(None, place),
+            grace: Duration::from_secs(5),
+            pen: None,
+            pages: BTreeMap::new(),
+            kept: Vec::new(),
+            next: 0,
+            closed: false,
+            keeps: P::KEEPS,
+            asked: Asked::NOTHING,
+            lane,
+        };
+        Arc::new(Self {
+            // Relaxed: only to tell them apart.
+            id: MADE.fetch_add(1, Relaxed),
+            kind,
+            ctx,
+            canceller,
+            out: raw::WaitGroup::new(),
+            awaited: AtomicU64::new(0),
+            books: Lock::new(books),
+            court: Lock::new(Court::new(policy)),
+            arrivals: Lock::new(Arrivals::default()),
+        })
+    }
+
+    /// Counts a member out. `admit` sees the lane in the same breath: what it decides, no other member comes between.
+    pub(crate) fn register<R>(
+        self: &Arc<Self>,
+        name: Option<Name>,
+        place: &'static Location<'static>,
+        admit: impl FnOnce(&mut K::Lane) -> R,
+    ) -> Result<Registered<T, E, P, K, R>, Closed> {
+        let entry = Entry { place, since: Moment::now(), name: name.map(Box::new) };
+        let mut books = self.books.lock();
+        if books.closed {
+            return Err(Closed);
+        }
+        let full = books.pen.take_if(|pen| pen.is_full());
+        let asked = books.asked;
+        let seat = match &mut books.pen {
+            Some(pen) => pen.write(entry, asked),
+            None => self.turn_over(&mut books).write(entry, asked),
+        };
+        let admitted = admit(&mut books.lane);
+        drop(books);
+        if let Some(pen) = full {
+            self.put_down(pen);
+        }
+        Ok((seat, admitted))
+    }
+
+    /// Opens a new page.
+    #[cold]
+    fn turn_over<'b>(self: &Arc<Self>, books: &'b mut Books<T, E, P, K>) -> &'b mut Pen<T, Core<T, E, P, K>> {
+        // G2, before anybody can be on it.
+        self.out.add(1);
+        let (ctx, canceller) = self.ctx.with_cancel();
+        canceller.keep();
+        let pen = Page::open(Arc::clone(self), ctx, books.next);
+        books.next = pen.last_number() + 1;
+        books.pages.insert(pen.page().first, Arc::clone(pen.page()));
+        books.pen.insert(pen)
+    }
+
+    /// Says that somebody waits for the count to reach zero, as long as the guard lives (G2).
+    pub(crate) fn await_zero(self: &Arc<Self>) -> Awaiting<T, E, P, K> {
+        // Relaxed: ordered by the books' lock; see G2.
+        self.awaited.fetch_add(1, Relaxed);
+        let awaiting = Awaiting(Arc::clone(self));
+        self.seal(|_| true);
+        awaiting
+    }
+
+    /// A member has left `page`, where one unit is left (G2).
+    pub(super) fn one_is_left(&self, page: &PageOf<T, E, P, K>) {
+        // Relaxed: ordered by the books' lock; see G2.
+        if self.awaited.load(Relaxed) > 0 && !fault::planted(Fault::PenKept) {
+            self.seal(|pen| pen.page().first == page.first && pen.page().units() == 1);
+        }
+    }
+
+    /// Takes the pen away if `which` says so, and puts it down.
+    fn seal(&self, which: impl FnOnce(&Pen<T, Self>) -> bool) {
+        let mut books = self.books.lock();
+        let pen = books.pen.take_if(|pen| which(pen));
+        if let Some(pen) = &pen {
+            books.next = pen.next_number();
+        }
+        drop(books);
+        if let Some(pen) = pen {
+            self.put_down(pen);
+        }
+    }
+
+    fn put_down(&self, pen: Pen<T, Core<T, E, P, K>>) {
+        if let Some(page) = pen.close() {
+            self.page_is_over(page);
+        }
+    }
+
+    /// G2, G4: everyone of this page is back.
+    pub(super) fn page_is_over(&self, page: Arc<PageOf<T, E, P, K>>) {
+        let mut books = self.books.lock();
+        let listed = books.pages.remove(&page.first);
+        if books.keeps {
+            books.kept.extend(listed);
+        }
+        let heard = books.asked == Asked::HEARD;
+        drop(books);
+        self.out.done();
+        if heard {
+            self.hint();
+        }
+        // Perhaps with values that nobody has taken.
+        super::panics::drop_quietly(page);
+    }
+
+    /// Closes the group if nobody is out (G3). False if somebody is, or has just been registered.
+    pub(crate) fn close(&self) -> bool {
+        let mut books = self.books.lock();
+        if books.pen.is_none() && self.out.outstanding() == 0 {
+            books.closed = true;
+        }
+        books.closed
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.books.lock().closed
+    }
+
+    /// What the policy makes of the closed group.
+    pub(crate) fn output(&self) -> P::Output {
+        let mut books = self.books.lock();
+        let mut pages = mem::take(&mut books.kept);
+        let (title, spawned) = (books.title.clone(), books.spawned());
+        drop(books);
+        pages.sort_unstable_by_key(|page| page.first);
+        let mut values = Vec::with_capacity(pages.iter().map(|page| page.filled()).sum());
+        for page in pages {
+            for line in 0..page.filled() {
+                values.extend(page.take(line).map(|value| (page.member(line), value)));
+            }
+        }
+        let (policy, failures, mut tally) = self.court.lock().adjourn();
+        tally.succeeded = spawned as u64 - tally.total();
+        policy.output(Ended::new(title, values, failures, tally, self.ctx.cancelled_because()))
+    }
+
+    /// Ends the group without a wait: what is over is not kept for anybody any more.
+    pub(crate) fn abandon(&self) {
+        let mut books = self.books.lock();
+        books.keeps = false;
+        books.closed = true;
+        let kept = mem::take(&mut books.kept);
+        drop(books);
+        // With the values that were kept.
+        super::panics::drop_quietly(kept);
+        self.seal(|_| true);
+    }
+
+    /// Lets the ends of all members, of now and later, be told to [`arrivals`](Self::arrivals), and keeps no page beyond its
+    /// end. Gives the pages that have been: whoever ended on them before may not be told, though some are.
+    pub(super) fn listen(&self) -> Vec<Arc<PageOf<T, E, P, K>>> {
+        let mut books = self.books.lock();
+        books.keeps = false;
+        books.asked = Asked::HEARD;
+        let mut pages = mem::take(&mut books.kept);
+        pages.extend(books.pages.values().cloned());
+        for page in &pages {
+            page.ask(Asked::HEARD);
+        }
+        pages.sort_unstable_by_key(|page| page.first);
+        pages
+    }
+
+    /// Calls all members off who are out: their futures are dropped where they stand.
+    pub(crate) fn call_off(&self) {
+        let pages: Vec<_> = self.books.lock().pages.values().cloned().collect();
+        for page in pages {
+            page.call_off();
+        }
+    }
+
+    /// Cancels the group's context, and with it every member's. The first one says why.
+    pub(crate) fn cancel(&self, cause: &Cancelled) {
+        self.canceller.cancel_quietly(cause);
+    }
+
+    pub(crate) fn title(&self) -> Title {
+        self.books.lock().title.clone()
+    }
+
+    /// Who is out, and how they stand.
+    pub(crate) fn roll_call(&self) -> RollCall {
+        let books = self.books.lock();
+        let pages: Vec<_> = books.pages.values().cloned().collect();
+        let heading = Heading {
+            what: "group",
+            name: books.title.name().cloned(),
+            place: Some(books.title.place()),
+            total: Some(books.spawned()),
+            limit: K::limit(&books.lane),
+        };
+        drop(books);
+        let (now, cancelled) = (Moment::now(), self.ctx.is_cancelled());
+        let mut missing = Vec::new();
+        for page in &pages {
+            missing.extend(page.missing().map(|(line, entry, begun)| {
+                let state = match (begun, cancelled) {
+                    (false, _) => State::Queued,
+                    (true, false) => State::Running,
+                    (true, true) => State::Cancelled,
+                };
+                let number = (page.first + line) as u64 + 1;
+                Missing::member(
+                    number,
+                    entry.name.as_deref().cloned(),
+                    entry.place,
+                    now.since(entry.since),
+                    state,
+                )
+            }));
+        }
+        RollCall::of_group(heading, missing)
+    }
+}
+
+impl<T, E, P, K: Kind> Books<T, E, P, K> {
+    /// How many members were ever registered.
+    fn spawned(&self) -> usize {
+        // Lines that a sealed page has left are never used; `next` does not count them.
+        self.pen.as_ref().map_or(self.next, Pen::next_number)
+    }
+
+    /// How many members are out.
+    pub(crate) fn out(&self) -> usize {
+        let units: usize = self.pages.values().map(|page| page.units()).sum();
+        units.saturating_sub(usize::from(self.pen.is_some()))
+    }
+
+    /// Counts everyone who is out and was launched without a slot; each gives one back when it ends.
+    pub(crate) fn count_riders(&self) -> usize {
+        self.pages.values().map(|page| page.ask(Asked::RIDER)).sum()
+    }
+}

@@ -1,0 +1,137 @@
+//! What came back: everything that a group knows once its last member is over.
+
+use std::fmt;
+use std::mem;
+
+use super::error::{BoxError, MemberError};
+use super::group_error::GroupError;
+use super::member::{Member, Title};
+use super::tally::Tally;
+use crate::Cancelled;
+
+/// What came back from a group whose members are all over: the stuff that a [`Policy`](crate::Policy) makes its answer of.
+pub struct Ended<T, E = BoxError> {
+    title: Title,
+    /// Sorted by index.
+    values: Vec<(Member, T)>,
+    /// In the order in which they happened.
+    failures: Vec<Failure<E>>,
+    tally: Tally,
+    /// Why the group's own context is over, if it is.
+    cancelled: Option<Cancelled>,
+}
+
+/// A member that ended without a value.
+#[derive(Debug)]
+pub(crate) struct Failure<E> {
+    pub(crate) member: Member,
+    pub(crate) error: MemberError<E>,
+    /// Cancelled by its own canceller, on purpose: this fails nobody.
+    pub(crate) by_hand: bool,
+}
+
+impl<E> Failure<E> {
+    /// Whether its member was stopped by others, who did not mean it alone.
+    pub(crate) fn is_consequence(&self) -> bool {
+        !self.error.is_failure() && !self.by_hand
+    }
+}
+
+impl<T, E> Ended<T, E> {
+    /// `values` sorted by index, `failures` in the order in which they happened.
+    pub(crate) fn new(
+        title: Title,
+        values: Vec<(Member, T)>,
+        failures: Vec<Failure<E>>,
+        tally: Tally,
+        cancelled: Option<Cancelled>,
+    ) -> Self {
+        debug_assert!(values.is_sorted_by_key(|(member, _)| member.index()));
+        Self { title, values, failures, tally, cancelled }
+    }
+
+    /// How many ended in which way.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Why the group itself was cancelled, if it was: from above, by hand, or because its policy had seen enough.
+    #[must_use]
+    pub fn cancelled(&self) -> Option<&Cancelled> {
+        self.cancelled.as_ref()
+    }
+
+    /// Every member that left a value or an error, in spawn order. Forks that succeeded are not among them.
+    #[must_use]
+    pub fn into_outcomes(self) -> Vec<(Member, Result<T, MemberError<E>>)> {
+        let values = self.values.into_iter().map(|(member, value)| (member, Ok(value)));
+        let failures = self.failures.into_iter().map(|failure| (failure.member, Err(failure.error)));
+        let mut outcomes: Vec<_> = values.chain(failures).collect();
+        outcomes.sort_by_key(|(member, _)| member.index());
+        outcomes
+    }
+
+    /// The values, in spawn order, whatever else happened.
+    #[must_use]
+    pub fn into_values(self) -> Vec<T> {
+        self.values.into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// Takes out the value of the member with this [index](Member::index), if it left one.
+    #[must_use]
+    pub fn take_value(&mut self, index: usize) -> Option<T> {
+        let at = self.values.binary_search_by_key(&index, |(member, _)| member.index()).ok()?;
+        Some(self.values.remove(at).1)
+    }
+
+    /// The values in spawn order, and the group's error if anything went wrong.
+    ///
+    /// Something went wrong if a member failed or panicked, or if members were cancelled or aborted; not counting members
+    /// that were cancelled one by one, on purpose.
+    #[must_use]
+    pub fn into_values_and_error(mut self) -> (Vec<T>, Option<GroupError<E>>) {
+        let values = mem::take(&mut self.values).into_iter().map(|(_, value)| value).collect();
+        let failed = self.failures.iter().any(|failure| failure.error.is_failure());
+        let wrong = failed || self.was_cut_short();
+        (values, wrong.then(|| self.into_error()))
+    }
+
+    /// The group's error, for a policy that has decided that there is one.
+    ///
+    /// Its root is the first failure that happened; where there is none, the cancellation; and where there is none
+    /// either, it says that no member succeeded.
+    #[must_use]
+    pub fn into_error(self) -> GroupError<E> {
+        GroupError::new(self.title, self.failures, self.tally, self.cancelled)
+    }
+
+    /// The same where the cancellation is the root though members had failed before it.
+    pub(super) fn into_cancellation_error(self) -> GroupError<E> {
+        GroupError::cut_short(self.title, self.failures, self.tally, self.cancelled)
+    }
+
+    /// Whether members were stopped by others, who did not mean them alone.
+    pub(super) fn was_cut_short(&self) -> bool {
+        self.failures.iter().any(Failure::is_consequence)
+    }
+
+    pub(super) fn into_members_and_values(self) -> Vec<(Member, T)> {
+        self.values
+    }
+
+    pub(super) fn take_failures(&mut self) -> Vec<Failure<E>> {
+        mem::take(&mut self.failures)
+    }
+}
+
+/// Without the values and errors: they need not have a text of that kind.
+impl<T, E> fmt::Debug for Ended<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ended")
+            .field("title", &format_args!("{}", self.title))
+            .field("tally", &self.tally)
+            .field("cancelled", &self.cancelled)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,285 @@
+//! How a member's end is taken: what it was, what the policy says to it, and who is told.
+//!
+//! In this order: the failure is recognized (no lock), the policy judges (`court`), the others are cancelled if the group is
+//! over (no lock), the value is put in its slot, those who take results as they come are told, and last the member is
+//! counted back in. So whoever waits for the group finds it all done, and the siblings cancelled.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+
+use super::arrivals::Arrival;
+use super::core::{Core, Kind, SeatOf};
+use super::ended::Failure;
+use super::page::{Asked, Left};
+use super::panics::{self, Panics};
+use super::{MemberError, Outcome, PanicReport, Policy, Root, Tally, Verdict, consequence};
+use crate::context::{CancelKind, Cancelled, Context};
+
+/// What came of a member.
+pub(crate) enum Ending<T, E> {
+    Value(T),
+    /// It left its value elsewhere.
+    Forked,
+    Error(E),
+    Panicked(Box<dyn Any + Send>),
+    /// It was cancelled before it began.
+    Unbegun(Cancelled),
+    /// It was dropped while it ran.
+    Aborted,
+}
+
+/// Recognizes an error that is the consequence of a cancellation.
+pub(crate) type Recognize<E> = Arc<dyn Fn(&E) -> bool + Send + Sync>;
+
+/// Judges, and keeps what has been judged.
+pub(crate) struct Court<E, P> {
+    policy: Option<P>,
+    /// The policy has said `Finish`, or somebody has panicked: it is not asked again.
+    finished: bool,
+    /// With tickets, which say the order in which they happened.
+    failures: Vec<(u64, Failure<E>)>,
+    tickets: u64,
+    /// Without those that succeeded: they are all the others.
+    tally: Tally,
+    pub(crate) panics: Panics,
+    /// The first panic, to be resumed by the waiter.
+    panic: Option<Box<dyn Any + Send>>,
+    pub(crate) recognize: Option<Recognize<E>>,
+    /// Whether failures go to those who take results as they come.
+    pub(crate) heard: bool,
+}
+
+impl<E, P> Court<E, P> {
+    pub(super) fn new(policy: P) -> Self {
+        Self {
+            policy: Some(policy),
+            finished: false,
+            failures: Vec::new(),
+            tickets: 0,
+            tally: Tally::default(),
+            panics: Panics::default(),
+            panic: None,
+            recognize: None,
+            heard: false,
+        }
+    }
+
+    /// What has been kept, when everyone is back.
+    pub(super) fn adjourn(&mut self) -> (P, Vec<Failure<E>>, Tally) {
+        let policy = self.policy.take().unwrap_or_else(|| unreachable!("a group ends once"));
+        (policy, self.take_failures(), self.tally)
+    }
+
+    /// The failures, in the order in which they happened.
+    pub(super) fn take_failures(&mut self) -> Vec<Failure<E>> {
+        let mut failures = mem::take(&mut self.failures);
+        failures.sort_unstable_by_key(|(ticket, _)| *ticket);
+        failures.into_iter().map(|(_, failure)| failure).collect()
+    }
+
+    /// The next number in the order in which failures happen.
+    fn ticket(&mut self) -> u64 {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    pub(crate) fn take_panic(&mut self) -> Option<Box<dyn Any + Send>> {
+        self.panic.take()
+    }
+
+    /// Asks the policy; the panic, if it panics.
+    fn judge<T>(&mut self, outcome: &Outcome<'_, T, E>) -> Result<Verdict, Box<dyn Any + Send>>
+    where
+        P: Policy<T, E>,
+    {
+        match &mut self.policy {
+            Some(policy) if !self.finished => panics::catch(|| policy.judge(outcome)),
+            _ => Ok(Verdict::Continue),
+        }
+    }
+
+    /// Finishes the group; true if this did it.
+    fn finish(&mut self) -> bool {
+        !mem::replace(&mut self.finished, true)
+    }
+
+    /// Keeps a panic that is to be resumed, if it is the first; else gives it back, to be dropped without the lock.
+    fn keep_panic(&mut self, payload: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
+        if self.panic.is_some() {
+            return Some(payload);
+        }
+        self.panic = Some(payload);
+        None
+    }
+}
+
+impl<E, P> fmt::Debug for Court<E, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Court")
+            .field("finished", &self.finished)
+            .field("tally", &self.tally)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
+    /// Takes a member's end; what was asked of it. `hand` is the member's own context, if it has one that can be cancelled
+    /// by hand.
+    ///
+    /// The member is still out; [`leave`] counts it back in.
+    pub(crate) fn end(
+        &self,
+        seat: &SeatOf<T, E, P, K>,
+        ending: Ending<T, E>,
+        hand: Option<&Context>,
+    ) -> Asked {
+        let value = match ending {
+            Ending::Value(value) => Some(value),
+            Ending::Forked => None,
+            failure => {
+                self.fail(seat, failure, hand);
+                return seat.end(None);
+            }
+        };
+        if P::JUDGES_VALUES {
+            self.judge_value(seat, value.as_ref());
+        }
+        let (value, unwanted) = if P::KEEPS || seat.is_heard() { (value, None) } else { (None, value) };
+        if unwanted.is_some() {
+            panics::drop_quietly(unwanted);
+        }
+        let asked = seat.end(value);
+        if asked.is_heard() {
+            self.deliver(Arrival::Value(Arc::clone(seat.page()), seat.line()));
+        }
+        asked
+    }
+
+    fn judge_value(&self, seat: &SeatOf<T, E, P, K>, value: Option<&T>) {
+        let member = seat.member();
+        let outcome = match value {
+            Some(value) => Outcome::Value(&member, value),
+            None => Outcome::Forked(&member),
+        };
+        let mut court = self.court.lock();
+        let verdict = court.judge(&outcome);
+        if let Ok(Verdict::Continue) = verdict {
+            return;
+        }
+        let finishes = court.finish();
+        let surplus = verdict.err().and_then(|payload| court.keep_panic(payload));
+        drop(court);
+        if finishes {
+            self.cancel(&Cancelled::new(CancelKind::GroupOver, None, member.place()));
+        }
+        panics::drop_quietly(surplus);
+    }
+
+    #[cold]
+    fn fail(&self, seat: &SeatOf<T, E, P, K>, ending: Ending<T, E>, hand: Option<&Context>) {
+        let member = seat.member();
+        let (error, by_hand) = self.recognize(ending, hand);
+        let mut court = self.court.lock();
+        court.tally.count(&error);
+        let (panics, ticket) = (court.panics, court.ticket());
+        let (verdict, error) = match error {
+            MemberError::Panicked(_) if panics == Panics::Abort => panics::abort(&member),
+            // What is to be resumed is no failure that a policy could overlook.
+            MemberError::Panicked(report) if panics == Panics::Resume => {
+                let message = report.to_string();
+                (Err(report.into_payload()), Err(message))
+            }
+            error => (court.judge(&Outcome::Failed(&member, &error)), Ok(error)),
+        };
+        let finishes = !matches!(verdict, Ok(Verdict::Continue)) && court.finish();
+        let surplus = verdict.err().and_then(|payload| court.keep_panic(payload));
+        drop(court);
+        panics::drop_quietly(surplus);
+        if finishes {
+            // An error's `Display` is foreign code, and so is not called under the lock.
+            let text = match &error {
+                Ok(MemberError::Failed(error)) => panics::catch(|| format!("failed: {}", error.as_error())),
+                Ok(error) => Ok(error.to_string()),
+                Err(message) => Ok(format!("panicked: {message}")),
+            };
+            let text = text.unwrap_or_else(|_| "failed with an error that cannot be printed".into());
+            let cause = SiblingFailed { text: format!("member {member} {text}") };
+            self.cancel(&Cancelled::new(CancelKind::MemberFailed, Some(Box::new(cause)), member.place()));
+        }
+        if let Ok(error) = error {
+            self.keep(ticket, Failure { member, error, by_hand });
+        }
+    }
+
+    /// Keeps a failure for whoever wants it.
+    fn keep(&self, ticket: u64, failure: Failure<E>) {
+        let mut court = self.court.lock();
+        if !court.heard && P::KEEPS {
+            court.failures.push((ticket, failure));
+            return;
+        }
+        let heard = court.heard;
+        drop(court);
+        if heard {
+            self.deliver(Arrival::Failure(failure));
+        } else {
+            panics::drop_quietly(failure);
+        }
+    }
+
+    /// What a failure was, and whether it was cancelled by hand.
+    fn recognize(&self, ending: Ending<T, E>, hand: Option<&Context>) -> (MemberError<E>, bool) {
+        let group = self.ctx.cancelled_because();
+        let hand = hand.and_then(Context::cancelled_because);
+        // Who is cancelled with the whole group was not meant alone.
+        let by_hand = group.is_none() && hand.is_some();
+        match ending {
+            Ending::Value(_) | Ending::Forked => unreachable!("these are no failures"),
+            Ending::Error(error) => match hand.or(group).filter(|why| self.is_consequence(&error, why)) {
+                Some(why) => {
+                    panics::drop_quietly(error);
+                    (MemberError::Cancelled(why), by_hand)
+                }
+                None => (MemberError::Failed(error), false),
+            },
+            Ending::Panicked(payload) => (MemberError::Panicked(PanicReport::new(payload)), false),
+            Ending::Unbegun(why) => (MemberError::Cancelled(why), by_hand),
+            Ending::Aborted => (MemberError::Aborted, by_hand),
+        }
+    }
+
+    fn is_consequence(&self, error: &E, why: &Cancelled) -> bool {
+        let recognize = self.court.lock().recognize.clone();
+        consequence::is_consequence(error.as_error(), why)
+            || recognize.is_some_and(|recognize| panics::catch(|| recognize(error)).unwrap_or(false))
+    }
+}
+
+/// Counts a member that has ended back in.
+pub(crate) fn leave<T, E: Root, P: Policy<T, E>, K: Kind>(seat: SeatOf<T, E, P, K>) {
+    match seat.leave() {
+        Left::Others => {}
+        Left::One(page) => page.core.one_is_left(&page),
+        Left::Nobody(page) => {
+            let core = Arc::clone(&page.core);
+            core.page_is_over(page);
+        }
+    }
+}
+
+/// What a member whose sibling has failed finds as the cause of its cancellation.
+#[derive(Debug)]
+struct SiblingFailed {
+    text: String,
+}
+
+impl fmt::Display for SiblingFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for SiblingFailed {}

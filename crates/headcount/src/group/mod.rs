@@ -1,0 +1,46 @@
+//! What both kinds of group share: who ended how, and what that makes of the group.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `core` | the book of members, and the group's way from its first member to its end: invariants G1 to G4 |
+//! | `page` | a page of the book: who, and what came of it; edges G1 to G3, rules P1 and P2 |
+//! | `ending` | how a member's end is taken |
+//! | `arrivals` | results on their way to someone who takes them as they come |
+//! | `who` | which member runs here, and which waits could never end |
+//! | `policy`, `policies`, `trial` | the rule that decides when a group is over, the ready ones, and how to try one out |
+//! | `body` | what the body of a scope may return |
+//! | `ended`, `tally`, `member` | what came back, and from whom |
+//! | `error`, `group_error`, `consequence`, `panics` | what can go wrong, and whose fault it was |
+//!
+//! Launching and waiting are the kinds' own: [`task`](crate::task) and `thread`.
+
+pub(crate) mod arrivals;
+mod body;
+mod consequence;
+pub(crate) mod core;
+mod ended;
+pub(crate) mod ending;
+mod error;
+mod group_error;
+mod member;
+pub(crate) mod page;
+pub(crate) mod panics;
+mod policies;
+mod policy;
+mod tally;
+mod trial;
+pub(crate) mod who;
+
+pub use self::body::Body;
+pub(crate) use self::consequence::note as note_cancelled;
+pub use self::ended::Ended;
+pub use self::error::{BoxError, MemberError, Raise, Root, ok};
+pub use self::group_error::GroupError;
+pub use self::member::Member;
+pub(crate) use self::member::Title;
+pub use self::panics::{PanicReport, Panics};
+pub use self::policies::{CollectAll, Discard, ErrorBudget, FailFast, FirstOk, Quorum};
+pub use self::policy::{Outcome, Policy, Verdict};
+pub use self::tally::Tally;
+pub use self::trial::Trial;
+pub use self::who::WouldDeadlock;

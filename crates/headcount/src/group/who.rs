@@ -1,0 +1,210 @@
+//! Which member runs on this thread, and which members wait for which groups: so that a wait that can only end after the
+//! one who waits has ended is told, instead of hanging.
+//!
+//! A wait for a group ends when *all* its members have. So if a member of A waits for B, and a member of B waits for A, or
+//! through others for A, neither ends, whatever the rest does. That is a cycle of edges "a member of this group waits for
+//! that one", and it is looked for by whoever would close it. Only waits inside members have edges; all others cost one
+//! look at a variable of the thread. A wait with a limit of time may be refused and leaves no edge: it ends by itself.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::fmt;
+use std::panic::Location;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Title;
+use super::core::Id;
+
+/// A member that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Here {
+    pub(crate) group: Id,
+    /// From one, as texts count.
+    pub(crate) number: u64,
+    pub(crate) place: &'static Location<'static>,
+}
+
+thread_local! {
+    static HERE: Cell<Option<Here>> = const { Cell::new(None) };
+}
+
+/// The member that runs on this thread, if any.
+pub(crate) fn here() -> Option<Here> {
+    HERE.get()
+}
+
+/// Says that a member runs on this thread, until the guard is dropped.
+pub(crate) fn enter(here: Here) -> Inside {
+    Inside(HERE.replace(Some(here)))
+}
+
+/// A member runs here; gives way to the one before when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Inside(Option<Here>);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        HERE.set(self.0);
+    }
+}
+
+/// A member of a group waits for another group.
+#[derive(Clone, Debug)]
+struct Edge {
+    number: u64,
+    from: Here,
+    to: Id,
+    title: Title,
+}
+
+#[derive(Debug)]
+struct Edges {
+    edges: Vec<Edge>,
+    numbered: u64,
+}
+
+/// Std's own lock, also under the model checker: it is a static, and no protocol depends on it.
+static EDGES: Mutex<Edges> = Mutex::new(Edges { edges: Vec::new(), numbered: 0 });
+
+fn edges() -> MutexGuard<'static, Edges> {
+    EDGES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Looks whether the member that runs here may wait for the group `to`.
+pub(crate) fn may_wait(to: Id, title: &Title) -> Result<(), WouldDeadlock> {
+    match here() {
+        Some(from) => edges().look(from, to, title),
+        None => Ok(()),
+    }
+}
+
+/// Says that the member that runs here waits for the group `to`, until the guard is dropped.
+pub(crate) fn wait_for(to: Id, title: &Title) -> Result<Waiting, WouldDeadlock> {
+    let Some(from) = here() else { return Ok(Waiting(None)) };
+    let mut edges = edges();
+    edges.look(from, to, title)?;
+    edges.numbered += 1;
+    let number = edges.numbered;
+    edges.edges.push(Edge { number, from, to, title: title.clone() });
+    Ok(Waiting(Some(number)))
+}
+
+/// A wait of a member for a group.
+#[derive(Debug)]
+pub(crate) struct Waiting(Option<u64>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(number) = self.0 else { return };
+        let mut edges = edges();
+        let at = edges.edges.iter().position(|edge| edge.number == number);
+        let gone = at.map(|at| edges.edges.swap_remove(at));
+        drop(edges);
+        drop(gone);
+    }
+}
+
+impl Edges {
+    /// Looks for a way from `to` back to the group of `from`.
+    fn look(&self, from: Here, to: Id, title: &Title) -> Result<(), WouldDeadlock> {
+        let mut way = vec![Edge { number: 0, from, to, title: title.clone() }];
+        let mut seen = vec![to];
+        if self.lead_back(&mut way, &mut seen) { Err(WouldDeadlock { way }) } else { Ok(()) }
+    }
+
+    /// Whether the last edge leads on to the first one's group; `way` is then the way there. Depth first, without recursion.
+    fn lead_back(&self, way: &mut Vec<Edge>, seen: &mut Vec<Id>) -> bool {
+        let home = way[0].from.group;
+        while let Some(last) = way.last() {
+            if last.to == home {
+                return true;
+            }
+            let next = self.edges.iter().find(|edge| edge.from.group == last.to && !seen.contains(&edge.to));
+            match next {
+                Some(edge) => {
+                    seen.push(edge.to);
+                    way.push(edge.clone());
+                }
+                None => _ = way.pop(),
+            }
+        }
+        false
+    }
+}
+
+/// A wait was refused, because it could only end after the member that asked for it has ended.
+///
+/// Its text names the cycle:
+///
+/// ```text
+/// would wait for itself: member #1 (src/main.rs:7) of group "outer" (src/main.rs:5) waits for group "inner"
+/// (src/main.rs:6), whose member #2 (src/main.rs:9) waits for group "outer" (src/main.rs:5)
+/// ```
+///
+/// Launch a member that is to do what comes after, or wait outside the group.
+#[derive(Clone)]
+pub struct WouldDeadlock {
+    way: Vec<Edge>,
+}
+
+impl fmt::Display for WouldDeadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = |place: &Location<'_>| format!("{}:{}", place.file(), place.line());
+        for (nth, edge) in self.way.iter().enumerate() {
+            let Here { number, place: at, .. } = edge.from;
+            match nth {
+                // The group it comes from is where the way ends.
+                0 => {
+                    let home = self.way.last().map_or(&edge.title, |last| &last.title);
+                    write!(
+                        f,
+                        "would wait for itself: member #{number} ({}) of {home} waits for ",
+                        place(at)
+                    )?;
+                }
+                _ => write!(f, ", whose member #{number} ({}) waits for ", place(at))?,
+            }
+            match self.way.len() {
+                1 => f.write_str("that group, and so for itself")?,
+                _ => write!(f, "{}", edge.title)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for WouldDeadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WouldDeadlock: {self}")
+    }
+}
+
+impl Error for WouldDeadlock {}
+
+#[cfg(test)]
+mod tests {
+    use super::{Edge, Edges, Here};
+    use crate::group::Title;
+    use std::panic::Location;
+
+    fn here(group: u64) -> Here {
+        Here { group, number: 1, place: Location::caller() }
+    }
+
+    fn edges(pairs: &[(u64, u64)]) -> Edges {
+        let title = Title::new(None, Location::caller());
+        let edge = |&(from, to)| Edge { number: 0, from: here(from), to, title: title.clone() };
+        Edges { edges: pairs.iter().map(edge).collect(), numbered: 0 }
+    }
+
+    #[test]
+    fn a_way_back_is_found_among_dead_ends_and_loops_elsewhere() {
+        let title = Title::new(None, Location::caller());
+        let edges = edges(&[(2, 9), (2, 3), (3, 4), (4, 3), (3, 5), (5, 1), (7, 1)]);
+        let way = edges.look(here(1), 2, &title).unwrap_err().way;
+        assert_eq!(way.iter().map(|edge| edge.to).collect::<Vec<_>>(), [2, 3, 5, 1]);
+        assert!(edges.look(here(1), 1, &title).is_err(), "itself");
+        assert!(edges.look(here(1), 9, &title).is_ok());
+        assert!(edges.look(here(8), 2, &title).is_ok(), "a loop that does not lead home");
+    }
+}

@@ -1,0 +1,110 @@
+//! Where tasks run: Tokio by default, any other runtime through one method.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+
+/// A task to be run: it has nothing to return, and never panics.
+pub type BoxTask = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A runtime that can run tasks, for [`Group::on`](super::Group::on).
+///
+/// Implemented for closures, so that most runtimes need one line:
+///
+/// ```
+/// use headcount::{Context, task};
+///
+/// let group = task::Group::new(&Context::background()).on(|task| smol::spawn(task).detach());
+/// group.spawn(|_| async { headcount::ok(7) });
+/// assert_eq!(smol::block_on(group.wait()).unwrap(), [7]);
+/// ```
+///
+/// A task that the runtime drops before it is over counts as aborted.
+pub trait Spawn: Send + Sync + 'static {
+    /// Starts the task, so that it runs by itself from now on. Must not run it before it returns.
+    fn spawn(&self, task: BoxTask);
+}
+
+impl<F: Fn(BoxTask) + Send + Sync + 'static> Spawn for F {
+    fn spawn(&self, task: BoxTask) {
+        self(task);
+    }
+}
+
+/// Where the members of one group run.
+#[derive(Default)]
+pub(crate) struct Executor {
+    /// Chosen by the caller.
+    chosen: OnceLock<Arc<dyn Spawn>>,
+    /// That in which the group was made.
+    #[cfg(feature = "tokio")]
+    tokio: OnceLock<tokio::runtime::Handle>,
+}
+
+const NOWHERE: &str = "a task group was given a member outside a Tokio runtime: make the group inside one, or choose where \
+                       its members run with `.on(…)`";
+
+impl Executor {
+    /// The runtime that this thread is in.
+    pub(crate) fn current() -> Self {
+        Self {
+            chosen: OnceLock::new(),
+            #[cfg(feature = "tokio")]
+            tokio: tokio::runtime::Handle::try_current().map_or_else(|_| OnceLock::new(), OnceLock::from),
+        }
+    }
+
+    /// Chooses another one; only the first choice holds.
+    pub(crate) fn choose(&self, spawn: impl Spawn) {
+        let _ = self.chosen.set(Arc::new(spawn));
+    }
+
+    #[cfg(feature = "tokio")]
+    #[track_caller]
+    fn tokio(&self) -> &tokio::runtime::Handle {
+        // A group made before its runtime: the first member says which one.
+        self.tokio
+            .get_or_init(|| tokio::runtime::Handle::try_current().unwrap_or_else(|_| panic!("{NOWHERE}")))
+    }
+
+    /// Panics if there is nowhere to run; asked before a member is counted out.
+    #[track_caller]
+    pub(crate) fn assert_there(&self) {
+        if self.chosen.get().is_none() {
+            #[cfg(feature = "tokio")]
+            let _ = self.tokio();
+            #[cfg(not(feature = "tokio"))]
+            panic!("{NOWHERE}");
+        }
+    }
+
+    /// Starts a task.
+    #[track_caller]
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        match self.chosen.get() {
+            Some(chosen) => chosen.spawn(Box::pin(task)),
+            #[cfg(feature = "tokio")]
+            None => drop(self.tokio().spawn(task)),
+            #[cfg(not(feature = "tokio"))]
+            None => panic!("{NOWHERE}"),
+        }
+    }
+
+    /// Runs a closure that blocks, on Tokio's blocking threads or on a thread of its own.
+    pub(crate) fn spawn_blocking(&self, closure: impl FnOnce() + Send + 'static) {
+        #[cfg(feature = "tokio")]
+        if self.chosen.get().is_none() {
+            drop(self.tokio().spawn_blocking(closure));
+            return;
+        }
+        // If the system cannot start a thread the closure is dropped unrun, and says so to its group.
+        let _ = std::thread::Builder::new().name("headcount blocking".into()).spawn(closure);
+    }
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor").field("chosen", &self.chosen.get().is_some()).finish_non_exhaustive()
+    }
+}

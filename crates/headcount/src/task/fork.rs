@@ -1,0 +1,70 @@
+//! Members whose value has a type of its own.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::member::Settle;
+use crate::group::Raise;
+use crate::group::ending::Ending;
+use crate::wait::lock::Lock;
+
+/// The value of a member that was [forked](super::Spawner::fork), to be taken once the group is over.
+///
+/// # Examples
+///
+/// Two services at once; if one fails the other is cancelled:
+///
+/// ```
+/// use headcount::{Context, GroupError, task};
+///
+/// # async fn price(_: &Context) -> Result<u32, std::io::Error> { Ok(995) }
+/// # async fn stock(_: &Context) -> Result<String, std::io::Error> { Ok("plenty".into()) }
+/// async fn offer(ctx: &Context) -> Result<Option<(u32, String)>, GroupError> {
+///     let group = task::Group::<()>::new(ctx);
+///     let price = group.fork(|ctx| async move { price(&ctx).await });
+///     let stock = group.fork(|ctx| async move { stock(&ctx).await });
+///     group.wait().await?;
+///     Ok(price.take().zip(stock.take()))
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// assert_eq!(offer(&Context::background()).await.unwrap(), Some((995, "plenty".to_owned())));
+/// # }
+/// ```
+#[must_use = "a fork's value is only to be had here"]
+pub struct Fork<U>(Arc<Lock<Option<U>>>);
+
+impl<U> Fork<U> {
+    pub(super) fn new() -> (Self, Forked<U>) {
+        let place = Arc::new(Lock::new(None));
+        (Self(Arc::clone(&place)), Forked(place))
+    }
+
+    /// The member's value; nothing if it has not succeeded, or not yet.
+    #[must_use]
+    pub fn take(self) -> Option<U> {
+        self.0.lock().take()
+    }
+}
+
+impl<U> fmt::Debug for Fork<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fork").field("ready", &self.0.lock().is_some()).finish()
+    }
+}
+
+/// Where a forked member leaves its value.
+pub(super) struct Forked<U>(Arc<Lock<Option<U>>>);
+
+impl<T, E, U, X: Raise<E>> Settle<T, E, Result<U, X>> for Forked<U> {
+    fn settle(self, output: Result<U, X>) -> Ending<T, E> {
+        match output {
+            Ok(value) => {
+                let before = self.0.lock().replace(value);
+                drop(before);
+                Ending::Forked
+            }
+            Err(error) => Ending::Error(error.raise()),
+        }
+    }
+}

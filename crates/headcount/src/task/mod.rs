@@ -1,0 +1,84 @@
+//! Groups of async tasks: members that start, fail, are cancelled and are waited for together.
+//!
+//! ```
+//! use headcount::{Context, task};
+//!
+//! # async fn fetch_price(_: &Context, sku: u32) -> Result<u32, std::io::Error> { Ok(sku * 10) }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), headcount::GroupError> {
+//! let ctx = Context::background();
+//! let group = task::Group::new(&ctx).limit(8).named("prices");
+//! for sku in 1..=3 {
+//!     group.spawn(move |ctx| async move { fetch_price(&ctx, sku).await });
+//! }
+//! let prices: Vec<u32> = group.wait().await?; // in the order of spawning; the first error cancels the rest
+//! assert_eq!(prices, [10, 20, 30]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | you want | use |
+//! |---|---|
+//! | tasks in parallel, which own what they use | [`Group`] |
+//! | members that borrow, polled in turn by the task they are in | [`scope`] |
+//! | threads, which may borrow | [`thread::Scope`](crate::thread::Scope) |
+//!
+//! | file | idea |
+//! |---|---|
+//! | `group` | [`Group`]: making one, and its end |
+//! | `spawner`, `submit`, `control` | [`Spawner`]: launching from anywhere; launching when there is room; asking and cancelling |
+//! | `member` | one member, as its task polls it |
+//! | `blocking` | members that block |
+//! | `lane`, `launch`, `turn` | the limit: who may run now, how the next ones get their turn, and who waits to launch |
+//! | `stop` | what a cancellation does to the group |
+//! | `waiting`, `results` | waiting for all of them, and taking results as they come |
+//! | `fork` | members whose value has a type of its own |
+//! | `executor` | where tasks run |
+//! | `scope` | concurrency on the caller's own task |
+
+mod blocking;
+mod control;
+mod executor;
+mod fork;
+mod group;
+mod lane;
+mod launch;
+mod member;
+mod results;
+mod scope;
+mod spawner;
+mod stop;
+mod submit;
+mod turn;
+mod waiting;
+
+pub use self::executor::{BoxTask, Spawn};
+pub use self::fork::Fork;
+pub use self::group::Group;
+pub use self::results::Results;
+pub use self::scope::{Scope, scope};
+pub use self::spawner::Spawner;
+pub use self::submit::{SubmitError, TrySpawnError};
+pub use self::waiting::GroupTimeoutError;
+
+use self::executor::Executor;
+use self::lane::Lane;
+use self::stop::Timers;
+use crate::group::core::{Core, Kind};
+
+/// What a group of tasks has that one of threads has not.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
+    executor: Executor,
+    timers: Timers,
+}
+
+impl Kind for Tasks {
+    type Lane = Lane;
+
+    fn limit(lane: &Lane) -> Option<usize> {
+        lane.limit()
+    }
+}
+
+type TaskCore<T, E, P> = Core<T, E, P, Tasks>;

@@ -1,0 +1,296 @@
+//! Launching members of a group of tasks, from anywhere.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::blocking::Blocking;
+use super::fork::{Fork, Forked};
+use super::lane::{Job, Queued};
+use super::launch::{self, Runner, Slots};
+use super::member::{Attended, Plain, Settle, finish};
+use super::{TaskCore, Tasks, stop};
+use crate::context::{Canceller, Context};
+use crate::group::core::SeatOf;
+use crate::group::ending::Ending;
+use crate::group::{BoxError, FailFast, Policy, Raise, Root, panics};
+use crate::roll::Name;
+
+/// Launches members of a group from anywhere: other members, other tasks, other threads. Cheap to clone.
+///
+/// It does not keep its group going: once the group has been waited for, or dropped, it launches nothing more.
+///
+/// # Examples
+///
+/// A member that spawns siblings:
+///
+/// ```
+/// use headcount::{Context, task};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), headcount::GroupError> {
+/// let group = task::Group::new(&Context::background()).limit(1);
+/// let spawner = group.spawner();
+/// group.spawn(move |_| async move {
+///     for n in 1..=2 {
+///         spawner.spawn(move |_| async move { headcount::ok(n) });
+///     }
+///     headcount::ok(0)
+/// });
+/// assert_eq!(group.wait().await?, [0, 1, 2]);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Spawner<T, E = BoxError, P = FailFast>
+where
+    T: Send + 'static,
+    E: Root + Send + 'static,
+    P: Policy<T, E> + 'static,
+{
+    core: Arc<TaskCore<T, E, P>>,
+}
+
+/// A member that has been registered; the slots that it holds, unless it must queue; and what it is to do.
+type Registered<T, E, P, F> = (SeatOf<T, E, P, Tasks>, Option<usize>, F);
+
+impl<T, E, P> Spawner<T, E, P>
+where
+    T: Send + 'static,
+    E: Root + Send + 'static,
+    P: Policy<T, E> + 'static,
+{
+    pub(super) fn new(core: Arc<TaskCore<T, E, P>>) -> Self {
+        Self { core }
+    }
+
+    pub(super) fn core(&self) -> &Arc<TaskCore<T, E, P>> {
+        &self.core
+    }
+
+    /// Another one.
+    #[must_use]
+    pub fn spawner(&self) -> Self {
+        self.clone()
+    }
+
+    /// The group's context: what its members are given, and what [`cancel`](Self::cancel) cancels.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.core.ctx
+    }
+
+    /// Launches a member. Never blocks: over the limit the member queues.
+    ///
+    /// The member is counted out before this returns. `f` is called when it begins, on its own task. Once the group is over,
+    /// cancelled or finished by its policy, `f` is dropped unrun and the member counts as cancelled.
+    ///
+    /// # Panics
+    ///
+    /// If there is no runtime: the group was made outside one, this is called outside one, and none was chosen with
+    /// [`Group::on`](super::Group::on).
+    #[track_caller]
+    pub fn spawn<F, Fut, X>(&self, f: F)
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: Raise<E>,
+    {
+        self.launch(None, 1, Location::caller(), f, Plain);
+    }
+
+    /// Launches a member with a name, by which errors and roll calls call it.
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn`](Self::spawn).
+    #[track_caller]
+    pub fn spawn_named<F, Fut, X>(&self, name: impl Into<Name>, f: F)
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: Raise<E>,
+    {
+        self.launch(Some(name.into()), 1, Location::caller(), f, Plain);
+    }
+
+    /// Launches a member that takes `weight` slots of the limit while it runs; one heavier than the limit runs alone.
+    ///
+    /// Nobody overtakes a member that waits for its slots, so heavy ones do not starve.
+    ///
+    /// # Panics
+    ///
+    /// If `weight` is zero, and as [`spawn`](Self::spawn).
+    #[track_caller]
+    pub fn spawn_weighted<F, Fut, X>(&self, weight: usize, f: F)
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: Raise<E>,
+    {
+        assert!(weight > 0, "a member that takes no slot cannot be limited: spawn_weighted(0, …)");
+        self.launch(None, weight, Location::caller(), f, Plain);
+    }
+
+    /// Launches a member that can be cancelled by itself, with the canceller that is returned; dropping that cancels it too,
+    /// [`keep`](Canceller::keep) does not.
+    ///
+    /// A member that ends for this reason has not failed: its siblings go on, it just leaves no value. If it does not heed
+    /// the cancellation it is called off after the group's grace.
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Cost
+    ///
+    /// A context more than [`spawn`](Self::spawn).
+    #[track_caller]
+    pub fn spawn_with_cancel<F, Fut, X>(&self, f: F) -> Canceller
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: Raise<E>,
+    {
+        let (hand, canceller) = self.core.ctx.with_cancel();
+        if let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) {
+            stop::when_cancelled_by_hand(&hand, &self.core, Arc::downgrade(seat.page()), seat.line());
+            self.start(free, 1, Attended::new(seat, Some(hand), Plain, f));
+        }
+        canceller
+    }
+
+    /// Launches a member whose value has a type of its own, to be taken from the [`Fork`]. It is counted, and fails, with the
+    /// group like any other.
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Cost
+    ///
+    /// A small allocation more than [`spawn`](Self::spawn), for the place of the value.
+    #[track_caller]
+    pub fn fork<U, F, Fut, X>(&self, f: F) -> Fork<U>
+    where
+        U: Send + 'static,
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<U, X>> + Send + 'static,
+        X: Raise<E>,
+    {
+        let (fork, forked): (_, Forked<U>) = Fork::new();
+        self.launch(None, 1, Location::caller(), f, forked);
+        fork
+    }
+
+    /// Launches a closure that blocks, on Tokio's blocking threads; with another executor on a thread of its own.
+    ///
+    /// It cannot be called off: a group is over only when it has returned.
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn`](Self::spawn).
+    #[track_caller]
+    pub fn spawn_blocking<F, X>(&self, f: F)
+    where
+        F: FnOnce(&Context) -> Result<T, X> + Send + 'static,
+        X: Raise<E>,
+    {
+        let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) else { return };
+        let member = Blocking::new(seat, f);
+        match free {
+            Some(held) => {
+                let slots = Slots::new(Arc::clone(&self.core), held);
+                self.core.kind.executor.spawn_blocking(move || {
+                    // Given back last, and also if it is dropped unrun.
+                    let _slots = slots;
+                    member.run(Plain);
+                });
+            }
+            None => {
+                launch::enter(&self.core, 1, Queued::Job(Job::Blocking(Box::new(move || member.run(Plain)))))
+            }
+        }
+    }
+
+    #[track_caller]
+    fn launch<F, Fut, S>(
+        &self,
+        name: Option<Name>,
+        weight: usize,
+        place: &'static Location<'static>,
+        f: F,
+        settle: S,
+    ) where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future + Send + 'static,
+        S: Settle<T, E, Fut::Output> + Send + 'static,
+    {
+        if let Some((seat, free, f)) = self.register(name, weight, place, f) {
+            self.start(free, weight, Attended::new(seat, None, settle, f));
+        }
+    }
+
+    /// Counts a member out. Nothing if the group is over: then `f` is gone, and the member counts as cancelled.
+    #[track_caller]
+    fn register<F>(
+        &self,
+        name: Option<Name>,
+        weight: usize,
+        place: &'static Location<'static>,
+        f: F,
+    ) -> Option<Registered<T, E, P, F>> {
+        self.core.kind.executor.assert_there();
+        let registered = self.core.register(name, place, |lane| lane.try_enter(weight));
+        let Ok((seat, held)) = registered else {
+            panics::drop_quietly(f);
+            return None;
+        };
+        match self.core.ctx.cancelled_because() {
+            None => Some((seat, held, f)),
+            Some(why) => {
+                let ending = match panics::catch(|| drop(f)) {
+                    Ok(()) => Ending::Unbegun(why),
+                    Err(payload) => Ending::Panicked(payload),
+                };
+                finish(seat, ending, None);
+                launch::release(&self.core, held.unwrap_or(0));
+                None
+            }
+        }
+    }
+
+    /// Lets a member run in the slots that it holds, or queue.
+    #[track_caller]
+    fn start(&self, held: Option<usize>, weight: usize, member: impl Future<Output = ()> + Send + 'static) {
+        match held {
+            Some(0) => self.core.kind.executor.spawn(member),
+            Some(held) => {
+                self.core.kind.executor.spawn(Runner::new(Arc::clone(&self.core), held, member));
+            }
+            None => launch::enter(&self.core, weight, Queued::Job(Job::Task(Box::pin(member)))),
+        }
+    }
+}
+
+impl<T, E, P> Clone for Spawner<T, E, P>
+where
+    T: Send + 'static,
+    E: Root + Send + 'static,
+    P: Policy<T, E> + 'static,
+{
+    fn clone(&self) -> Self {
+        Self { core: Arc::clone(&self.core) }
+    }
+}
+
+impl<T, E, P> fmt::Debug for Spawner<T, E, P>
+where
+    T: Send + 'static,
+    E: Root + Send + 'static,
+    P: Policy<T, E> + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe(f, "task::Spawner")
+    }
+}

@@ -1,0 +1,271 @@
+//! Launching a member when there is room for it: waiting for that, or trying.
+
+use std::error::Error;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::lane::Queued;
+use super::launch::{self, Runner, Slots};
+use super::member::{Attended, Plain};
+use super::turn::Turn;
+use super::{Spawner, TaskCore};
+use crate::context::{Cancelled, Context};
+use crate::group::{Policy, Raise, Root, Title, who};
+
+/// Launching when there is room.
+impl<T, E, P> Spawner<T, E, P>
+where
+    T: Send + 'static,
+    E: Root + Send + 'static,
+    P: Policy<T, E> + 'static,
+{
+    /// Waits for a free slot, then launches a member: back-pressure for those who produce members.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`], with `f` in it: if the group is over, or if this is called by a member of the same group while all
+    /// slots are taken, perhaps by itself, and it could wait for ever.
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any time; the place in the queue goes with it, and `f`.
+    #[track_caller]
+    pub fn submit<F, Fut, X>(
+        &self,
+        f: F,
+    ) -> impl Future<Output = Result<(), SubmitError<F>>> + Send + use<T, E, P, F, Fut, X>
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: Raise<E>,
+    {
+        let (this, place) = (self.clone(), Location::caller());
+        async move {
+            match this.slot().await {
+                Ok(slots) => this.launch_in(slots, place, f).map_err(|given| this.over(given)),
+                Err(NoSlot::Over) => Err(this.over(f)),
+                Err(NoSlot::Own) => {
+                    Err(SubmitError { why: Why::OwnGroupIsFull(this.core().title()), given: f })
+                }
+            }
+        }
+    }
+
+    /// Launches a member if it can run now.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySpawnError`], with `f` in it, if the group is full or over.
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn`](Self::spawn).
+    #[track_caller]
+    pub fn try_spawn<F, Fut, X>(&self, f: F) -> Result<(), TrySpawnError<F>>
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: Raise<E>,
+    {
+        let Some(held) = self.core().books.lock().lane.try_enter(1) else {
+            return Err(TrySpawnError { over: None, given: f });
+        };
+        let slots = Slots::new(Arc::clone(self.core()), held);
+        let launched = self.launch_in(slots, Location::caller(), f);
+        launched.map_err(|given| TrySpawnError { over: Some(self.why_over()), given })
+    }
+
+    /// Waits for a slot.
+    async fn slot(&self) -> Result<Slots<T, E, P>, NoSlot> {
+        let core = self.core();
+        if core.ctx.is_cancelled() {
+            return Err(NoSlot::Over);
+        }
+        // In a statement of its own: the lock must not live until the wait.
+        let held = core.books.lock().lane.try_enter(1);
+        if let Some(held) = held {
+            return Ok(Slots::new(Arc::clone(core), held));
+        }
+        if who::here().is_some_and(|here| here.group == core.id) {
+            return Err(NoSlot::Own);
+        }
+        let place = InQueue { core, turn: Turn::new() };
+        launch::enter(core, 1, Queued::Turn(Arc::clone(&place.turn)));
+        match poll_fn(|cx| place.turn.poll(cx.waker())).await {
+            Ok(held) => Ok(Slots::new(Arc::clone(core), held)),
+            Err(()) => Err(NoSlot::Over),
+        }
+    }
+
+    /// Launches a member in slots that are held for it; gives it back if the group is over.
+    #[track_caller]
+    fn launch_in<F, Fut, X>(
+        &self,
+        slots: Slots<T, E, P>,
+        place: &'static Location<'static>,
+        f: F,
+    ) -> Result<(), F>
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: Raise<E>,
+    {
+        let core = self.core();
+        core.kind.executor.assert_there();
+        if core.ctx.is_cancelled() {
+            return Err(f);
+        }
+        let Ok((seat, ())) = core.register(None, place, |_| ()) else { return Err(f) };
+        let member = Attended::new(seat, None, Plain, f);
+        match slots.pass_on() {
+            0 => core.kind.executor.spawn(member),
+            held => core.kind.executor.spawn(Runner::new(Arc::clone(core), held, member)),
+        }
+        Ok(())
+    }
+
+    fn why_over(&self) -> Option<Cancelled> {
+        self.context().cancelled_because()
+    }
+
+    fn over<F>(&self, given: F) -> SubmitError<F> {
+        SubmitError { why: Why::Over(self.core().title(), self.why_over()), given }
+    }
+}
+
+enum NoSlot {
+    Over,
+    /// The caller is a member of the full group itself.
+    Own,
+}
+
+/// A place in the queue, which is given up when the one who waits does.
+struct InQueue<'c, T, E, P>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    P: Send + 'static,
+{
+    core: &'c Arc<TaskCore<T, E, P>>,
+    turn: Arc<Turn>,
+}
+
+impl<T, E, P> Drop for InQueue<'_, T, E, P>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    P: Send + 'static,
+{
+    fn drop(&mut self) {
+        launch::give_up(self.core, &self.turn);
+    }
+}
+
+/// A member was not launched by [`Spawner::submit`]; it is given back.
+pub struct SubmitError<F> {
+    why: Why,
+    given: F,
+}
+
+enum Why {
+    Over(Title, Option<Cancelled>),
+    OwnGroupIsFull(Title),
+}
+
+impl<F> SubmitError<F> {
+    /// Whether the group is over. Otherwise it was full, and the caller one of its own members, who might have waited for
+    /// ever: spawn instead, which queues.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.why, Why::Over(..))
+    }
+
+    /// Why the group was cancelled, if it was.
+    #[must_use]
+    pub fn cancelled(&self) -> Option<&Cancelled> {
+        match &self.why {
+            Why::Over(_, why) => why.as_ref(),
+            Why::OwnGroupIsFull(_) => None,
+        }
+    }
+
+    /// What was to be launched.
+    #[must_use]
+    pub fn into_given(self) -> F {
+        self.given
+    }
+}
+
+impl<F> fmt::Display for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.why {
+            Why::Over(title, Some(why)) => write!(f, "{title} takes no more members: {why}"),
+            Why::Over(title, None) => write!(f, "{title} takes no more members: it has been waited for"),
+            Why::OwnGroupIsFull(title) => {
+                write!(
+                    f,
+                    "{title} is full, and one of its own members would wait for a slot: use `spawn`, which queues"
+                )
+            }
+        }
+    }
+}
+
+impl<F> fmt::Debug for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SubmitError: {self}")
+    }
+}
+
+impl<F> Error for SubmitError<F> {}
+
+/// A member was not launched by [`Spawner::try_spawn`]; it is given back.
+pub struct TrySpawnError<F> {
+    /// None if the group was full; else why it is over, if that is known.
+    over: Option<Option<Cancelled>>,
+    given: F,
+}
+
+impl<F> TrySpawnError<F> {
+    /// Whether all slots were taken.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.over.is_none()
+    }
+
+    /// Whether the group is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.over.is_some()
+    }
+
+    /// What was to be launched.
+    #[must_use]
+    pub fn into_given(self) -> F {
+        self.given
+    }
+}
+
+impl<F> fmt::Display for TrySpawnError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.over {
+            None => f.write_str("the group is full"),
+            Some(Some(why)) => write!(f, "the group takes no more members: {why}"),
+            Some(None) => f.write_str("the group takes no more members: it has been waited for"),
+        }
+    }
+}
+
+impl<F> fmt::Debug for TrySpawnError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TrySpawnError: {self}")
+    }
+}
+
+impl<F> Error for TrySpawnError<F> {}
