@@ -4,41 +4,16 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use pin_project_lite::pin_project;
 
 use crate::context::Context;
 use crate::group::core::{Core, Kind, SeatOf};
-use crate::group::ending::{Ending, leave};
+use crate::group::ending::{Ending, Riders, finish};
 use crate::group::panics::{self, Payload};
-use crate::group::who::{self, Here};
-use crate::group::{Policy, Raise, Root};
-
-/// What a kind of group does when a member has ended that holds no slot and is counted against the limit.
-pub(crate) trait Riders {
-    /// It gives back the slot that it never took.
-    fn rider_left(self: &Arc<Self>);
-}
-
-/// What a member's output comes to.
-pub(crate) trait Settle<T, E, O> {
-    fn settle(self, output: O) -> Ending<T, E>;
-}
-
-/// The output is the group's own kind of result.
-#[derive(Debug)]
-pub(crate) struct Plain;
-
-impl<T, E, X: Raise<E>> Settle<T, E, Result<T, X>> for Plain {
-    fn settle(self, output: Result<T, X>) -> Ending<T, E> {
-        match output {
-            Ok(value) => Ending::Value(value),
-            Err(error) => Ending::Error(error.raise()),
-        }
-    }
-}
+use crate::group::settle::Settle;
+use crate::group::{Policy, Root, who};
 
 pin_project! {
     /// A member's future, from its first poll on.
@@ -120,7 +95,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let mut this = self.project();
         let Some(seat) = this.seat.as_ref() else { return Poll::Ready(()) };
-        let inside = who::enter(here(seat));
+        let inside = who::enter(seat.here());
         let polled = match begin(seat, this.hand.as_ref(), this.stage.as_mut()) {
             Ok(()) => step(seat, this.stage.as_mut(), this.settle, cx),
             Err(ending) => Poll::Ready(ending),
@@ -206,25 +181,4 @@ fn context<'s, T, E, P: Policy<T, E>, K: Kind>(
     hand: Option<&'s Context>,
 ) -> &'s Context {
     hand.unwrap_or(&seat.page().ctx)
-}
-
-/// Who polls.
-pub(super) fn here<T, E, P: Policy<T, E>, K: Kind>(seat: &SeatOf<T, E, P, K>) -> Here {
-    Here { group: seat.page().core.id, number: seat.index() as u64 + 1, place: seat.place() }
-}
-
-/// Ends the seat, and gives back what it held.
-pub(super) fn finish<T, E, P, K>(seat: SeatOf<T, E, P, K>, ending: Ending<T, E>, hand: Option<&Context>)
-where
-    E: Root,
-    P: Policy<T, E>,
-    K: Kind,
-    Core<T, E, P, K>: Riders,
-{
-    let core = &seat.page().core;
-    let asked = core.end(&seat, ending, hand);
-    if asked.is_rider() {
-        core.rider_left();
-    }
-    leave(seat);
 }

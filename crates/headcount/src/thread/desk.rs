@@ -257,20 +257,6 @@ impl<'scope> Desk<'scope> {
         std::mem::take(&mut self.plan)
     }
 
-    /// Takes all jobs out that have not started, the oldest first.
-    pub(super) fn drain(&mut self) -> Vec<Job<'scope>> {
-        for tray in std::mem::take(&mut self.trays).iter().rev() {
-            self.put_back(tray.unlist());
-        }
-        let mut jobs = Vec::new();
-        for (job, weight) in self.granted.drain(..) {
-            self.used -= weight;
-            jobs.push(job);
-        }
-        jobs.extend(self.queue.drain_jobs());
-        jobs
-    }
-
     pub(super) fn put_back(&mut self, jobs: Page<'scope>) {
         self.queue.put_back(jobs);
     }

@@ -49,11 +49,6 @@ impl Workers {
         self.workers.set_limit(Some(limit));
     }
 
-    /// How many jobs were taken out.
-    pub fn drain(&self) -> usize {
-        self.workers.drain().len()
-    }
-
     /// Waits for a turn and leaves `job`; or gives it up, when `asker` has said so. True if it was left.
     pub fn submit(&self, asker: &Asker, job: impl FnOnce() + Send + 'static) -> bool {
         let turn = self.workers.turn(1);

@@ -192,20 +192,6 @@ impl<'scope> Queue<'scope> {
         }
     }
 
-    /// Takes all jobs out. Turns stay: those who wait for them are told otherwise.
-    pub(super) fn drain_jobs(&mut self) -> Vec<Job<'scope>> {
-        let mut jobs = Vec::with_capacity(self.jobs);
-        let mut turns = Page::default();
-        while let Some(entry) = self.pop() {
-            match entry {
-                Entry::Job(job, _) => jobs.push(job),
-                turn @ Entry::Turn(_) => turns.push(turn),
-            }
-        }
-        self.put_back(turns);
-        jobs
-    }
-
     fn drop_front(&mut self) {
         if let Some(page) = self.pages.pop_front() {
             if self.spare.len() < SPARE && page.entries.capacity() >= PAGE {

@@ -43,10 +43,6 @@ impl Count {
         self.1.notify_all();
     }
 
-    fn get(&self) -> usize {
-        *self.0.lock().unwrap()
-    }
-
     fn reaches(&self, number: usize) {
         let (count, late) =
             self.1.wait_timeout_while(self.0.lock().unwrap(), PATIENCE, |count| *count < number).unwrap();
@@ -255,24 +251,6 @@ fn the_limit_may_change_at_any_time() {
         }
     });
     assert_eq!(count.load(SeqCst), 20_000);
-}
-
-#[test]
-fn what_is_drained_does_not_run() {
-    let (come, go) = (Count::default(), Count::default());
-    crew(Some(1), |workers| {
-        let wait = || {
-            come.add();
-            go.reaches(1);
-        };
-        workers.push(Job::new(wait), 1);
-        come.reaches(1);
-        (0..200).for_each(|_| workers.push(Job::new(|| come.add()), 1));
-        assert_eq!(workers.drain().len(), 200);
-        assert_eq!((workers.running(), workers.queued()), (1, 0));
-        go.add();
-    });
-    assert_eq!(come.get(), 1);
 }
 
 /// What is kept of a job for the allocator's sake must be memory only.

@@ -73,16 +73,9 @@ impl<'scope> Tray<'scope> {
         }
     }
 
-    /// Takes everything out, however the owner is getting on.
+    /// Takes everything out, however the owner is getting on; it stays on the list.
     pub(super) fn clear(&self) -> Page<'scope> {
         std::mem::take(&mut self.0.lock().jobs)
-    }
-
-    /// The same, for who takes it off the list.
-    pub(super) fn unlist(&self) -> Page<'scope> {
-        let mut state = self.0.lock();
-        state.listed = false;
-        std::mem::take(&mut state.jobs)
     }
 
     pub(super) fn jobs(&self) -> usize {

@@ -107,17 +107,4 @@ models! {
         workers.help_until_empty();
         thread.join().unwrap();
     }
-
-    /// Jobs are taken out while a worker takes them: each is run or taken out.
-    a_job_is_drained_or_run, 3 => {
-        let workers = Workers::new(1, 2);
-        let ran = Arc::new(loom::sync::atomic::AtomicUsize::new(0));
-        for _ in 0..2 {
-            let ran = Arc::clone(&ran);
-            workers.push(1, move || _ = ran.fetch_add(1, loom::sync::atomic::Ordering::Relaxed));
-        }
-        let drained = workers.drain();
-        workers.help_until_empty();
-        assert_eq!(drained + ran.load(loom::sync::atomic::Ordering::Relaxed), 2);
-    }
 }
