@@ -48,6 +48,16 @@ pub enum Fault {
     CallUnlooked,
     /// A callback is registered without leaving word for the last handle, which then lets it go unrun.
     CallUnannounced,
+    /// The last worker that looks for jobs goes to sleep without a word to the pushers.
+    IdleUnannounced,
+    /// A job's end frees slots, and nobody is told for whom they are enough.
+    SlotsUnoffered,
+    /// The limit is raised, and nobody looks what may start now.
+    LimitUnlooked,
+    /// Who waits for its turn looks, and sleeps without looking again after it has left its handle.
+    TurnUnheard,
+    /// A turn that is given up when it has just been granted keeps its slots.
+    TurnKept,
     /// G2 broken: a member's end no longer publishes its value.
     RelaxedEnd,
     /// G3 broken: a member that leaves its page no longer publishes what it did.
@@ -120,13 +130,17 @@ impl Fault {
         Self::LookThenLeave,
     ];
 
+    /// The faults of the threads of a scope: loom must object to each.
+    pub const THREADS: [Self; 5] =
+        [Self::IdleUnannounced, Self::SlotsUnoffered, Self::LimitUnlooked, Self::TurnUnheard, Self::TurnKept];
+
     /// The faults of the timer: shuttle must object to each.
     pub const TIMER: [Self; 4] =
         [Self::IdleUnlooked, Self::EarlierUnheard, Self::LookThenSleep, Self::LastGoneUnheard];
 
     /// The fault of this name.
     pub fn named(name: &str) -> Option<Self> {
-        let mut all = Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::TIMER);
+        let mut all = Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS).chain(Self::TIMER);
         all.find(|fault| alloc::format!("{fault:?}") == name)
     }
 }

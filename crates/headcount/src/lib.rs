@@ -75,6 +75,8 @@ mod roll;
 mod sync;
 #[cfg(feature = "std")]
 pub mod task;
+#[cfg(feature = "std")]
+pub mod thread;
 #[cfg(not(shuttle))]
 mod time;
 #[cfg(shuttle)]

@@ -21,10 +21,10 @@ use std::task::{Context as TaskContext, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::lane::{Granted, Job, Queued};
-use super::member::Riders;
 use super::turn::Turn;
 use super::{BoxTask, TaskCore};
 use crate::fault::{self, Fault};
+use crate::group::ending::Riders;
 use crate::group::panics;
 
 /// How many members a runner takes up in one go before it lets the executor's other tasks run.

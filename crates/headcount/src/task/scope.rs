@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use super::member::{Attended, Plain, Riders, finish};
+use super::member::Attended;
 use crate::context::{CancelKind, Cancelled, Context};
 use crate::fault::{self, Fault};
 use crate::group::core::{Core, Kind};
-use crate::group::ending::Ending;
+use crate::group::ending::{Ending, Riders, finish};
+use crate::group::settle::Plain;
 use crate::group::{Body, BoxError, FailFast, GroupError, Raise, panics};
 use crate::roll::{Name, RollCall};
 use crate::wait::lock::Lock;

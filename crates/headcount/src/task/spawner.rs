@@ -5,16 +5,17 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::blocking::Blocking;
-use super::fork::{Fork, Forked};
 use super::lane::{Job, Queued};
 use super::launch::{self, Runner, Slots};
-use super::member::{Attended, Hand, Plain, Settle, WithHand, finish};
+use super::member::Attended;
 use super::{TaskCore, Tasks, stop};
 use crate::context::{Canceller, Context};
+use crate::group::closure::{Closure, unbegun};
 use crate::group::core::SeatOf;
-use crate::group::ending::Ending;
-use crate::group::{BoxError, FailFast, Policy, Raise, Root, panics};
+use crate::group::ending::{Ending, finish};
+use crate::group::fork::Forked;
+use crate::group::settle::{Hand, Plain, Settle, WithHand};
+use crate::group::{BoxError, FailFast, Fork, Policy, Raise, Root, panics};
 use crate::roll::Name;
 
 /// Launches members of a group from anywhere: other members, other tasks, other threads. Cheap to clone.
@@ -197,19 +198,17 @@ where
         X: Raise<E>,
     {
         let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) else { return };
-        let member = Blocking::new(seat, f);
+        let member = Closure::new(seat, None, Plain, f);
         match free {
             Some(held) => {
                 let slots = Slots::new(Arc::clone(&self.core), held);
                 self.core.kind.executor.spawn_blocking(move || {
                     // Given back last, and also if it is dropped unrun.
                     let _slots = slots;
-                    member.run(Plain);
+                    member.run();
                 });
             }
-            None => {
-                launch::enter(&self.core, 1, Queued::Job(Job::Blocking(Box::new(move || member.run(Plain)))))
-            }
+            None => launch::enter(&self.core, 1, Queued::Job(Job::Blocking(Box::new(move || member.run())))),
         }
     }
 
@@ -249,11 +248,7 @@ where
         match self.core.ctx.cancelled_because() {
             None => Some((seat, held, f)),
             Some(why) => {
-                let ending = match panics::catch(|| drop(f)) {
-                    Ok(()) => Ending::Unbegun(why),
-                    Err(payload) => Ending::Panicked(payload),
-                };
-                finish(seat, ending, None);
+                finish(seat, unbegun(f, Ending::Unbegun(why)), None);
                 launch::release(&self.core, held.unwrap_or(0));
                 None
             }

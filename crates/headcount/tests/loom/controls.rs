@@ -5,6 +5,8 @@
 
 use std::process::Command;
 
+use headcount::fault::Fault;
+
 use crate::PLANT;
 
 /// Runs `model` with `fault` planted and wants to read `objection`.
@@ -31,10 +33,8 @@ macro_rules! controls {
     };
 }
 
-const _: () = assert!(
-    headcount::fault::Fault::PROTOCOLS.len() + headcount::fault::Fault::GROUPS.len() == 28,
-    "a new fault needs a control"
-);
+const FAULTS: usize = Fault::PROTOCOLS.len() + Fault::GROUPS.len() + Fault::THREADS.len();
+const _: () = assert!(FAULTS == 33, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -94,4 +94,14 @@ controls! {
         QueuedUnlooked, lanes::a_member_queues_while_its_group_is_cancelled, "somebody queues in a group that is over"
     a_turn_granted_unlooked_is_caught:
         TurnUnlooked, lanes::a_turn_is_given_up_while_it_is_granted, "a free slot"
+    an_idle_worker_that_says_nothing_is_caught:
+        IdleUnannounced, workers::a_push_finds_the_worker_that_goes_idle, "deadlock"
+    slots_offered_to_nobody_are_caught:
+        SlotsUnoffered, workers::slots_of_a_heavy_job_are_handed_on_to_all_they_are_enough_for, "deadlock"
+    a_limit_raised_without_a_look_is_caught:
+        LimitUnlooked, workers::a_raised_limit_starts_who_waits, "deadlock"
+    a_turn_that_is_not_looked_at_again_is_caught:
+        TurnUnheard, workers::a_turn_is_granted_at_a_jobs_end, "deadlock"
+    a_turn_that_keeps_its_slots_is_caught:
+        TurnKept, workers::a_turn_is_given_up_while_it_is_granted, "deadlock"
 }

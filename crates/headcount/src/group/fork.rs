@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::member::{Hand, Settle};
-use crate::group::Raise;
-use crate::group::ending::Ending;
+use super::Raise;
+use super::ending::Ending;
+use super::settle::{Hand, Settle};
 use crate::wait::lock::Lock;
 
-/// The value of a member that was [forked](super::Spawner::fork), to be taken once the group is over.
+/// The value of a member that was forked ([task](crate::task::Spawner::fork), [thread](crate::thread::Spawner::fork)), to be
+/// taken once it is over.
 ///
 /// # Examples
 ///
@@ -35,7 +36,7 @@ use crate::wait::lock::Lock;
 pub struct Fork<U>(Arc<Lock<Option<U>>>);
 
 impl<U> Fork<U> {
-    pub(super) fn new() -> (Self, Forked<U>) {
+    pub(crate) fn new() -> (Self, Forked<U>) {
         let place = Arc::new(Lock::new(None));
         (Self(Arc::clone(&place)), Forked(place))
     }
@@ -54,7 +55,7 @@ impl<U> fmt::Debug for Fork<U> {
 }
 
 /// Where a forked member leaves its value.
-pub(super) struct Forked<U>(Arc<Lock<Option<U>>>);
+pub(crate) struct Forked<U>(Arc<Lock<Option<U>>>);
 
 impl<U> Hand for Forked<U> {}
 
