@@ -33,22 +33,13 @@ pub(crate) fn clippy() -> Verdict {
     }
     let workspace = cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]);
     let features = for_each_features(&["clippy", "--all-targets", "--quiet"], &["--", "-D", "warnings"]);
-    let loom = [
-        "clippy",
-        "-p",
-        "headcount",
-        "--no-default-features",
-        "--features",
-        "std",
-        "--test",
-        "loom",
-        "--quiet",
-    ];
-    all(std::iter::once(workspace).chain(features).chain([cargo_with_flags(
-        "loom",
-        "--cfg loom -Dwarnings",
-        &loom,
-    )]))
+    let checkers = ["loom", "shuttle"].map(|checker| {
+        let mut clippy =
+            cargo_with_flags(checker, &format!("--cfg {checker} -Dwarnings"), &["clippy", "-p", "headcount"]);
+        clippy.args(["--no-default-features", "--features", "std", "--test", checker, "--quiet"]);
+        clippy
+    });
+    all(std::iter::once(workspace).chain(features).chain(checkers))
 }
 
 pub(crate) fn docs() -> Verdict {
@@ -112,6 +103,12 @@ pub(crate) fn loom() -> Verdict {
     let mut loom = cargo_with_flags("loom", "--cfg loom", &["test", "--release", "-p", "headcount"]);
     loom.args(["--no-default-features", "--features", "std", "--test", "loom"]);
     all([loom])
+}
+
+pub(crate) fn shuttle() -> Verdict {
+    let mut shuttle = cargo_with_flags("shuttle", "--cfg shuttle", &["test", "--release", "-p", "headcount"]);
+    shuttle.args(["--no-default-features", "--features", "std", "--test", "shuttle"]);
+    all([shuttle])
 }
 
 /// Runs the README's main job and wants to see what the README says is seen.

@@ -47,6 +47,11 @@ const CHECKS: &[Check] = &[
         run: checks::loom,
     },
     Check {
+        name: "shuttle",
+        promise: "the timer under many schedules, on a driven clock; every planted fault objected to",
+        run: checks::shuttle,
+    },
+    Check {
         name: "threads",
         promise: "thread sanitizer: silent, and not silent with a fault planted",
         run: sanitize::threads,

@@ -28,6 +28,7 @@
 //! | wait until everything launched is over | [`WaitGroup`] and [`WaitGroup::wait`] or [`wait_async`](WaitGroup::wait_async) |
 //! | the same with a limit to your patience | [`WaitGroup::wait_timeout`], whose error names who is out |
 //! | give up when somebody cancels, or at a deadline, and say why | [`Context`], [`WaitGroup::wait_with`] |
+//! | test code that sleeps or keeps deadlines, in no time | [`DrivenClock`] |
 //! | launch no more than so many at once | [`WaitGroup::wait_at_most`] |
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
@@ -62,9 +63,9 @@ mod blocking;
 #[cfg(feature = "std")]
 mod context;
 mod error;
-#[cfg(not(any(loom, headcount_fault)))]
+#[cfg(not(any(loom, shuttle, headcount_fault)))]
 mod fault;
-#[cfg(any(loom, headcount_fault))]
+#[cfg(any(loom, shuttle, headcount_fault))]
 #[doc(hidden)]
 pub mod fault;
 #[cfg(feature = "std")]
@@ -74,14 +75,18 @@ mod roll;
 mod sync;
 #[cfg(feature = "std")]
 pub mod task;
+#[cfg(not(shuttle))]
 mod time;
+#[cfg(shuttle)]
+#[doc(hidden)]
+pub mod time;
 mod wait;
 mod wait_group;
 
 #[cfg(all(feature = "signals", unix))]
 pub use context::SignalReceived;
 #[cfg(feature = "std")]
-pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, OnCancel, RunAsync};
+pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, DrivenClock, OnCancel, RunAsync};
 #[cfg(feature = "std")]
 pub use error::{WaitCancelledError, WaitTimeoutError};
 #[cfg(feature = "std")]

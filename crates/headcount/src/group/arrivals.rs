@@ -16,6 +16,7 @@ use std::task::Waker;
 use super::Policy;
 use super::core::{Core, Kind, PageOf};
 use super::ended::Failure;
+use crate::fault::{self, Fault};
 
 /// One member's result.
 pub(crate) enum Arrival<T, E, P, K: Kind> {
@@ -73,10 +74,13 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     }
 
     pub(super) fn deliver(&self, arrival: Arrival<T, E, P, K>) {
+        if fault::planted(Fault::WakerThenResult) {
+            self.hint();
+        }
         let mut arrivals = self.arrivals.lock();
         let (unwanted, waker) = if arrivals.open {
             arrivals.queue.push_back(arrival);
-            (None, arrivals.waker.take())
+            (None, arrivals.waker.take_if(|_| !fault::planted(Fault::WakerThenResult)))
         } else {
             (Some(arrival), None)
         };

@@ -230,10 +230,14 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         if books.keeps {
             books.kept.extend(listed);
         }
-        let heard = books.asked == Asked::HEARD;
         drop(books);
-        self.out.done();
-        if heard {
+        if fault::planted(Fault::HintThenDone) {
+            self.hint();
+            self.out.done();
+        } else {
+            self.out.done();
+            // Whether anybody takes results is only to be known now: whoever begins to before this sees that the count is not
+            // zero yet, and has left a waker.
             self.hint();
         }
         // Perhaps with values that nobody has taken.
@@ -243,7 +247,8 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     /// Closes the group if nobody is out (G3). False if somebody is, or has just been registered.
     pub(crate) fn close(&self) -> bool {
         let mut books = self.books.lock();
-        if books.pen.is_none() && self.out.outstanding() == 0 {
+        let empty = books.pen.is_none() && self.out.outstanding() == 0;
+        if empty || fault::planted(Fault::CloseUnlooked) {
             books.closed = true;
         }
         books.closed

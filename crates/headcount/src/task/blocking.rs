@@ -6,7 +6,7 @@ use crate::group::ending::Ending;
 use crate::group::{Policy, Root, panics, who};
 
 use super::Tasks;
-use super::member::{Settle, finish, here};
+use super::member::{Settle, finish, here, why_cancelled};
 
 /// A blocking member, from being registered to being counted back in.
 pub(super) struct Blocking<T, E, P, F>
@@ -64,7 +64,7 @@ where
 {
     fn drop(&mut self) {
         let Some(seat) = self.seat.take() else { return };
-        let why = seat.page().ctx.cancelled_because();
+        let why = why_cancelled(&seat, None);
         let ending = match (panics::catch(|| drop(self.f.take())), why) {
             (Err(payload), _) => Ending::Panicked(payload),
             (Ok(()), Some(why)) => Ending::Unbegun(why),

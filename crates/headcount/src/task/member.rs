@@ -9,7 +9,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::context::Context;
+use crate::context::{Cancelled, Context};
 use crate::group::core::{Core, Kind, SeatOf};
 use crate::group::ending::{Ending, leave};
 use crate::group::panics::{self, Payload};
@@ -106,7 +106,7 @@ pin_project! {
             let this = this.project();
             let Some(seat) = this.seat.take() else { return };
             let unbegun = matches!(*this.stage, Stage::Unbegun { .. });
-            let why = context(&seat, this.settle.hand()).cancelled_because().filter(|_| unbegun);
+            let why = why_cancelled(&seat, this.settle.hand()).filter(|_| unbegun);
             let ending = match (clear(this.stage), why) {
                 (Err(payload), _) => Ending::Panicked(payload),
                 (Ok(()), Some(why)) => Ending::Unbegun(why),
@@ -232,6 +232,15 @@ fn context<'s, T, E, P: Policy<T, E>, K: Kind>(
     hand: Option<&'s Context>,
 ) -> &'s Context {
     hand.unwrap_or(&seat.page().ctx)
+}
+
+/// Why a member is cancelled that is gone before it began. Its group may have been cancelled only just now: then those who
+/// queue are sent home while the cancellation is on its way down to the pages.
+pub(super) fn why_cancelled<T, E, P: Policy<T, E>, K: Kind>(
+    seat: &SeatOf<T, E, P, K>,
+    hand: Option<&Context>,
+) -> Option<Cancelled> {
+    context(seat, hand).cancelled_because().or_else(|| seat.page().core.ctx.cancelled_because())
 }
 
 /// Who polls.

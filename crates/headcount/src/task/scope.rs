@@ -15,6 +15,7 @@ use pin_project_lite::pin_project;
 
 use super::member::{Attended, Plain, Riders, finish};
 use crate::context::{CancelKind, Cancelled, Context};
+use crate::fault::{self, Fault};
 use crate::group::core::{Core, Kind};
 use crate::group::ending::Ending;
 use crate::group::{Body, BoxError, FailFast, GroupError, Raise, panics};
@@ -273,8 +274,12 @@ impl Ready {
     fn take(&self, waker: &Waker) -> VecDeque<Option<usize>> {
         let waker = waker.clone();
         let mut woken = self.0.lock();
-        let old = woken.scope.replace(waker);
         let who = std::mem::take(&mut woken.who);
+        if fault::planted(Fault::LookThenLeave) {
+            drop(woken);
+            woken = self.0.lock();
+        }
+        let old = woken.scope.replace(waker);
         drop(woken);
         drop(old);
         who

@@ -262,7 +262,12 @@ where
 
     /// Lets a member run in the slots that it holds, or queue.
     #[track_caller]
-    fn start(&self, held: Option<usize>, weight: usize, member: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn start(
+        &self,
+        held: Option<usize>,
+        weight: usize,
+        member: impl Future<Output = ()> + Send + 'static,
+    ) {
         match held {
             Some(0) => self.core.kind.executor.spawn(member),
             Some(held) => {

@@ -7,7 +7,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::lane::Queued;
-use super::launch::{self, Runner, Slots};
+use super::launch::{self, Slots};
 use super::member::{Attended, Plain};
 use super::turn::Turn;
 use super::{Spawner, TaskCore};
@@ -121,12 +121,12 @@ where
         if core.ctx.is_cancelled() {
             return Err(f);
         }
-        let Ok((seat, ())) = core.register(None, place, |_| ()) else { return Err(f) };
-        let member = Attended::new(seat, Plain, f);
-        match slots.pass_on() {
-            0 => core.kind.executor.spawn(member),
-            held => core.kind.executor.spawn(Runner::new(Arc::clone(core), held, member)),
-        }
+        // Who holds nothing was let in without a limit; there may be one by now.
+        let asks = slots.is_empty();
+        let admitted = core.register(None, place, |lane| if asks { lane.try_enter(1) } else { Some(0) });
+        let Ok((seat, admitted)) = admitted else { return Err(f) };
+        let held = admitted.map(|more| slots.pass_on() + more);
+        self.start(held, 1, Attended::new(seat, Plain, f));
         Ok(())
     }
 

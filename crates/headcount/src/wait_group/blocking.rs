@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::WaitGroup;
 use crate::context::Context;
 use crate::error::{WaitCancelledError, WaitTimeoutError};
+use crate::time;
 
 /// Blocking waits, and counted threads and tasks.
 impl WaitGroup {
@@ -57,7 +58,7 @@ impl WaitGroup {
         if self.shared().counter.members() == 0 {
             return Ok(());
         }
-        let begun = Instant::now();
+        let begun = time::now();
         // A timeout beyond the end of time is no timeout.
         self.wait_until(begun, begun.checked_add(timeout), "WaitGroup::wait_timeout")
     }
@@ -76,7 +77,7 @@ impl WaitGroup {
         if self.shared().counter.members() == 0 {
             return Ok(());
         }
-        self.wait_until(Instant::now(), Some(deadline), "WaitGroup::wait_deadline")
+        self.wait_until(time::now(), Some(deadline), "WaitGroup::wait_deadline")
     }
 
     /// Blocks the calling thread until nobody is out, or until `ctx` is cancelled or its deadline passes.
