@@ -93,8 +93,8 @@ pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, Driven
 pub use error::{WaitCancelledError, WaitTimeoutError};
 #[cfg(feature = "std")]
 pub use group::{
-    Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, GroupError, Member,
-    MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Raise, Root, Tally, Trial, Verdict,
+    Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, FromMember, GroupError,
+    Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict,
     WouldDeadlock, ok,
 };
 pub use raw::wait::Wait;
