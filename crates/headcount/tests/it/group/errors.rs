@@ -265,7 +265,7 @@ fn the_question_mark_works_everywhere() {
 fn a_typed_group_keeps_the_type() {
     fn typed() -> Result<Vec<u32>, GroupError<fmt::Error>> {
         let mut trial = Trial::new(FailFast);
-        trial.failed(0, BoxError::new(fmt::Error));
+        trial.failed(0, fmt::Error);
         trial.end()
     }
     let root: fmt::Error = typed().unwrap_err().into_root().unwrap();
