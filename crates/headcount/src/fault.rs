@@ -48,12 +48,22 @@ pub enum Fault {
     CallUnlooked,
     /// A callback is registered without leaving word for the last handle, which then lets it go unrun.
     CallUnannounced,
+    /// The last worker that looks for jobs goes to sleep without a word to the pushers.
+    IdleUnannounced,
+    /// A job's end frees slots, and nobody is told for whom they are enough.
+    SlotsUnoffered,
+    /// The limit is raised, and nobody looks what may start now.
+    LimitUnlooked,
+    /// Who waits for its turn looks, and sleeps without looking again after it has left its handle.
+    TurnUnheard,
+    /// A turn that is given up when it has just been granted keeps its slots.
+    TurnKept,
     /// G2 broken: a member's end no longer publishes its value.
     RelaxedEnd,
     /// G3 broken: a member that leaves its page no longer publishes what it did.
     RelaxedPage,
-    /// A value is taken without asking whether it has been taken.
-    TakenTwice,
+    /// A value is taken without a look at whether its member has ended, and whether it has been taken.
+    TakenUnlooked,
     /// A member that leaves its waker does not look whether it has been called off.
     CalledOffUnseen,
     /// Whoever leaves a page to its pen alone does not look whether somebody waits.
@@ -66,6 +76,20 @@ pub enum Fault {
     LookThenSleep,
     /// The last deadline is taken back, and the timer's thread sleeps on for it.
     LastGoneUnheard,
+    /// A wait closes its group without a look at whether somebody has just been registered.
+    CloseUnlooked,
+    /// The waker of who takes results is taken out before the result is put in.
+    WakerThenResult,
+    /// Whoever takes results is woken before the group's count has reached zero.
+    HintThenDone,
+    /// Whoever gives slots back looks at the queue before, and not in the same breath.
+    LookThenGiveBack,
+    /// Whoever queues does not look afterwards whether the group has been cancelled.
+    QueuedUnlooked,
+    /// A turn is granted without a look at whether it was given up.
+    TurnUnlooked,
+    /// A scope looks who was woken before it leaves its waker, and not in the same breath.
+    LookThenLeave,
 }
 
 #[cfg(any(loom, shuttle, headcount_fault))]
@@ -90,9 +114,25 @@ impl Fault {
         Self::CallUnannounced,
     ];
 
-    /// The faults of groups.
-    pub const GROUPS: [Self; 5] =
-        [Self::RelaxedEnd, Self::RelaxedPage, Self::TakenTwice, Self::CalledOffUnseen, Self::PenKept];
+    /// The faults of groups, and of groups of tasks: loom must object to each.
+    pub const GROUPS: [Self; 12] = [
+        Self::RelaxedEnd,
+        Self::RelaxedPage,
+        Self::TakenUnlooked,
+        Self::CalledOffUnseen,
+        Self::PenKept,
+        Self::CloseUnlooked,
+        Self::WakerThenResult,
+        Self::HintThenDone,
+        Self::LookThenGiveBack,
+        Self::QueuedUnlooked,
+        Self::TurnUnlooked,
+        Self::LookThenLeave,
+    ];
+
+    /// The faults of the threads of a scope: loom must object to each.
+    pub const THREADS: [Self; 5] =
+        [Self::IdleUnannounced, Self::SlotsUnoffered, Self::LimitUnlooked, Self::TurnUnheard, Self::TurnKept];
 
     /// The faults of the timer: shuttle must object to each.
     pub const TIMER: [Self; 4] =
@@ -100,7 +140,7 @@ impl Fault {
 
     /// The fault of this name.
     pub fn named(name: &str) -> Option<Self> {
-        let mut all = Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::TIMER);
+        let mut all = Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS).chain(Self::TIMER);
         all.find(|fault| alloc::format!("{fault:?}") == name)
     }
 }

@@ -34,6 +34,7 @@ use super::ended::Who;
 use super::ending::Court;
 use super::page::{Asked, Page, Pen, Seat};
 use super::sheet::Entry;
+use super::who::Here;
 use super::{Ended, Policy, Title};
 use crate::context::{Cancelled, Canceller, Context};
 use crate::fault::{self, Fault};
@@ -230,10 +231,14 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         if books.keeps {
             books.kept.extend(listed);
         }
-        let heard = books.asked == Asked::HEARD;
         drop(books);
-        self.out.done();
-        if heard {
+        if fault::planted(Fault::HintThenDone) {
+            self.hint();
+            self.out.done();
+        } else {
+            self.out.done();
+            // Whether anybody takes results is only to be known now: whoever begins to before this sees that the count is not
+            // zero yet, and has left a waker.
             self.hint();
         }
         // Perhaps with values that nobody has taken.
@@ -243,7 +248,8 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     /// Closes the group if nobody is out (G3). False if somebody is, or has just been registered.
     pub(crate) fn close(&self) -> bool {
         let mut books = self.books.lock();
-        if books.pen.is_none() && self.out.outstanding() == 0 {
+        let empty = books.pen.is_none() && self.out.outstanding() == 0;
+        if empty || fault::planted(Fault::CloseUnlooked) {
             books.closed = true;
         }
         books.closed
@@ -259,7 +265,10 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         let mut pages = mem::take(&mut books.kept);
         let (title, spawned) = (books.title.clone(), books.spawned());
         drop(books);
+        let (policy, mut failures, mut tally) = self.court.lock().adjourn();
+        self.untaken(&mut pages, &mut failures);
         pages.sort_unstable_by_key(|page| page.first());
+        pages.dedup_by_key(|page| page.first());
         let mut values = Vec::with_capacity(pages.iter().map(|page| page.sheet.filled()).sum());
         let mut who = Vec::with_capacity(pages.len());
         for page in pages {
@@ -272,7 +281,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
             }
             who.push((Arc::clone(&page.sheet), lines));
         }
-        let (policy, failures, mut tally) = self.court.lock().adjourn();
+        let failures = failures.into_iter().map(|(_, failure)| failure).collect();
         tally.succeeded = spawned as u64 - tally.total();
         let cancelled = self.ctx.cancelled_because();
         policy.output(Ended::new(title, values, Who::Lines(who), failures, tally, cancelled))
@@ -303,6 +312,13 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         }
         pages.sort_unstable_by_key(|page| page.first());
         pages
+    }
+
+    /// Asks new members nothing any more, and keeps pages again if the policy wants them.
+    pub(super) fn keep_again(&self) {
+        let mut books = self.books.lock();
+        books.keeps = P::KEEPS;
+        books.asked = Asked::NOTHING;
     }
 
     /// Calls all members off who are out: their futures are dropped where they stand.
@@ -354,6 +370,13 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
             }));
         }
         RollCall::of_group(heading, missing)
+    }
+}
+
+impl<T, E, P, K: Kind> SeatOf<T, E, P, K> {
+    /// Who runs, for those who ask.
+    pub(crate) fn here(&self) -> Here {
+        Here { group: self.page().core.id, number: self.index() as u64 + 1, place: self.place() }
     }
 }
 

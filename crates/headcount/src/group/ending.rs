@@ -8,6 +8,7 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::mem;
+use std::panic::Location;
 use std::sync::Arc;
 
 use super::arrivals::Arrival;
@@ -68,16 +69,16 @@ impl<E, P> Court<E, P> {
     }
 
     /// What has been kept, when everyone is back.
-    pub(super) fn adjourn(&mut self) -> (P, Vec<Failure<E>>, Tally) {
+    pub(super) fn adjourn(&mut self) -> (P, Vec<(u64, Failure<E>)>, Tally) {
         let policy = self.policy.take().unwrap_or_else(|| unreachable!("a group ends once"));
         (policy, self.take_failures(), self.tally)
     }
 
-    /// The failures, in the order in which they happened.
-    pub(super) fn take_failures(&mut self) -> Vec<Failure<E>> {
+    /// The failures with their tickets, in the order in which they happened.
+    pub(super) fn take_failures(&mut self) -> Vec<(u64, Failure<E>)> {
         let mut failures = mem::take(&mut self.failures);
         failures.sort_unstable_by_key(|(ticket, _)| *ticket);
-        failures.into_iter().map(|(_, failure)| failure).collect()
+        failures
     }
 
     /// The next number in the order in which failures happen.
@@ -214,6 +215,21 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         }
     }
 
+    /// The body of a scope has panicked: that goes on in whoever runs the scope, unless a member's panic came first.
+    pub(crate) fn body_panicked(&self, payload: Box<dyn Any + Send>, place: &'static Location<'static>) {
+        let report = PanicReport::new(payload);
+        let text = format!("the scope's body panicked: {report}");
+        let mut court = self.court.lock();
+        let finishes = court.finish();
+        let surplus = court.keep_panic(report.into_payload());
+        drop(court);
+        panics::drop_quietly(surplus);
+        if finishes {
+            let cause = Box::new(SiblingFailed { text });
+            self.cancel(&Cancelled::new(CancelKind::MemberFailed, Some(cause), place));
+        }
+    }
+
     /// Keeps a failure for whoever wants it.
     fn keep(&self, ticket: u64, failure: Failure<E>) {
         let mut court = self.court.lock();
@@ -224,7 +240,7 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         let heard = court.heard;
         drop(court);
         if heard {
-            self.deliver(Arrival::Failure(failure));
+            self.deliver(Arrival::Failure(ticket, failure));
         } else {
             panics::drop_quietly(failure);
         }
@@ -259,7 +275,7 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
 }
 
 /// Counts a member that has ended back in.
-pub(crate) fn leave<T, E: Root, P: Policy<T, E>, K: Kind>(seat: SeatOf<T, E, P, K>) {
+fn leave<T, E: Root, P: Policy<T, E>, K: Kind>(seat: SeatOf<T, E, P, K>) {
     match seat.leave() {
         Left::Others => {}
         Left::Pen(page) => page.core.pen_is_left(&page),
@@ -268,6 +284,45 @@ pub(crate) fn leave<T, E: Root, P: Policy<T, E>, K: Kind>(seat: SeatOf<T, E, P, 
             core.page_is_over(page);
         }
     }
+}
+
+/// What a kind of group does when a member has ended that holds no slot and is counted against the limit.
+pub(crate) trait Riders {
+    /// It gives back the slot that it never took.
+    fn rider_left(self: &Arc<Self>);
+}
+
+/// Ends the seat, gives back what it held, and counts it back in.
+pub(crate) fn finish<T, E, P, K>(seat: SeatOf<T, E, P, K>, ending: Ending<T, E>, hand: Option<&Context>)
+where
+    E: Root,
+    P: Policy<T, E>,
+    K: Kind,
+    Core<T, E, P, K>: Riders,
+{
+    let core = &seat.page().core;
+    let asked = core.end(&seat, ending, hand);
+    if asked.is_rider() {
+        core.rider_left();
+    }
+    leave(seat);
+}
+
+/// The context that a member is given.
+pub(crate) fn context<'s, T, E, P: Policy<T, E>, K: Kind>(
+    seat: &'s SeatOf<T, E, P, K>,
+    hand: Option<&'s Context>,
+) -> &'s Context {
+    hand.unwrap_or(&seat.page().ctx)
+}
+
+/// Why a member is cancelled that is gone before it began. Its group may have been cancelled only just now: then those who
+/// queue are sent home while the cancellation is on its way down to the pages.
+pub(crate) fn why_cancelled<T, E, P: Policy<T, E>, K: Kind>(
+    seat: &SeatOf<T, E, P, K>,
+    hand: Option<&Context>,
+) -> Option<Cancelled> {
+    context(seat, hand).cancelled_because().or_else(|| seat.page().core.ctx.cancelled_because())
 }
 
 /// What a member whose sibling has failed finds as the cause of its cancellation.

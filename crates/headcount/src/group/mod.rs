@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `core` | the book of members, and the group's way from its first member to its end: invariants G1 to G4 |
 //! | `page`, `sheet` | a page of the book: what came of its members, and who they are; edges G1 to G3, rules P1 and P2 |
-//! | `ending` | how a member's end is taken |
+//! | `ending`, `settle` | how a member's end is taken; what its output comes to |
+//! | `closure`, `fork` | members that are closures; members whose value has a type of its own |
+//! | `refused` | members that were not launched |
 //! | `arrivals` | results on their way to someone who takes them as they come |
 //! | `who` | which member runs here, and which waits could never end |
 //! | `policy`, `policies`, `trial` | the rule that decides when a group is over, the ready ones, and how to try one out |
@@ -16,17 +18,21 @@
 
 pub(crate) mod arrivals;
 mod body;
+pub(crate) mod closure;
 mod consequence;
 pub(crate) mod core;
 mod ended;
 pub(crate) mod ending;
 mod error;
+pub(crate) mod fork;
 mod group_error;
 mod member;
 pub(crate) mod page;
 pub(crate) mod panics;
 mod policies;
 mod policy;
+mod refused;
+pub(crate) mod settle;
 pub(crate) mod sheet;
 mod tally;
 mod trial;
@@ -35,13 +41,15 @@ pub(crate) mod who;
 pub use self::body::Body;
 pub(crate) use self::consequence::note as note_cancelled;
 pub use self::ended::Ended;
-pub use self::error::{BoxError, MemberError, Raise, Root, ok};
+pub use self::error::{BoxError, FromMember, MemberError, Root, ok};
+pub use self::fork::Fork;
 pub use self::group_error::GroupError;
 pub use self::member::Member;
 pub(crate) use self::member::Title;
 pub use self::panics::{PanicReport, Panics};
 pub use self::policies::{CollectAll, Discard, ErrorBudget, FailFast, FirstOk, Quorum};
 pub use self::policy::{Outcome, Policy, Verdict};
+pub use self::refused::{SubmitError, TrySpawnError};
 pub use self::tally::Tally;
 pub use self::trial::Trial;
 pub use self::who::WouldDeadlock;

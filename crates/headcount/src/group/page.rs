@@ -160,13 +160,14 @@ impl<T, C> Page<T, C> {
     /// Takes the value of a line, if its member left one and nobody has taken it.
     pub(crate) fn take(&self, line: usize) -> Option<T> {
         let line = self.lines.get(line)?;
-        // Relaxed: only to leave the others alone; the exchange below is what counts.
-        if line.mark.load(Relaxed) & (ENDED | VALUE | TAKEN) != ENDED | VALUE {
-            return None;
+        if !fault::planted(Fault::TakenUnlooked) {
+            // Relaxed: only to leave the others alone; the exchange below is what counts.
+            if line.mark.load(Relaxed) & (ENDED | VALUE | TAKEN) != ENDED | VALUE {
+                return None;
+            }
         }
         // Acquire, G2: the value is seen; AcqRel also keeps the release of earlier marks.
-        let before = line.mark.fetch_or(TAKEN, AcqRel);
-        if before & TAKEN != 0 && !fault::planted(Fault::TakenTwice) {
+        if line.mark.fetch_or(TAKEN, AcqRel) & TAKEN != 0 {
             return None;
         }
         // SAFETY: P2: ended, and this call has set `TAKEN` first.

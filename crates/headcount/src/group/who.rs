@@ -14,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Title;
 use super::core::Id;
+use crate::sync::of_thread;
 
 /// A member that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,18 +25,16 @@ pub(crate) struct Here {
     pub(crate) place: &'static Location<'static>,
 }
 
-thread_local! {
-    static HERE: Cell<Option<Here>> = const { Cell::new(None) };
-}
+of_thread! { static HERE: Cell<Option<Here>> = Cell::new(None) }
 
 /// The member that runs on this thread, if any.
 pub(crate) fn here() -> Option<Here> {
-    HERE.get()
+    HERE.with(Cell::get)
 }
 
 /// Says that a member runs on this thread, until the guard is dropped.
 pub(crate) fn enter(here: Here) -> Inside {
-    Inside(HERE.replace(Some(here)))
+    Inside(HERE.with(|before| before.replace(Some(here))))
 }
 
 /// A member runs here; gives way to the one before when it is dropped.
@@ -44,7 +43,7 @@ pub(crate) struct Inside(Option<Here>);
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        HERE.set(self.0);
+        HERE.with(|here| here.set(self.0));
     }
 }
 

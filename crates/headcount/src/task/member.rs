@@ -4,65 +4,17 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use pin_project_lite::pin_project;
 
 use crate::context::Context;
 use crate::group::core::{Core, Kind, SeatOf};
-use crate::group::ending::{Ending, leave};
+use crate::group::ending::{Ending, Riders, finish};
+use crate::group::ending::{context, why_cancelled};
 use crate::group::panics::{self, Payload};
-use crate::group::who::{self, Here};
-use crate::group::{Policy, Raise, Root};
-
-/// What a kind of group does when a member has ended that holds no slot and is counted against the limit.
-pub(crate) trait Riders {
-    /// It gives back the slot that it never took.
-    fn rider_left(self: &Arc<Self>);
-}
-
-/// What a member's output comes to.
-pub(crate) trait Settle<T, E, O> {
-    fn settle(&mut self, output: O) -> Ending<T, E>;
-}
-
-/// A member's own context, if it has one that can be cancelled by hand.
-pub(crate) trait Hand {
-    fn hand(&self) -> Option<&Context> {
-        None
-    }
-}
-
-/// The output is the group's own kind of result.
-#[derive(Debug)]
-pub(crate) struct Plain;
-
-impl Hand for Plain {}
-
-/// As [`Plain`], of a member that has a context of its own.
-pub(crate) struct WithHand(pub(crate) Context);
-
-impl Hand for WithHand {
-    fn hand(&self) -> Option<&Context> {
-        Some(&self.0)
-    }
-}
-
-impl<T, E, X: Raise<E>> Settle<T, E, Result<T, X>> for WithHand {
-    fn settle(&mut self, output: Result<T, X>) -> Ending<T, E> {
-        Plain.settle(output)
-    }
-}
-
-impl<T, E, X: Raise<E>> Settle<T, E, Result<T, X>> for Plain {
-    fn settle(&mut self, output: Result<T, X>) -> Ending<T, E> {
-        match output {
-            Ok(value) => Ending::Value(value),
-            Err(error) => Ending::Error(error.raise()),
-        }
-    }
-}
+use crate::group::settle::{Hand, Settle};
+use crate::group::{Policy, Root, who};
 
 pin_project! {
     /// A member's future, from its first poll on.
@@ -106,7 +58,7 @@ pin_project! {
             let this = this.project();
             let Some(seat) = this.seat.take() else { return };
             let unbegun = matches!(*this.stage, Stage::Unbegun { .. });
-            let why = context(&seat, this.settle.hand()).cancelled_because().filter(|_| unbegun);
+            let why = why_cancelled(&seat, this.settle.hand()).filter(|_| unbegun);
             let ending = match (clear(this.stage), why) {
                 (Err(payload), _) => Ending::Panicked(payload),
                 (Ok(()), Some(why)) => Ending::Unbegun(why),
@@ -147,7 +99,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let mut this = self.project();
         let Some(seat) = this.seat.as_ref() else { return Poll::Ready(()) };
-        let inside = who::enter(here(seat));
+        let inside = who::enter(seat.here());
         let polled = match begin(seat, this.settle.hand(), this.stage.as_mut()) {
             Ok(()) => step(seat, this.stage.as_mut(), this.settle, cx),
             Err(ending) => Poll::Ready(ending),
@@ -225,32 +177,4 @@ where
 /// Drops the future, or the closure, where it stands.
 fn clear<F, Fut>(mut stage: Pin<&mut Stage<F, Fut>>) -> Result<(), Payload> {
     panics::catch(|| stage.set(Stage::Over))
-}
-
-fn context<'s, T, E, P: Policy<T, E>, K: Kind>(
-    seat: &'s SeatOf<T, E, P, K>,
-    hand: Option<&'s Context>,
-) -> &'s Context {
-    hand.unwrap_or(&seat.page().ctx)
-}
-
-/// Who polls.
-pub(super) fn here<T, E, P: Policy<T, E>, K: Kind>(seat: &SeatOf<T, E, P, K>) -> Here {
-    Here { group: seat.page().core.id, number: seat.index() as u64 + 1, place: seat.place() }
-}
-
-/// Ends the seat, and gives back what it held.
-pub(super) fn finish<T, E, P, K>(seat: SeatOf<T, E, P, K>, ending: Ending<T, E>, hand: Option<&Context>)
-where
-    E: Root,
-    P: Policy<T, E>,
-    K: Kind,
-    Core<T, E, P, K>: Riders,
-{
-    let core = &seat.page().core;
-    let asked = core.end(&seat, ending, hand);
-    if asked.is_rider() {
-        core.rider_left();
-    }
-    leave(seat);
 }

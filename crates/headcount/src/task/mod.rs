@@ -28,18 +28,14 @@
 //! | `group` | [`Group`]: making one, and its end |
 //! | `spawner`, `submit`, `control` | [`Spawner`]: launching from anywhere; launching when there is room; asking and cancelling |
 //! | `member` | one member, as its task polls it |
-//! | `blocking` | members that block |
 //! | `lane`, `launch`, `turn` | the limit: who may run now, how the next ones get their turn, and who waits to launch |
 //! | `stop` | what a cancellation does to the group |
 //! | `waiting`, `results` | waiting for all of them, and taking results as they come |
-//! | `fork` | members whose value has a type of its own |
 //! | `executor` | where tasks run |
 //! | `scope` | concurrency on the caller's own task |
 
-mod blocking;
 mod control;
 mod executor;
-mod fork;
 mod group;
 mod lane;
 mod launch;
@@ -53,13 +49,12 @@ mod turn;
 mod waiting;
 
 pub use self::executor::{BoxTask, Spawn};
-pub use self::fork::Fork;
 pub use self::group::Group;
 pub use self::results::Results;
 pub use self::scope::{Scope, scope};
 pub use self::spawner::Spawner;
-pub use self::submit::{SubmitError, TrySpawnError};
 pub use self::waiting::GroupTimeoutError;
+pub use crate::group::{Fork, SubmitError, TrySpawnError};
 
 use self::executor::Executor;
 use self::lane::Lane;

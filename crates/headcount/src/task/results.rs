@@ -8,6 +8,7 @@ use super::{Group, Tasks};
 use crate::group::arrivals::Arrival;
 use crate::group::core::Awaiting;
 use crate::group::{BoxError, FailFast, Member, MemberError, Policy, Root, panics};
+use crate::wait::wake::Wake;
 
 /// One member's result: who, and what came of it.
 type Result<T, E> = (Member, std::result::Result<T, MemberError<E>>);
@@ -55,7 +56,8 @@ where
     /// # }
     /// ```
     pub fn stream(self) -> Results<T, E, P> {
-        self.core().listen_from_now();
+        let first = self.core().listen_from_now();
+        debug_assert!(first, "a group of tasks is given up for its results");
         let awaiting = self.core().await_zero();
         Results { group: self, _awaiting: awaiting }
     }
@@ -110,12 +112,12 @@ where
                             return Poll::Ready(Some((page.sheet.member(line), Ok(value))));
                         }
                     }
-                    Arrival::Failure(failure) => {
+                    Arrival::Failure(_, failure) => {
                         return Poll::Ready(Some((failure.member, Err(failure.error))));
                     }
                 }
             }
-            if !core.listen_again(cx.waker()) {
+            if !core.listen_again(Wake::Task(cx.waker().clone())) {
                 continue;
             }
             // After the waker is there: whoever is the last to come back wakes it.
@@ -134,6 +136,21 @@ where
     /// The group, for spawning, asking and cancelling.
     pub fn group(&self) -> &Group<T, E, P> {
         &self.group
+    }
+}
+
+/// With the feature `stream`, so that the combinators of `futures` and `tokio-stream` apply.
+#[cfg(feature = "stream")]
+impl<T, E, P> futures_core::Stream for Results<T, E, P>
+where
+    T: Send + 'static,
+    E: Root + Send + 'static,
+    P: Policy<T, E> + 'static,
+{
+    type Item = Result<T, E>;
+
+    fn poll_next(self: std::pin::Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        Results::poll_next(self.get_mut(), cx)
     }
 }
 

@@ -5,16 +5,17 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::blocking::Blocking;
-use super::fork::{Fork, Forked};
 use super::lane::{Job, Queued};
 use super::launch::{self, Runner, Slots};
-use super::member::{Attended, Hand, Plain, Settle, WithHand, finish};
+use super::member::Attended;
 use super::{TaskCore, Tasks, stop};
 use crate::context::{Canceller, Context};
+use crate::group::closure::{Closure, unbegun};
 use crate::group::core::SeatOf;
-use crate::group::ending::Ending;
-use crate::group::{BoxError, FailFast, Policy, Raise, Root, panics};
+use crate::group::ending::{Ending, finish};
+use crate::group::fork::Forked;
+use crate::group::settle::{Hand, Plain, Settle, WithHand};
+use crate::group::{BoxError, FailFast, Fork, FromMember, Policy, Root, panics};
 use crate::roll::Name;
 
 /// Launches members of a group from anywhere: other members, other tasks, other threads. Cheap to clone.
@@ -94,7 +95,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         self.launch(None, 1, Location::caller(), f, Plain);
     }
@@ -109,7 +110,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         self.launch(Some(name.into()), 1, Location::caller(), f, Plain);
     }
@@ -126,7 +127,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         assert!(weight > 0, "a member that takes no slot cannot be limited: spawn_weighted(0, …)");
         self.launch(None, weight, Location::caller(), f, Plain);
@@ -150,7 +151,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let (hand, canceller) = self.core.ctx.with_cancel();
         if let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) {
@@ -176,7 +177,7 @@ where
         U: Send + 'static,
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<U, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let (fork, forked): (_, Forked<U>) = Fork::new();
         self.launch(None, 1, Location::caller(), f, forked);
@@ -194,22 +195,20 @@ where
     pub fn spawn_blocking<F, X>(&self, f: F)
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) else { return };
-        let member = Blocking::new(seat, f);
+        let member = Closure::new(seat, None, Plain, f);
         match free {
             Some(held) => {
                 let slots = Slots::new(Arc::clone(&self.core), held);
                 self.core.kind.executor.spawn_blocking(move || {
                     // Given back last, and also if it is dropped unrun.
                     let _slots = slots;
-                    member.run(Plain);
+                    member.run();
                 });
             }
-            None => {
-                launch::enter(&self.core, 1, Queued::Job(Job::Blocking(Box::new(move || member.run(Plain)))))
-            }
+            None => launch::enter(&self.core, 1, Queued::Job(Job::Blocking(Box::new(move || member.run())))),
         }
     }
 
@@ -249,11 +248,7 @@ where
         match self.core.ctx.cancelled_because() {
             None => Some((seat, held, f)),
             Some(why) => {
-                let ending = match panics::catch(|| drop(f)) {
-                    Ok(()) => Ending::Unbegun(why),
-                    Err(payload) => Ending::Panicked(payload),
-                };
-                finish(seat, ending, None);
+                finish(seat, unbegun(f, Ending::Unbegun(why)), None);
                 launch::release(&self.core, held.unwrap_or(0));
                 None
             }

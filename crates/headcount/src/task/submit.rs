@@ -1,18 +1,17 @@
 //! Launching a member when there is room for it: waiting for that, or trying.
 
-use std::error::Error;
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
 use std::sync::Arc;
 
 use super::lane::Queued;
 use super::launch::{self, Slots};
-use super::member::{Attended, Plain};
+use super::member::Attended;
 use super::turn::Turn;
 use super::{Spawner, TaskCore};
 use crate::context::{Cancelled, Context};
-use crate::group::{Policy, Raise, Root, Title, who};
+use crate::group::settle::Plain;
+use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, who};
 
 /// Launching when there is room.
 impl<T, E, P> Spawner<T, E, P>
@@ -43,16 +42,14 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let (this, place) = (self.clone(), Location::caller());
         async move {
             match this.slot().await {
                 Ok(slots) => this.launch_in(slots, place, f).map_err(|given| this.over(given)),
                 Err(NoSlot::Over) => Err(this.over(f)),
-                Err(NoSlot::Own) => {
-                    Err(SubmitError { why: Why::OwnGroupIsFull(this.core().title()), given: f })
-                }
+                Err(NoSlot::Own) => Err(SubmitError::own_group_is_full(this.core().title(), f)),
             }
         }
     }
@@ -71,14 +68,14 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let Some(held) = self.core().books.lock().lane.try_enter(1) else {
-            return Err(TrySpawnError { over: None, given: f });
+            return Err(TrySpawnError::full(f));
         };
         let slots = Slots::new(Arc::clone(self.core()), held);
         let launched = self.launch_in(slots, Location::caller(), f);
-        launched.map_err(|given| TrySpawnError { over: Some(self.why_over()), given })
+        launched.map_err(|given| TrySpawnError::over(self.why_over(), given))
     }
 
     /// Waits for a slot.
@@ -114,7 +111,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let core = self.core();
         core.kind.executor.assert_there();
@@ -135,7 +132,7 @@ where
     }
 
     fn over<F>(&self, given: F) -> SubmitError<F> {
-        SubmitError { why: Why::Over(self.core().title(), self.why_over()), given }
+        SubmitError::over(self.core().title(), self.why_over(), given)
     }
 }
 
@@ -166,106 +163,3 @@ where
         launch::give_up(self.core, &self.turn);
     }
 }
-
-/// A member was not launched by [`Spawner::submit`]; it is given back.
-pub struct SubmitError<F> {
-    why: Why,
-    given: F,
-}
-
-enum Why {
-    Over(Title, Option<Cancelled>),
-    OwnGroupIsFull(Title),
-}
-
-impl<F> SubmitError<F> {
-    /// Whether the group is over. Otherwise it was full, and the caller one of its own members, who might have waited for
-    /// ever: spawn instead, which queues.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        matches!(self.why, Why::Over(..))
-    }
-
-    /// Why the group was cancelled, if it was.
-    #[must_use]
-    pub fn cancelled(&self) -> Option<&Cancelled> {
-        match &self.why {
-            Why::Over(_, why) => why.as_ref(),
-            Why::OwnGroupIsFull(_) => None,
-        }
-    }
-
-    /// What was to be launched.
-    #[must_use]
-    pub fn into_given(self) -> F {
-        self.given
-    }
-}
-
-impl<F> fmt::Display for SubmitError<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.why {
-            Why::Over(title, Some(why)) => write!(f, "{title} takes no more members: {why}"),
-            Why::Over(title, None) => write!(f, "{title} takes no more members: it has been waited for"),
-            Why::OwnGroupIsFull(title) => {
-                write!(
-                    f,
-                    "{title} is full, and one of its own members would wait for a slot: use `spawn`, which queues"
-                )
-            }
-        }
-    }
-}
-
-impl<F> fmt::Debug for SubmitError<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SubmitError: {self}")
-    }
-}
-
-impl<F> Error for SubmitError<F> {}
-
-/// A member was not launched by [`Spawner::try_spawn`]; it is given back.
-pub struct TrySpawnError<F> {
-    /// None if the group was full; else why it is over, if that is known.
-    over: Option<Option<Cancelled>>,
-    given: F,
-}
-
-impl<F> TrySpawnError<F> {
-    /// Whether all slots were taken.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.over.is_none()
-    }
-
-    /// Whether the group is over.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.over.is_some()
-    }
-
-    /// What was to be launched.
-    #[must_use]
-    pub fn into_given(self) -> F {
-        self.given
-    }
-}
-
-impl<F> fmt::Display for TrySpawnError<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.over {
-            None => f.write_str("the group is full"),
-            Some(Some(why)) => write!(f, "the group takes no more members: {why}"),
-            Some(None) => f.write_str("the group takes no more members: it has been waited for"),
-        }
-    }
-}
-
-impl<F> fmt::Debug for TrySpawnError<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TrySpawnError: {self}")
-    }
-}
-
-impl<F> Error for TrySpawnError<F> {}

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::member::{Hand, Settle};
-use crate::group::Raise;
-use crate::group::ending::Ending;
+use super::FromMember;
+use super::ending::Ending;
+use super::settle::{Hand, Settle};
 use crate::wait::lock::Lock;
 
-/// The value of a member that was [forked](super::Spawner::fork), to be taken once the group is over.
+/// The value of a member that was forked ([task](crate::task::Spawner::fork), [thread](crate::thread::Spawner::fork)), to be
+/// taken once it is over.
 ///
 /// # Examples
 ///
@@ -35,7 +36,7 @@ use crate::wait::lock::Lock;
 pub struct Fork<U>(Arc<Lock<Option<U>>>);
 
 impl<U> Fork<U> {
-    pub(super) fn new() -> (Self, Forked<U>) {
+    pub(crate) fn new() -> (Self, Forked<U>) {
         let place = Arc::new(Lock::new(None));
         (Self(Arc::clone(&place)), Forked(place))
     }
@@ -54,11 +55,14 @@ impl<U> fmt::Debug for Fork<U> {
 }
 
 /// Where a forked member leaves its value.
-pub(super) struct Forked<U>(Arc<Lock<Option<U>>>);
+pub(crate) struct Forked<U>(Arc<Lock<Option<U>>>);
 
 impl<U> Hand for Forked<U> {}
 
-impl<T, E, U, X: Raise<E>> Settle<T, E, Result<U, X>> for Forked<U> {
+impl<T, E, U, X> Settle<T, E, Result<U, X>> for Forked<U>
+where
+    E: FromMember<X>,
+{
     fn settle(&mut self, output: Result<U, X>) -> Ending<T, E> {
         match output {
             Ok(value) => {
@@ -66,7 +70,7 @@ impl<T, E, U, X: Raise<E>> Settle<T, E, Result<U, X>> for Forked<U> {
                 drop(before);
                 Ending::Forked
             }
-            Err(error) => Ending::Error(error.raise()),
+            Err(error) => Ending::Error(E::from_member(error)),
         }
     }
 }

@@ -1,0 +1,207 @@
+//! A group's book and its threads, together: how members are launched, and waited for by those who are not their owner.
+//!
+//! A member is registered in the book, and becomes a job of the workers'. The job ends the member's seat before the worker
+//! takes the next one; so when the workers have nothing left, nobody is out.
+
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::launch::Launch;
+use super::turn::Turn;
+use super::workers::{Job, Workers};
+use crate::context::Context;
+use crate::group::closure::{Closure, unbegun};
+use crate::group::core::{Core, Kind};
+use crate::group::ending::{Ending, Riders, finish};
+use crate::group::settle::{Plain, Settle};
+use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, panics, who};
+use crate::roll::Name;
+
+/// What a group of threads has that one of tasks has not: nothing. Who waits for a slot stands in the workers' queue.
+#[derive(Debug)]
+pub(crate) struct OnThreads;
+
+impl Kind for OnThreads {
+    /// The limit, for the roll call.
+    type Lane = Option<usize>;
+
+    fn limit(limit: &Option<usize>) -> Option<usize> {
+        *limit
+    }
+}
+
+pub(crate) type ThreadCore<T, E, P> = Core<T, E, P, OnThreads>;
+
+impl<T, E, P> Riders for ThreadCore<T, E, P> {
+    fn rider_left(self: &Arc<Self>) {
+        unreachable!("the workers count every job against the limit, from the first one on");
+    }
+}
+
+/// See the top of this file. `L` starts its threads.
+pub(crate) struct Team<'scope, T, E, P, L> {
+    pub(crate) core: Arc<ThreadCore<T, E, P>>,
+    pub(crate) workers: Arc<Workers<'scope, L>>,
+}
+
+impl<T, E, P, L> Clone for Team<'_, T, E, P, L> {
+    fn clone(&self) -> Self {
+        Self { core: Arc::clone(&self.core), workers: Arc::clone(&self.workers) }
+    }
+}
+
+/// Who is launched, and how.
+pub(crate) struct Launched {
+    pub(crate) name: Option<Name>,
+    pub(crate) weight: usize,
+    /// A context of the member's own.
+    pub(crate) hand: Option<Context>,
+    pub(crate) place: &'static Location<'static>,
+}
+
+impl Launched {
+    /// From here, with one slot, and nothing else.
+    #[track_caller]
+    pub(crate) fn here() -> Self {
+        Self { name: None, weight: 1, hand: None, place: Location::caller() }
+    }
+}
+
+impl<'scope, T, E, P, L> Team<'scope, T, E, P, L>
+where
+    T: Send + 'scope,
+    E: Root + Send + 'scope,
+    P: Policy<T, E> + 'scope,
+    L: Launch<'scope>,
+{
+    /// Counts a member out and leaves it with the workers. Never blocks.
+    #[inline]
+    pub(crate) fn launch<F, O, S>(&self, who: Launched, settle: S, f: F)
+    where
+        F: FnOnce(&Context) -> O + Send + 'scope,
+        S: Settle<T, E, O> + Send + 'scope,
+    {
+        let weight = who.weight;
+        if let Ok(Some(job)) = self.register(who, settle, f) {
+            self.workers.push(job, weight);
+        }
+    }
+
+    /// Counts a member out, as a job. Nothing if the group is cancelled: then it has ended already. An error with what was
+    /// to be done if the group takes no members any more.
+    #[inline]
+    fn register<F, O, S>(&self, who: Launched, settle: S, f: F) -> Result<Option<Job<'scope>>, ()>
+    where
+        F: FnOnce(&Context) -> O + Send + 'scope,
+        S: Settle<T, E, O> + Send + 'scope,
+    {
+        let Ok((seat, ())) = self.core.register(who.name, who.place, |_| ()) else {
+            panics::drop_quietly(f);
+            return Err(());
+        };
+        if let Some(why) = self.core.ctx.cancelled_because() {
+            finish(seat, unbegun(f, Ending::Unbegun(why)), who.hand.as_ref());
+            return Ok(None);
+        }
+        let member = Closure::new(seat, who.hand, settle, f);
+        Ok(Some(Job::new(move || member.run())))
+    }
+
+    /// Waits for a slot, then launches a member in it.
+    pub(crate) fn submit<F, X>(&self, place: &'static Location<'static>, f: F) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
+        E: FromMember<X>,
+    {
+        let over = |f| Err(SubmitError::over(self.core.title(), self.core.ctx.cancelled_because(), f));
+        if self.core.ctx.is_cancelled() {
+            return over(f);
+        }
+        let turn = match self.workers.try_turn(1) {
+            Some(turn) => turn,
+            None => {
+                let title = self.core.title();
+                // Also for one that the members of this group wait for: it may be they who hold the slots.
+                if who::may_wait(self.core.id, &title).is_err() {
+                    return Err(SubmitError::own_group_is_full(title, f));
+                }
+                let turn = self.workers.turn(1);
+                let seat = Arc::clone(turn.seat());
+                // Why the end of the wait is not missed: a context says that it is cancelled before it calls anybody.
+                let bell = self.core.ctx.on_cancel_at_once(move |_| seat.wake());
+                let granted = turn.wait(None, || self.core.ctx.is_cancelled());
+                drop(bell);
+                if !granted {
+                    return over(f);
+                }
+                turn
+            }
+        };
+        self.launch_in(turn, place, f).or_else(over)
+    }
+
+    /// Launches a member if a slot is free.
+    pub(crate) fn try_spawn<F, X>(
+        &self,
+        place: &'static Location<'static>,
+        f: F,
+    ) -> Result<(), TrySpawnError<F>>
+    where
+        F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
+        E: FromMember<X>,
+    {
+        let Some(turn) = self.workers.try_turn(1) else { return Err(TrySpawnError::full(f)) };
+        let launched = self.launch_in(turn, place, f);
+        launched.map_err(|given| TrySpawnError::over(self.core.ctx.cancelled_because(), given))
+    }
+
+    /// Launches a member in the slot that `turn` holds; gives it back if the group is over.
+    fn launch_in<F, X>(
+        &self,
+        turn: Turn<'_, 'scope, L>,
+        place: &'static Location<'static>,
+        f: F,
+    ) -> Result<(), F>
+    where
+        F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
+        E: FromMember<X>,
+    {
+        if self.core.ctx.is_cancelled() || self.core.is_closed() {
+            return Err(f);
+        }
+        let who = Launched { name: None, weight: 1, hand: None, place };
+        if let Ok(Some(job)) = self.register(who, Plain, f) {
+            turn.push(job);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_limit(&self, n: usize) {
+        self.core.books.lock().lane = Some(n);
+        self.workers.set_limit(Some(n));
+    }
+
+    /// Until nobody is out, or until `deadline`; false if that passed first.
+    pub(crate) fn wait_idle(&self, deadline: Option<Instant>) -> bool {
+        let _awaiting = self.core.await_zero();
+        self.core.out.block_until(deadline)
+    }
+
+    /// What comes of the group, when the workers have nothing left to do: what its policy says, or the first panic.
+    pub(crate) fn conclude(core: &Arc<ThreadCore<T, E, P>>) -> P::Output {
+        // Puts the pen down: nobody else is left.
+        drop(core.await_zero());
+        let closed = core.close();
+        debug_assert!(closed, "G2: everyone is back, and nobody has the pen");
+        let panic = core.court.lock().take_panic();
+        match panic {
+            Some(payload) => {
+                core.deaf();
+                core.abandon();
+                panics::resume(payload)
+            }
+            None => core.output(),
+        }
+    }
+}
