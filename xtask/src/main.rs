@@ -40,6 +40,7 @@ const CHECKS: &[Check] = &[
         run: checks::tests,
     },
     Check { name: "release", promise: "every test again, optimized", run: checks::release },
+    Check { name: "examples", promise: "every example runs and is right", run: checks::examples },
     Check { name: "no-std", promise: "a program without std links and counts", run: checks::no_std },
     Check {
         name: "loom",

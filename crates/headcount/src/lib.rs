@@ -47,6 +47,7 @@
 //! | `std` | yes | blocking waits, ages in the roll call, [`WaitGroup::spawn`]; without it the crate is `no_std` + `alloc` and waits are async only |
 //! | `tokio` | yes | [`WaitGroup::spawn_async`], and a panic that names `wait_async` where a blocking wait would stall a worker thread |
 //! | `signals` | no | `Context::on_signals`: cancelled by Ctrl-C or SIGTERM (Unix) |
+//! | `stream` | no | [`task::Results`] is a `futures_core::Stream` |
 //! | `tokio-util` | no | `Context::cancels_token` and `Context::with_token`: to and from `CancellationToken` |
 //!
 //! # Unsafe code
@@ -93,8 +94,8 @@ pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, Driven
 pub use error::{WaitCancelledError, WaitTimeoutError};
 #[cfg(feature = "std")]
 pub use group::{
-    Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, GroupError, Member,
-    MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Raise, Root, Tally, Trial, Verdict,
+    Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, FromMember, GroupError,
+    Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict,
     WouldDeadlock, ok,
 };
 pub use raw::wait::Wait;

@@ -41,7 +41,7 @@ pub(crate) mod who;
 pub use self::body::Body;
 pub(crate) use self::consequence::note as note_cancelled;
 pub use self::ended::Ended;
-pub use self::error::{BoxError, MemberError, Raise, Root, ok};
+pub use self::error::{BoxError, FromMember, MemberError, Root, ok};
 pub use self::fork::Fork;
 pub use self::group_error::GroupError;
 pub use self::member::Member;

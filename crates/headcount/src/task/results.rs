@@ -139,6 +139,21 @@ where
     }
 }
 
+/// With the feature `stream`, so that the combinators of `futures` and `tokio-stream` apply.
+#[cfg(feature = "stream")]
+impl<T, E, P> futures_core::Stream for Results<T, E, P>
+where
+    T: Send + 'static,
+    E: Root + Send + 'static,
+    P: Policy<T, E> + 'static,
+{
+    type Item = Result<T, E>;
+
+    fn poll_next(self: std::pin::Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        Results::poll_next(self.get_mut(), cx)
+    }
+}
+
 impl<T, E, P> fmt::Debug for Results<T, E, P>
 where
     T: Send + 'static,

@@ -15,7 +15,7 @@ use crate::group::closure::{Closure, unbegun};
 use crate::group::core::{Core, Kind};
 use crate::group::ending::{Ending, Riders, finish};
 use crate::group::settle::{Plain, Settle};
-use crate::group::{Policy, Raise, Root, SubmitError, TrySpawnError, panics, who};
+use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, panics, who};
 use crate::roll::Name;
 
 /// What a group of threads has that one of tasks has not: nothing. Who waits for a slot stands in the workers' queue.
@@ -112,7 +112,7 @@ where
     pub(crate) fn submit<F, X>(&self, place: &'static Location<'static>, f: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let over = |f| Err(SubmitError::over(self.core.title(), self.core.ctx.cancelled_because(), f));
         if self.core.ctx.is_cancelled() {
@@ -149,7 +149,7 @@ where
     ) -> Result<(), TrySpawnError<F>>
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let Some(turn) = self.workers.try_turn(1) else { return Err(TrySpawnError::full(f)) };
         let launched = self.launch_in(turn, place, f);
@@ -165,7 +165,7 @@ where
     ) -> Result<(), F>
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         if self.core.ctx.is_cancelled() || self.core.is_closed() {
             return Err(f);

@@ -31,6 +31,8 @@ mod raw;
 mod roll_call;
 #[cfg(feature = "std")]
 mod rounds;
+#[cfg(feature = "stream")]
+mod stream;
 #[cfg(feature = "tokio")]
 mod tokio;
 
