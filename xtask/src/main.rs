@@ -49,7 +49,7 @@ const CHECKS: &[Check] = &[
     },
     Check {
         name: "shuttle",
-        promise: "the timer under many schedules, on a driven clock; every planted fault objected to",
+        promise: "the timer, on a driven clock, and task groups under many schedules; every planted fault objected to",
         run: checks::shuttle,
     },
     Check {

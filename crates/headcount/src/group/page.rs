@@ -348,6 +348,10 @@ impl<T, C> Seat<T, C> {
         let order = if fault::planted(Fault::RelaxedEnd) { Relaxed } else { AcqRel };
         // Release, G2: the value is seen by who takes it. Acquire: and we see who asked.
         let before = line.mark.fetch_or(mark, order);
+        if fault::planted(Fault::RelaxedEnd) {
+            // So that somebody meets the member before it has left, which would publish its value too.
+            std::thread::yield_now();
+        }
         Asked(before & (HEARD | RIDER))
     }
 

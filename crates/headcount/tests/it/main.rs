@@ -20,6 +20,8 @@ mod counting;
 #[cfg(feature = "std")]
 mod group;
 #[cfg(feature = "std")]
+mod handover;
+#[cfg(feature = "std")]
 mod happens_before;
 #[cfg(all(feature = "std", headcount_fault))]
 mod planted;
