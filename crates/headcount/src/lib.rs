@@ -85,6 +85,8 @@ mod time;
 pub mod time;
 mod wait;
 mod wait_group;
+#[cfg(feature = "std")]
+mod who;
 
 #[cfg(all(feature = "signals", unix))]
 pub use context::SignalReceived;
@@ -95,12 +97,13 @@ pub use error::{WaitCancelledError, WaitTimeoutError};
 #[cfg(feature = "std")]
 pub use group::{
     Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, FromMember, GroupError,
-    Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict,
-    WouldDeadlock, ok,
+    Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict, ok,
 };
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
 pub use wait_group::{Token, Tokens, WaitGroup};
+#[cfg(feature = "std")]
+pub use who::WouldDeadlock;
 
 /// The README's examples run too.
 #[cfg(all(doctest, feature = "std"))]

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::error::{BoxError, MemberError};
 use super::group_error::GroupError;
-use super::member::{Member, Title};
+use super::member::Member;
 use super::sheet::Sheet;
 use super::tally::Tally;
 use crate::Cancelled;
+use crate::roll::Title;
 
 /// What came back from a group whose members are all over: the stuff that a [`Policy`](crate::Policy) makes its answer of.
 pub struct Ended<T, E = BoxError> {

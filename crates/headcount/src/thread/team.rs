@@ -123,7 +123,7 @@ where
             None => {
                 let title = self.core.title();
                 // Also for one that the members of this group wait for: it may be they who hold the slots.
-                if who::may_wait(self.core.id, &title).is_err() {
+                if who::may_wait(self.core.id, || title.clone()).is_err() {
                     return Err(SubmitError::own_group_is_full(title, f));
                 }
                 let turn = self.workers.turn(1);
