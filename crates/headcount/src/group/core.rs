@@ -261,6 +261,8 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         let (title, spawned) = (books.title.clone(), books.spawned());
         drop(books);
         let (policy, mut failures, mut tally) = self.court.lock().adjourn();
+        let left = self.court.lock().abandon();
+        left.drop_quietly();
         self.untaken(&mut pages, &mut failures);
         pages.sort_unstable_by_key(|page| page.first());
         pages.dedup_by_key(|page| page.first());
@@ -289,8 +291,10 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         books.closed = true;
         let kept = mem::take(&mut books.kept);
         drop(books);
+        let left = self.court.lock().abandon();
+        left.drop_quietly();
         // With the values that were kept.
-        super::panics::drop_quietly(kept);
+        super::panics::drop_each_quietly(kept);
         self.seal(|_| true);
     }
 
@@ -348,8 +352,8 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         let (now, cancelled) = (Moment::now(), self.ctx.is_cancelled());
         let mut missing = Vec::new();
         for page in &pages {
-            missing.extend(page.missing().map(|(line, entry, begun)| {
-                let state = match (begun, cancelled) {
+            missing.extend(page.missing().map(|(line, entry, begun, told)| {
+                let state = match (begun, cancelled || told) {
                     (false, _) => State::Queued,
                     (true, false) => State::Running,
                     (true, true) => State::Cancelled,

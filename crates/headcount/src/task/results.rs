@@ -130,6 +130,8 @@ where
         }
         core.kind.timers.clear();
         let panic = core.court.lock().take_panic();
+        core.deaf();
+        core.abandon();
         panic.map_or(Poll::Ready(None), |payload| panics::resume(payload))
     }
 

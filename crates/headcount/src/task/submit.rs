@@ -71,7 +71,13 @@ where
         E: FromMember<X>,
     {
         let Some(held) = self.core().books.lock().lane.try_enter(1) else {
-            return Err(TrySpawnError::full(f));
+            // Over is over, though it may be full as well: nobody is to try again.
+            let is_over = self.core().ctx.is_cancelled() || self.core().is_closed();
+            return Err(if is_over {
+                TrySpawnError::over(self.why_over(), f)
+            } else {
+                TrySpawnError::full(f)
+            });
         };
         let slots = Slots::new(Arc::clone(self.core()), held);
         let launched = self.launch_in(slots, Location::caller(), f);

@@ -33,6 +33,8 @@ mod roll_call;
 mod rounds;
 #[cfg(feature = "stream")]
 mod stream;
+#[cfg(feature = "std")]
+mod task;
 #[cfg(feature = "tokio")]
 mod tokio;
 
