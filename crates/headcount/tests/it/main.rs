@@ -29,6 +29,8 @@ mod raw;
 mod roll_call;
 #[cfg(feature = "std")]
 mod rounds;
+#[cfg(feature = "std")]
+mod thread;
 #[cfg(feature = "tokio")]
 mod tokio;
 
