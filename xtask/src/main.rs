@@ -40,11 +40,17 @@ const CHECKS: &[Check] = &[
         run: checks::tests,
     },
     Check { name: "release", promise: "every test again, optimized", run: checks::release },
+    Check { name: "examples", promise: "every example runs and is right", run: checks::examples },
     Check { name: "no-std", promise: "a program without std links and counts", run: checks::no_std },
     Check {
         name: "loom",
         promise: "every protocol model-checked; every planted fault objected to",
         run: checks::loom,
+    },
+    Check {
+        name: "shuttle",
+        promise: "the timer, on a driven clock, and task groups under many schedules; every planted fault objected to",
+        run: checks::shuttle,
     },
     Check {
         name: "threads",

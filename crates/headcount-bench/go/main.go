@@ -1,6 +1,6 @@
-// Go's sync.WaitGroup in the rows of headcount's benchmark.
+// What Go has for the rows of headcount's benchmark: sync.WaitGroup and context here, groups of goroutines in members.go.
 //
-// Called as `bench ROW EFFORT`; prints one figure in nanoseconds, and for the rows that wake a thread also the share of
+// Called as `bench ROW CONTESTANT EFFORT`; prints one figure in nanoseconds or bytes, and for the rows that wake a thread also the share of
 // waits in which the kernel put a thread to sleep. Each timing follows the module of the same name in src/timing.
 package main
 
@@ -22,30 +22,39 @@ type effort struct {
 	batches, operations int
 	window, warmUp      time.Duration
 	trips               int
+	members             int
 }
 
 var efforts = map[string]effort{
-	"full":  {41, 50_000, 200 * time.Millisecond, 30 * time.Millisecond, 4_000},
-	"quick": {11, 20_000, 40 * time.Millisecond, 10 * time.Millisecond, 500},
-	"tiny":  {3, 20, 2 * time.Millisecond, 0, 10},
+	"full":  {41, 50_000, 200 * time.Millisecond, 30 * time.Millisecond, 4_000, 1_000_000},
+	"quick": {11, 20_000, 40 * time.Millisecond, 10 * time.Millisecond, 500, 100_000},
+	"tiny":  {3, 20, 2 * time.Millisecond, 0, 10, 200},
 }
 
 // One group for all rows but those that wake: a global is on the heap, as a group shared by goroutines is.
 var group sync.WaitGroup
 
 func main() {
-	if len(os.Args) != 3 {
-		fail("asked for " + strconv.Itoa(len(os.Args)-1) + " words; hint: bench ROW EFFORT")
+	if len(os.Args) != 4 {
+		fail("asked for " + strconv.Itoa(len(os.Args)-1) + " words; hint: bench ROW CONTESTANT EFFORT")
 	}
-	e, known := efforts[os.Args[2]]
+	row, contestant := os.Args[1], os.Args[2]
+	e, known := efforts[os.Args[3]]
 	if !known {
-		fail("no effort is called " + os.Args[2])
+		fail("no effort is called " + os.Args[3])
 	}
-	// Nothing here leaves garbage behind; without a collector none can come in between.
-	debug.SetGCPercent(-1)
 	time.AfterFunc(2*time.Minute, func() { fail("no figure after 2 minutes") })
+	if launch, known := launches[contestant+" "+row]; known {
+		fmt.Println(members(e, launch))
+		return
+	}
+	if contestant != "Go" {
+		fail("nobody called " + contestant + " takes part in row " + row)
+	}
+	// Nothing in the rows below leaves garbage behind; without a collector none can come in between.
+	debug.SetGCPercent(-1)
 
-	switch os.Args[1] {
+	switch row {
 	case "1-zero":
 		fmt.Println(alone(e, pair))
 	case "1-beside":
@@ -79,8 +88,11 @@ func main() {
 		fmt.Println(alone(e, asks))
 	case "10c":
 		fmt.Println(alone(e, children))
+	case "12-bytes":
+		runtime.GOMAXPROCS(1)
+		fmt.Println(resident(min(e.members, 100_000)))
 	default:
-		fail("no row is called " + os.Args[1])
+		fail("no row is called " + row)
 	}
 }
 

@@ -11,7 +11,10 @@ headcount and its peers, timed in one interleaved run
 usage: cargo run --release -p headcount-bench -- [options] [rows]
 
 rows     1 (1-zero, 1-beside), 1w, 2 (2-two, 2-four), 3, 4 (4-two, 4-one), 4s,
-         4a (4a-current, 4a-multi), run (run-batch, run-start)
+         4a (4a-current, 4a-multi), 5 (5-task, 5-thread), 6 (6-task, 6-thread),
+         7 (7-limited, 7-thread-limited), 9 (9-current, 9-multi),
+         10 (10-one, 10-deep, 10-two), 10c, 12 (12-bytes, 12-allocations),
+         run (run-batch, run-start)
          all of them when none is named
 
 options
@@ -117,6 +120,7 @@ mod tests {
         assert_eq!(rows(&["1w", "4"]), ["1w", "4-two", "4-one"]);
         assert_eq!(rows(&["2-four", "2"]), ["2-four", "2-two"]);
         assert_eq!(rows(&["run", "3"]), ["run-batch", "run-start", "3"]);
+        assert_eq!(rows(&["12", "7"]), ["12-bytes", "12-allocations", "7-limited", "7-thread-limited"]);
         assert_eq!(rows(&["--quick"]).len(), Row::ALL.len());
     }
 

@@ -3,17 +3,16 @@
 //! A command takes part only after it was seen to run something: one that exits at once is very fast and worth nothing.
 
 use std::env;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::bounded;
 use crate::contestants::Role;
 use crate::row::Row;
 use crate::timing::{Effort, Sample, median};
+use crate::{beside, bounded};
 
 /// Longer than the slowest of them takes for a whole batch.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -46,7 +45,7 @@ impl Batcher {
     /// Where its program is, once it was seen to work.
     pub(crate) fn find(&self) -> Result<PathBuf, String> {
         let path = match self.role {
-            Role::Ours => ours()?,
+            Role::Ours => beside::built("headcount-cli", self.program)?,
             _ => in_path(self.program).ok_or(format!("{} is not on this machine", self.program))?,
         };
         if self.role != Role::Floor {
@@ -71,7 +70,7 @@ impl Batcher {
     pub(crate) fn time(&self, row: Row, effort: Effort) -> Result<Sample, String> {
         let path = match self.role {
             // Built and proved by the process that asks for this sample.
-            Role::Ours => beside_us(self.program),
+            Role::Ours => beside::path(self.program),
             _ => in_path(self.program).ok_or(format!("{} is not on this machine", self.program))?,
         };
         let told = |error: io::Error| format!("{}: {error}", self.program);
@@ -121,25 +120,6 @@ fn scratch(name: &str, lines: &str) -> io::Result<PathBuf> {
     let path = env::temp_dir().join(format!("headcount-bench-{}-{name}", std::process::id()));
     fs::write(&path, lines)?;
     Ok(path)
-}
-
-/// The command of this repository, as fresh as cargo can make it.
-fn ours() -> Result<PathBuf, String> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--release", "--package", "headcount-cli"]);
-    build.current_dir(env!("CARGO_MANIFEST_DIR"));
-    bounded::output(&mut build, Stdio::null(), Duration::from_secs(600))?;
-    let path = beside_us("headcount");
-    if path.exists() {
-        Ok(path)
-    } else {
-        Err("headcount is not beside this program; hint: build with --release".into())
-    }
-}
-
-fn beside_us(program: &str) -> PathBuf {
-    env::current_exe().unwrap_or_default().with_file_name(program)
 }
 
 fn in_path(program: &str) -> Option<PathBuf> {

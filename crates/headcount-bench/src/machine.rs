@@ -13,7 +13,8 @@ use crate::bounded;
 const BUSY: f64 = 0.5;
 
 /// The crates whose versions decide the figures.
-const CRATES: &[&str] = &["headcount", "awaitgroup", "crossbeam-utils", "tokio", "tokio-util", "wg"];
+const CRATES: &[&str] =
+    &["headcount", "awaitgroup", "crossbeam-utils", "futures", "rayon", "tokio", "tokio-util", "wg"];
 
 /// The machine and the programs, as they were when the run began.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
-//! The rows: what is timed, in which unit, and what headcount aims for.
+//! The rows: what is timed or counted, in which unit, and what headcount aims for.
 //!
 //! A row has one name, used on the command line, in the tables and in the JSON record. The aims are printed beside
 //! what was measured and are never asserted: a figure depends on the machine, a promise must not.
 
-/// One thing that is timed.
+/// One thing that is timed or counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Row {
     /// Count one out and back on one thread, the count going 0, 1, 0.
@@ -40,6 +40,22 @@ pub(crate) enum Row {
     AskTwo,
     /// Derive a context that can be cancelled, and drop it.
     Child,
+    /// Launch many members that do nothing, as tasks, and wait for all of them.
+    Tasks,
+    /// The same with threads.
+    Threads,
+    /// Launch many tasks and take what they return, in the order of launching.
+    OrderedTasks,
+    /// The same with threads.
+    OrderedThreads,
+    /// Many tiny members as tasks, a fixed number of them at once.
+    LimitedTasks,
+    /// The same with threads.
+    LimitedThreads,
+    /// Memory that stays resident for a member that waits.
+    Resident,
+    /// Allocations for a member from its launch to its end.
+    Allocations,
     /// A batch of commands that do nothing.
     Batch,
     /// One command that does nothing, from start to end.
@@ -62,7 +78,7 @@ pub(crate) enum Aim {
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 19] = [
+    pub(crate) const ALL: [Row; 27] = [
         Row::FromZero,
         Row::Beside,
         Row::Waited,
@@ -74,12 +90,20 @@ impl Row {
         Row::WakeSoon,
         Row::AsyncOne,
         Row::AsyncMany,
+        Row::Tasks,
+        Row::Threads,
+        Row::OrderedTasks,
+        Row::OrderedThreads,
+        Row::LimitedTasks,
+        Row::LimitedThreads,
         Row::CrowdOne,
         Row::CrowdMany,
         Row::AskOne,
         Row::AskDeep,
         Row::AskTwo,
         Row::Child,
+        Row::Resident,
+        Row::Allocations,
         Row::Batch,
         Row::Start,
     ];
@@ -98,12 +122,20 @@ impl Row {
             Row::WakeSoon => "4s",
             Row::AsyncOne => "4a-current",
             Row::AsyncMany => "4a-multi",
+            Row::Tasks => "5-task",
+            Row::Threads => "5-thread",
+            Row::OrderedTasks => "6-task",
+            Row::OrderedThreads => "6-thread",
+            Row::LimitedTasks => "7-limited",
+            Row::LimitedThreads => "7-thread-limited",
             Row::CrowdOne => "9-current",
             Row::CrowdMany => "9-multi",
             Row::AskOne => "10-one",
             Row::AskDeep => "10-deep",
             Row::AskTwo => "10-two",
             Row::Child => "10c",
+            Row::Resident => "12-bytes",
+            Row::Allocations => "12-allocations",
             Row::Batch => "run-batch",
             Row::Start => "run-start",
         }
@@ -132,12 +164,28 @@ impl Row {
             Row::WakeSoon => "wake a thread that began to wait 0.5 µs ago, there and back, two cores",
             Row::AsyncOne => "wake a task that awaits the group, there and back, tokio current_thread",
             Row::AsyncMany => "wake a task that awaits the group, there and back, tokio multi_thread",
+            Row::Tasks => {
+                "launch and wait for 1,000,000 empty tasks (100,000 with --quick), each, tokio multi_thread"
+            }
+            Row::Threads => {
+                "launch and wait for 1,000,000 empty closures on threads (100,000 with --quick; a thread each: 1 %), each"
+            }
+            Row::OrderedTasks => "the tasks of row 5-task, what they return taken in order",
+            Row::OrderedThreads => "the closures of row 5-thread, what they return taken in order",
+            Row::LimitedTasks => {
+                "1,000,000 tiny tasks (100,000 with --quick), 64 at once, each, tokio multi_thread"
+            }
+            Row::LimitedThreads => {
+                "1,000,000 tiny closures on threads (100,000 with --quick), 64 at once, each"
+            }
             Row::CrowdOne => "cancel 100,000 parked tasks, each, tokio current_thread",
             Row::CrowdMany => "cancel 100,000 parked tasks, each, tokio multi_thread",
             Row::AskOne => "is it cancelled? one thread",
             Row::AskDeep => "is it cancelled? a thousand contexts deep",
             Row::AskTwo => "is it cancelled? two threads, core time a call",
             Row::Child => "a child context with its canceller, made and dropped",
+            Row::Resident => "resident memory a member, 100,000 of them parked, tokio current_thread",
+            Row::Allocations => "allocations a member that does nothing, tokio current_thread",
             Row::Batch => "2,000 × true (400 with --quick), two at a time, wall time",
             Row::Start => "one true, from start to end",
         }
@@ -147,12 +195,23 @@ impl Row {
         match self {
             Row::WakeTwoCores | Row::WakeOneCore | Row::WakeSoon => "µs",
             Row::Batch | Row::Start => "ms",
+            Row::Resident => "B",
+            Row::Allocations => "allocations",
             _ => "ns",
         }
     }
 
-    /// Every sample is taken in nanoseconds; this many of them make one of the row's unit.
-    pub(crate) const fn nanos_per_unit(self) -> f64 {
+    /// What samples are taken in, as the record calls it.
+    pub(crate) const fn base_unit(self) -> &'static str {
+        match self {
+            Row::Resident => "bytes",
+            Row::Allocations => "allocations",
+            _ => "nanos",
+        }
+    }
+
+    /// This many base units make one of the row's unit.
+    pub(crate) const fn per_unit(self) -> f64 {
         match self {
             Row::WakeTwoCores | Row::WakeOneCore | Row::WakeSoon => 1e3,
             Row::Batch | Row::Start => 1e6,
@@ -169,6 +228,12 @@ impl Row {
             Row::WakeTwoCores | Row::WakeOneCore => "futex",
             Row::WakeSoon => "spinning",
             Row::AsyncOne | Row::AsyncMany => "tokio Notify",
+            Row::Tasks => "tokio spawn + counter",
+            Row::Threads => "rayon scope",
+            Row::OrderedTasks => "task::Group of row 5",
+            Row::OrderedThreads => "rayon slots",
+            Row::LimitedTasks | Row::LimitedThreads => "shared index",
+            Row::Resident | Row::Allocations => "tokio spawn",
             Row::CrowdOne | Row::CrowdMany => "notify_waiters",
             Row::AskOne | Row::AskDeep | Row::AskTwo => "a load",
             Row::Child => "an Arc made and dropped",
@@ -177,20 +242,28 @@ impl Row {
         }
     }
 
-    pub(crate) const fn aim(self) -> Aim {
+    pub(crate) const fn aims(self) -> &'static [Aim] {
         match self {
-            Row::FromZero | Row::Beside => Aim::Times(1.1, "raw atomic pair"),
-            Row::Waited => Aim::Nothing,
-            Row::TwoThreads | Row::FourThreads => Aim::Times(2.0, "sharded atomic pair"),
-            Row::AtZero => Aim::Times(1.5, "acquire load"),
-            Row::WakeTwoCores | Row::WakeOneCore => Aim::Times(1.05, "futex"),
-            Row::WakeSoon => Aim::AtMost(1.0),
-            Row::AsyncOne | Row::AsyncMany => Aim::BestPeer(1.0),
-            Row::CrowdOne | Row::CrowdMany => Aim::Times(0.9, "notify_waiters"),
-            Row::AskOne | Row::AskDeep | Row::AskTwo => Aim::Times(1.2, "a load"),
-            Row::Child => Aim::AtMost(60.0),
-            Row::Batch => Aim::Times(0.80, "xargs"),
-            Row::Start => Aim::Above(3.0, "true"),
+            Row::FromZero | Row::Beside => &[Aim::Times(1.1, "raw atomic pair")],
+            Row::Waited => &[Aim::Nothing],
+            Row::TwoThreads | Row::FourThreads => &[Aim::Times(2.0, "sharded atomic pair")],
+            Row::AtZero => &[Aim::Times(1.5, "acquire load")],
+            Row::WakeTwoCores | Row::WakeOneCore => &[Aim::Times(1.05, "futex")],
+            Row::WakeSoon => &[Aim::AtMost(1.0)],
+            Row::AsyncOne | Row::AsyncMany => &[Aim::BestPeer(1.0)],
+            Row::Tasks => &[Aim::Times(1.1, "tokio spawn + counter"), Aim::Times(0.6, "JoinSet")],
+            Row::Threads => &[Aim::Times(0.5, "rayon scope")],
+            Row::OrderedTasks => &[Aim::Times(1.1, "task::Group of row 5"), Aim::Times(0.6, "JoinSet")],
+            Row::OrderedThreads => &[Aim::Times(1.1, "thread::Scope of row 5")],
+            Row::LimitedTasks => &[Aim::Times(0.5, "Go SetLimit"), Aim::Times(0.6, "JoinSet + Semaphore")],
+            Row::LimitedThreads => &[Aim::Times(0.5, "Go SetLimit")],
+            Row::CrowdOne | Row::CrowdMany => &[Aim::Times(0.9, "notify_waiters")],
+            Row::AskOne | Row::AskDeep | Row::AskTwo => &[Aim::Times(1.2, "a load")],
+            Row::Child => &[Aim::AtMost(60.0)],
+            Row::Resident => &[Aim::AtMost(400.0)],
+            Row::Allocations => &[Aim::AtMost(1.0)],
+            Row::Batch => &[Aim::Times(0.80, "xargs")],
+            Row::Start => &[Aim::Above(3.0, "true")],
         }
     }
 }

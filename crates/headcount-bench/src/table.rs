@@ -26,8 +26,8 @@ impl Entry {
         Entry { name, role, samples: Vec::new(), missing: None }
     }
 
-    fn nanos(&self) -> Vec<f64> {
-        self.samples.iter().map(|sample| sample.nanos).collect()
+    fn figures(&self) -> Vec<f64> {
+        self.samples.iter().map(|sample| sample.figure).collect()
     }
 
     /// The share of waits asleep, in the median round.
@@ -43,7 +43,7 @@ impl Entry {
     /// How many times `other`, or nothing when one of the two has no figures.
     fn times(&self, other: &Entry) -> Option<f64> {
         let both = self.samples.iter().zip(&other.samples);
-        let ratios: Vec<f64> = both.map(|(mine, theirs)| mine.nanos / theirs.nanos).collect();
+        let ratios: Vec<f64> = both.map(|(mine, theirs)| mine.figure / theirs.figure).collect();
         (self.timed() && other.timed()).then(|| median(&ratios))
     }
 }
@@ -62,24 +62,25 @@ impl Table {
 
     fn best_peer(&self) -> Option<&Entry> {
         let peers = self.entries.iter().filter(|entry| entry.role == Role::Peer && entry.timed());
-        peers.min_by(|a, b| median(&a.nanos()).total_cmp(&median(&b.nanos())))
+        peers.min_by(|a, b| median(&a.figures()).total_cmp(&median(&b.figures())))
     }
 
-    /// What was aimed for and what was measured, one line for each of ours.
+    /// What was aimed for and what was measured, one line for each aim and each of ours.
     fn aims(&self) -> Vec<String> {
         let ours: Vec<&Entry> = self.entries.iter().filter(|entry| entry.role == Role::Ours).collect();
-        if ours.is_empty() {
-            return vec![format!("aim      {} · nothing of ours takes part", self.aim_in_words())];
-        }
-        let line = |entry: &&Entry| {
-            let measured = self.measured(entry).unwrap_or("not measured".to_owned());
-            format!("aim      {} · {}: {measured}", self.aim_in_words(), entry.name)
+        let line = |aim: Aim, entry: &Entry| {
+            let measured = self.measured(aim, entry).unwrap_or("not measured".to_owned());
+            format!("aim      {} · {}: {measured}", self.in_words(aim), entry.name)
         };
-        ours.iter().map(line).collect()
+        let lines = |&aim: &Aim| match ours.is_empty() {
+            true => vec![format!("aim      {} · nothing of ours takes part", self.in_words(aim))],
+            false => ours.iter().map(|entry| line(aim, entry)).collect(),
+        };
+        self.row.aims().iter().flat_map(lines).collect()
     }
 
-    fn aim_in_words(&self) -> String {
-        match self.row.aim() {
+    fn in_words(&self, aim: Aim) -> String {
+        match aim {
             Aim::Nothing => "none: this row shows a cost".to_owned(),
             Aim::Times(limit, whose) => format!("≤ {limit} × {whose}"),
             Aim::BestPeer(limit) => format!("≤ {limit} × the best peer"),
@@ -88,9 +89,9 @@ impl Table {
         }
     }
 
-    fn measured(&self, entry: &Entry) -> Option<String> {
+    fn measured(&self, aim: Aim, entry: &Entry) -> Option<String> {
         let unit = self.row.unit();
-        match self.row.aim() {
+        match aim {
             Aim::Nothing => {
                 let times = entry.times(self.entry(self.row.reference())?)?;
                 Some(format!("{times:.3} × {}", self.row.reference()))
@@ -105,27 +106,28 @@ impl Table {
                 Some(format!("{times:.3} × {}{}", best.name, verdict(times <= limit)))
             }
             Aim::AtMost(limit) => {
-                let value = entry.timed().then(|| median(&entry.nanos()) / self.row.nanos_per_unit())?;
+                let value = entry.timed().then(|| median(&entry.figures()) / self.row.per_unit())?;
                 Some(format!("{value:.3} {unit}{}", verdict(value <= limit)))
             }
             Aim::Above(limit, whose) => {
                 let other = self.entry(whose)?;
                 let both = entry.samples.iter().zip(&other.samples);
-                let above: Vec<f64> = both.map(|(mine, theirs)| mine.nanos - theirs.nanos).collect();
-                let value =
-                    (entry.timed() && other.timed()).then(|| median(&above) / self.row.nanos_per_unit())?;
+                let above: Vec<f64> = both.map(|(mine, theirs)| mine.figure - theirs.figure).collect();
+                let value = (entry.timed() && other.timed()).then(|| median(&above) / self.row.per_unit())?;
                 Some(format!("+{value:.3} {unit}{}", verdict(value <= limit)))
             }
         }
     }
 
     pub(crate) fn json(&self) -> Value {
+        let base = self.row.base_unit();
+        let median_of = format!("median_{base}");
         let entry = |entry: &Entry| {
             json!({
                 "contestant": entry.name,
                 "role": role(entry.role),
-                "nanos": entry.nanos(),
-                "median_nanos": entry.timed().then(|| median(&entry.nanos())),
+                base: entry.figures(),
+                median_of.as_str(): entry.timed().then(|| median(&entry.figures())),
                 "asleep": entry.asleep(),
                 "ratio": self.entry(self.row.reference()).and_then(|other| entry.times(other)),
                 "missing": entry.missing,
@@ -135,7 +137,7 @@ impl Table {
             "row": self.row.name(),
             "title": self.row.title(),
             "reference": self.row.reference(),
-            "aim": self.aim_in_words(),
+            "aim": self.row.aims().iter().map(|aim| self.in_words(*aim)).collect::<Vec<_>>().join(", "),
             "contestants": self.entries.iter().map(entry).collect::<Vec<_>>(),
         })
     }
@@ -162,7 +164,7 @@ impl fmt::Display for Table {
         let go = self.entry("Go").filter(|go| go.timed());
         write!(
             out,
-            "  {:<24} {:<5} {:>9} {:>19} {against:>21}",
+            "  {:<28} {:<5} {:>9} {:>19} {against:>23}",
             "contestant", "", "median", "lowest–highest"
         )?;
         let more = [(go.is_some(), "× Go"), (asleep, "asleep")];
@@ -175,12 +177,12 @@ impl fmt::Display for Table {
         // A missing one has no median, and what is not a number sorts last.
         sorted.sort_by(|a, b| key(a).total_cmp(&key(b)));
         for entry in sorted {
-            write!(out, "  {:<24} {:<5}", entry.name, role(entry.role))?;
+            write!(out, "  {:<28} {:<5}", entry.name, role(entry.role))?;
             if let Some(why) = &entry.missing {
                 writeln!(out, "  missing: {why}")?;
                 continue;
             }
-            let values: Vec<f64> = entry.nanos().iter().map(|nanos| nanos / row.nanos_per_unit()).collect();
+            let values: Vec<f64> = entry.figures().iter().map(|figure| figure / row.per_unit()).collect();
             let (low, high) = (
                 values.iter().copied().fold(f64::NAN, f64::min),
                 values.iter().copied().fold(f64::NAN, f64::max),
@@ -188,7 +190,7 @@ impl fmt::Display for Table {
             write!(out, " {:>9.2} {:>19}", median(&values), format!("{low:.2}–{high:.2}"))?;
             let ratio = |other: Option<&Entry>| other.and_then(|other| entry.times(other));
             let words = |times: Option<f64>| times.map_or("".to_owned(), |times| format!("{times:.2}"));
-            write!(out, " {:>21}", words(ratio(self.entry(row.reference()))))?;
+            write!(out, " {:>23}", words(ratio(self.entry(row.reference()))))?;
             if go.is_some() {
                 write!(out, " {:>7}", words(ratio(go)))?;
             }
@@ -202,7 +204,7 @@ impl fmt::Display for Table {
 }
 
 fn key(entry: &Entry) -> f64 {
-    if entry.timed() { median(&entry.nanos()) } else { f64::NAN }
+    if entry.timed() { median(&entry.figures()) } else { f64::NAN }
 }
 
 #[cfg(test)]
@@ -242,6 +244,26 @@ mod tests {
         ];
         let text = Table { row: Row::AsyncOne, entries }.to_string();
         assert!(text.contains("headcount: 1.500 × fast  (not met)"), "{text}");
+    }
+
+    #[test]
+    fn every_aim_is_measured_for_each_of_ours() {
+        let entries = vec![
+            entry("headcount task::Group", Role::Ours, &[660.0]),
+            entry("tokio spawn + counter", Role::Floor, &[600.0]),
+            entry("JoinSet", Role::Peer, &[1000.0]),
+        ];
+        let text = Table { row: Row::Tasks, entries }.to_string();
+        assert!(text.contains("≤ 1.1 × tokio spawn + counter · headcount task::Group: 1.100 ×"), "{text}");
+        assert!(text.contains("≤ 0.6 × JoinSet · headcount task::Group: 0.660 ×  (not met)"), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_time_is_not_recorded_as_one() {
+        let entries = vec![entry("tokio spawn", Role::Floor, &[300.0])];
+        let json = Table { row: Row::Resident, entries }.json();
+        assert_eq!(json["contestants"][0]["bytes"][0], 300.0);
+        assert!(json["contestants"][0]["nanos"].is_null());
     }
 
     #[test]

@@ -18,7 +18,10 @@ use crate::machine::{self, Machine};
 use crate::row::Row;
 use crate::table::{Entry, Table};
 use crate::timing::Sample;
-use crate::{LIMIT, bounded, commands};
+use crate::{LIMIT, beside, bounded, commands};
+
+/// The program that counts allocations; it is this one with another allocator.
+pub(crate) const COUNTING: &str = "headcount-bench-counting";
 
 /// Who is started for a row, and how.
 struct Runner {
@@ -86,12 +89,16 @@ fn time(row: Row, options: &Options, ours: &Path, go: &Result<Go, String>) -> Ta
 fn runners(row: Row, options: &Options, ours: &Path, go: &Result<Go, String>) -> Vec<Runner> {
     let effort = options.effort.name.to_owned();
     let one = |name: &str| vec!["--one".to_owned(), row.name().to_owned(), name.to_owned(), effort.clone()];
+    let program = match row {
+        Row::Allocations => beside::built(env!("CARGO_PKG_NAME"), COUNTING),
+        _ => Ok(ours.to_path_buf()),
+    };
     let mut runners: Vec<Runner> = contestants::all()
         .filter(|contestant| contestant.timing(row).is_some())
-        .map(|contestant| Runner {
-            entry: Entry::new(contestant.name, contestant.role),
-            program: Some(ours.to_path_buf()),
-            words: one(contestant.name),
+        .map(|contestant| {
+            let mut entry = Entry::new(contestant.name, contestant.role);
+            entry.missing = program.as_ref().err().cloned();
+            Runner { entry, program: program.as_ref().ok().cloned(), words: one(contestant.name) }
         })
         .collect();
     for batcher in commands::ALL.iter().filter(|batcher| batcher.takes_part(row)) {
@@ -100,11 +107,12 @@ fn runners(row: Row, options: &Options, ours: &Path, go: &Result<Go, String>) ->
         let program = entry.missing.is_none().then(|| ours.to_path_buf());
         runners.push(Runner { entry, program, words: one(batcher.name) });
     }
-    if go::ROWS.contains(&row) {
-        let mut entry = Entry::new("Go", Role::Peer);
+    for gopher in go::CONTESTANTS.iter().filter(|gopher| gopher.rows.contains(&row)) {
+        let mut entry = Entry::new(gopher.name, Role::Peer);
         entry.missing = go.as_ref().err().map(|why| format!("SKIPPED: no Go ({why})"));
         let program = go.as_ref().ok().map(|go| go.program.clone());
-        runners.push(Runner { entry, program, words: vec![row.name().to_owned(), effort.clone()] });
+        let words = vec![row.name().to_owned(), gopher.name.to_owned(), effort.clone()];
+        runners.push(Runner { entry, program, words });
     }
     runners
 }
@@ -115,8 +123,8 @@ fn sample(program: &Path, words: &[String]) -> Result<Sample, String> {
         bounded::output(Command::new(program).args(words), Stdio::null(), LIMIT + Duration::from_secs(10))?;
     let mut figures = said.split_whitespace().map(str::parse::<f64>);
     match (figures.next(), figures.next()) {
-        (Some(Ok(nanos)), None) => Ok(Sample::nanos(nanos)),
-        (Some(Ok(nanos)), Some(Ok(asleep))) => Ok(Sample { nanos, asleep: Some(asleep) }),
+        (Some(Ok(figure)), None) => Ok(Sample::of(figure)),
+        (Some(Ok(figure)), Some(Ok(asleep))) => Ok(Sample { figure, asleep: Some(asleep) }),
         _ => Err(format!("printed {said:?} instead of a figure")),
     }
 }

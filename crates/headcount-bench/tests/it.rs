@@ -11,7 +11,16 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Calls the benchmark and gives what came of it, or fails the test when that takes longer than the limit. A process
 /// that overruns has limits of its own and ends by them.
 fn bench(words: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount-bench"));
+    run(env!("CARGO_BIN_EXE_headcount-bench"), words)
+}
+
+/// The same with the program that counts allocations.
+fn counting(words: &[&str]) -> Output {
+    run(env!("CARGO_BIN_EXE_headcount-bench-counting"), words)
+}
+
+fn run(program: &str, words: &[&str]) -> Output {
+    let mut command = Command::new(program);
     let child =
         command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let child = child.expect("the benchmark starts");
@@ -54,8 +63,13 @@ fn every_contestant_of_this_process_gives_a_figure() {
         let ours = timed.iter().filter(|(timed, name)| timed == row && name.starts_with("headcount"));
         assert!(ours.count() >= 2, "row {row} has the wait group and the raw one");
     }
+    for row in ["5-task", "6-task", "7-limited", "12-bytes", "12-allocations"] {
+        let ours = timed.iter().filter(|(timed, name)| timed == row && name.starts_with("headcount"));
+        assert!(ours.count() >= 1, "row {row} has the group");
+    }
     for (row, name) in timed {
-        let output = bench(&["--one", &row, &name, "tiny"]);
+        let program = if row == "12-allocations" { counting } else { bench };
+        let output = program(&["--one", &row, &name, "tiny"]);
         assert!(output.status.success(), "{name} in row {row}: {}", err(&output));
         let figures = figures(&output);
         assert!(figures[0].is_finite() && figures[0] >= 0.0, "{name} in row {row}: {figures:?}");
@@ -71,6 +85,27 @@ fn a_sleeping_row_counts_the_sleeps() {
     assert!(share >= 0.5, "{share} of the waits were seen asleep");
     let share = figures(&bench(&["--one", "4s", "spinning", "tiny"]))[1];
     assert!(share <= 0.5, "{share} of the waits of a spinning thread were seen asleep");
+}
+
+#[test]
+fn allocations_are_counted_and_only_where_they_can_be() {
+    // Known of tokio: a task is one allocation, and one of a JoinSet two.
+    for (name, allocations) in [("tokio spawn", 1.0), ("TaskTracker", 1.0), ("JoinSet", 2.0)] {
+        let counted = figures(&counting(&["--one", "12-allocations", name, "tiny"]));
+        assert_eq!(counted, [allocations], "{name}");
+    }
+    let output = bench(&["--one", "12-allocations", "JoinSet", "tiny"]);
+    assert_eq!(output.status.code(), Some(2), "a figure of nothing is no figure: {}", out(&output));
+    assert!(err(&output).contains("counted by the program headcount-bench-counting"), "{}", err(&output));
+}
+
+#[test]
+fn a_member_that_waits_stays_resident() {
+    for name in ["tokio spawn", "JoinSet", "headcount task::Group", "FuturesUnordered"] {
+        let bytes = figures(&bench(&["--one", "12-bytes", name, "quick"]))[0];
+        // Its future alone holds a handle and a place in a list of waiters; a page for each would be far too much.
+        assert!((64.0..4096.0).contains(&bytes), "{name}: {bytes} bytes");
+    }
 }
 
 #[test]

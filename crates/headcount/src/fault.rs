@@ -2,9 +2,9 @@
 //!
 //! A checker that never objects proves nothing. Each fault below breaks one step of one protocol on purpose; the
 //! checking suites plant it and fail unless the checker objects. In every build that ships, [`planted`] is the
-//! constant `false` and nothing of this remains: faults exist only under `cfg(loom)` and `cfg(headcount_fault)`.
+//! constant `false` and nothing of this remains: faults exist only under `cfg(loom)`, `cfg(shuttle)` and `cfg(headcount_fault)`.
 #![cfg_attr(
-    not(any(loom, headcount_fault)),
+    not(any(loom, shuttle, headcount_fault)),
     expect(unreachable_pub, reason = "public only where faults are planted")
 )]
 #![cfg_attr(not(feature = "std"), expect(dead_code, reason = "some faults are in what needs std"))]
@@ -46,6 +46,8 @@ pub enum Fault {
     SecondDoesNotHelp,
     /// A callback is registered without looking whether the context is cancelled.
     CallUnlooked,
+    /// A callback is registered without leaving word for the last handle, which then lets it go unrun.
+    CallUnannounced,
     /// The last worker that looks for jobs goes to sleep without a word to the pushers.
     IdleUnannounced,
     /// A job's end frees slots, and nobody is told for whom they are enough.
@@ -53,25 +55,47 @@ pub enum Fault {
     /// The limit is raised, and nobody looks what may start now.
     LimitUnlooked,
     /// Who waits for its turn looks, and sleeps without looking again after it has left its handle.
-    TurnUnlooked,
+    TurnUnheard,
     /// A turn that is given up when it has just been granted keeps its slots.
     TurnKept,
     /// G2 broken: a member's end no longer publishes its value.
     RelaxedEnd,
     /// G3 broken: a member that leaves its page no longer publishes what it did.
     RelaxedPage,
-    /// A value is taken without asking whether it has been taken.
-    TakenTwice,
+    /// A value is taken without a look at whether its member has ended, and whether it has been taken.
+    TakenUnlooked,
     /// A member that leaves its waker does not look whether it has been called off.
     CalledOffUnseen,
     /// Whoever leaves a page to its pen alone does not look whether somebody waits.
     PenKept,
+    /// The timer's thread ends after its idle time without looking whether a deadline was set meanwhile.
+    IdleUnlooked,
+    /// A deadline earlier than all before it does not wake the timer's thread.
+    EarlierUnheard,
+    /// The timer's thread looks for the first deadline, and only then, under the lock anew, says until when it sleeps.
+    LookThenSleep,
+    /// The last deadline is taken back, and the timer's thread sleeps on for it.
+    LastGoneUnheard,
+    /// A wait closes its group without a look at whether somebody has just been registered.
+    CloseUnlooked,
+    /// The waker of who takes results is taken out before the result is put in.
+    WakerThenResult,
+    /// Whoever takes results is woken before the group's count has reached zero.
+    HintThenDone,
+    /// Whoever gives slots back looks at the queue before, and not in the same breath.
+    LookThenGiveBack,
+    /// Whoever queues does not look afterwards whether the group has been cancelled.
+    QueuedUnlooked,
+    /// A turn is granted without a look at whether it was given up.
+    TurnUnlooked,
+    /// A scope looks who was woken before it leaves its waker, and not in the same breath.
+    LookThenLeave,
 }
 
-#[cfg(any(loom, headcount_fault))]
+#[cfg(any(loom, shuttle, headcount_fault))]
 impl Fault {
-    /// Every fault, so that one can be found by its name.
-    pub const ALL: [Self; 25] = [
+    /// The faults of counting, waiting and the tree: loom must object to each.
+    pub const PROTOCOLS: [Self; 16] = [
         Self::RelaxedDone,
         Self::RelaxedRecord,
         Self::LookThenList,
@@ -87,25 +111,41 @@ impl Fault {
         Self::SeatUnlooked,
         Self::SecondDoesNotHelp,
         Self::CallUnlooked,
-        Self::IdleUnannounced,
-        Self::SlotsUnoffered,
-        Self::LimitUnlooked,
-        Self::TurnUnlooked,
-        Self::TurnKept,
+        Self::CallUnannounced,
+    ];
+
+    /// The faults of groups, and of groups of tasks: loom must object to each.
+    pub const GROUPS: [Self; 12] = [
         Self::RelaxedEnd,
         Self::RelaxedPage,
-        Self::TakenTwice,
+        Self::TakenUnlooked,
         Self::CalledOffUnseen,
         Self::PenKept,
+        Self::CloseUnlooked,
+        Self::WakerThenResult,
+        Self::HintThenDone,
+        Self::LookThenGiveBack,
+        Self::QueuedUnlooked,
+        Self::TurnUnlooked,
+        Self::LookThenLeave,
     ];
+
+    /// The faults of the threads of a scope: loom must object to each.
+    pub const THREADS: [Self; 5] =
+        [Self::IdleUnannounced, Self::SlotsUnoffered, Self::LimitUnlooked, Self::TurnUnheard, Self::TurnKept];
+
+    /// The faults of the timer: shuttle must object to each.
+    pub const TIMER: [Self; 4] =
+        [Self::IdleUnlooked, Self::EarlierUnheard, Self::LookThenSleep, Self::LastGoneUnheard];
 
     /// The fault of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|fault| alloc::format!("{fault:?}") == name)
+        let mut all = Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS).chain(Self::TIMER);
+        all.find(|fault| alloc::format!("{fault:?}") == name)
     }
 }
 
-#[cfg(any(loom, headcount_fault))]
+#[cfg(any(loom, shuttle, headcount_fault))]
 mod planting {
     use super::Fault;
     use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -124,12 +164,12 @@ mod planting {
         PLANTED.load(Relaxed) == fault as u8
     }
 }
-#[cfg(any(loom, headcount_fault))]
+#[cfg(any(loom, shuttle, headcount_fault))]
 pub use planting::plant;
-#[cfg(any(loom, headcount_fault))]
+#[cfg(any(loom, shuttle, headcount_fault))]
 pub(crate) use planting::planted;
 
-#[cfg(not(any(loom, headcount_fault)))]
+#[cfg(not(any(loom, shuttle, headcount_fault)))]
 #[inline(always)]
 pub(crate) const fn planted(_: Fault) -> bool {
     false

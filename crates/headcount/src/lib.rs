@@ -28,6 +28,7 @@
 //! | wait until everything launched is over | [`WaitGroup`] and [`WaitGroup::wait`] or [`wait_async`](WaitGroup::wait_async) |
 //! | the same with a limit to your patience | [`WaitGroup::wait_timeout`], whose error names who is out |
 //! | give up when somebody cancels, or at a deadline, and say why | [`Context`], [`WaitGroup::wait_with`] |
+//! | test code that sleeps or keeps deadlines, in no time | [`DrivenClock`] |
 //! | launch no more than so many at once | [`WaitGroup::wait_at_most`] |
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
@@ -46,6 +47,7 @@
 //! | `std` | yes | blocking waits, ages in the roll call, [`WaitGroup::spawn`]; without it the crate is `no_std` + `alloc` and waits are async only |
 //! | `tokio` | yes | [`WaitGroup::spawn_async`], and a panic that names `wait_async` where a blocking wait would stall a worker thread |
 //! | `signals` | no | `Context::on_signals`: cancelled by Ctrl-C or SIGTERM (Unix) |
+//! | `stream` | no | [`task::Results`] is a `futures_core::Stream` |
 //! | `tokio-util` | no | `Context::cancels_token` and `Context::with_token`: to and from `CancellationToken` |
 //!
 //! # Unsafe code
@@ -62,9 +64,9 @@ mod blocking;
 #[cfg(feature = "std")]
 mod context;
 mod error;
-#[cfg(not(any(loom, headcount_fault)))]
+#[cfg(not(any(loom, shuttle, headcount_fault)))]
 mod fault;
-#[cfg(any(loom, headcount_fault))]
+#[cfg(any(loom, shuttle, headcount_fault))]
 #[doc(hidden)]
 pub mod fault;
 #[cfg(feature = "std")]
@@ -76,25 +78,32 @@ mod sync;
 pub mod task;
 #[cfg(feature = "std")]
 pub mod thread;
+#[cfg(not(shuttle))]
 mod time;
+#[cfg(shuttle)]
+#[doc(hidden)]
+pub mod time;
 mod wait;
 mod wait_group;
+#[cfg(feature = "std")]
+mod who;
 
 #[cfg(all(feature = "signals", unix))]
 pub use context::SignalReceived;
 #[cfg(feature = "std")]
-pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, OnCancel, RunAsync};
+pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, DrivenClock, OnCancel, RunAsync};
 #[cfg(feature = "std")]
 pub use error::{WaitCancelledError, WaitTimeoutError};
 #[cfg(feature = "std")]
 pub use group::{
-    Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, GroupError, Member,
-    MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Raise, Root, Tally, Trial, Verdict,
-    WouldDeadlock, ok,
+    Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, FromMember, GroupError,
+    Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict, ok,
 };
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
 pub use wait_group::{Token, Tokens, WaitGroup};
+#[cfg(feature = "std")]
+pub use who::WouldDeadlock;
 
 /// The README's examples run too.
 #[cfg(all(doctest, feature = "std"))]

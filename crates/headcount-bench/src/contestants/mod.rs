@@ -9,8 +9,14 @@ mod contexts;
 mod crossbeam;
 mod floor;
 mod futex;
+mod futures;
+mod join_set;
 mod ours;
+mod rayon;
+mod std_threads;
+mod task_groups;
 mod task_tracker;
+mod tokio_spawn;
 mod wg;
 
 use crate::row::Row;
@@ -49,11 +55,17 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
     let groups: &[&'static [Contestant]] = &[
         ours::CONTESTANTS,
         contexts::CONTESTANTS,
+        task_groups::CONTESTANTS,
         floor::CONTESTANTS,
         futex::CONTESTANTS,
         awaitgroup::CONTESTANTS,
         crossbeam::CONTESTANTS,
+        futures::CONTESTANTS,
+        join_set::CONTESTANTS,
+        rayon::CONTESTANTS,
+        std_threads::CONTESTANTS,
         task_tracker::CONTESTANTS,
+        tokio_spawn::CONTESTANTS,
         wg::CONTESTANTS,
     ];
     groups.iter().copied().flatten()

@@ -5,6 +5,7 @@
 
 use std::hint::black_box;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use tokio_util::task::TaskTracker;
@@ -14,7 +15,7 @@ use super::{Contestant, Role};
 use crate::block_on::block_on;
 use crate::row::Row;
 use crate::timing::wake_async::{self, Awaited, Threads};
-use crate::timing::{Effort, Sample, contended, one_thread};
+use crate::timing::{Effort, Sample, allocations, contended, members, one_thread, resident};
 
 pub(super) const CONTESTANTS: &[Contestant] = &[Contestant {
     name: "TaskTracker",
@@ -45,6 +46,17 @@ pub(super) const CONTESTANTS: &[Contestant] = &[Contestant {
         }),
         (Row::AsyncOne, |effort| wake_async::there_and_back::<Tracker>(effort, Threads::One)),
         (Row::AsyncMany, |effort| wake_async::there_and_back::<Tracker>(effort, Threads::Many)),
+        (Row::Tasks, |effort| members::tasks(effort, empty)),
+        (Row::Allocations, |effort| allocations::each(effort, empty)),
+        (Row::Resident, |effort| {
+            resident::bytes(effort, async |members, bell| {
+                let group = TaskTracker::new();
+                for _ in 0..members {
+                    group.spawn(resident::park(Arc::clone(&bell)));
+                }
+                group
+            })
+        }),
     ],
 }];
 
@@ -52,6 +64,15 @@ fn contend(effort: Effort, threads: usize) -> Sample {
     let group = TaskTracker::new();
     let _kept = group.token();
     contended::threads(effort, threads, |_| drop(black_box(group.token())))
+}
+
+async fn empty(members: usize) {
+    let group = TaskTracker::new();
+    for _ in 0..members {
+        group.spawn(async {});
+    }
+    group.close();
+    group.wait().await;
 }
 
 struct Tracker(TaskTracker);

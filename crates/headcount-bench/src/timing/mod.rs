@@ -1,11 +1,14 @@
-//! How each kind of row is timed. Contestants bring their operation, these modules bring the clock.
+//! How each kind of row is timed. Contestants bring their operation, these modules bring the clock, or what else is read.
 //!
 //! Every timing is a median of samples taken inside one process, so that an interrupt or a lost time slice falls out;
 //! the tables then take the median of several processes.
 
+pub(crate) mod allocations;
 pub(crate) mod contended;
 pub(crate) mod crowd;
+pub(crate) mod members;
 pub(crate) mod one_thread;
+pub(crate) mod resident;
 pub(crate) mod wake;
 pub(crate) mod wake_async;
 
@@ -19,6 +22,8 @@ pub(crate) struct Effort {
     pub(crate) batches: usize,
     /// Operations in one sample.
     pub(crate) operations: usize,
+    /// Members that are launched and waited for.
+    pub(crate) members: usize,
     /// How long several threads run beside each other.
     pub(crate) window: Duration,
     /// How long the processor is kept busy before the first sample, so that its clock is up.
@@ -36,6 +41,7 @@ impl Effort {
         name: "full",
         batches: 41,
         operations: 50_000,
+        members: 1_000_000,
         window: Duration::from_millis(200),
         warm_up: Duration::from_millis(30),
         trips: 4_000,
@@ -48,6 +54,7 @@ impl Effort {
         name: "quick",
         batches: 11,
         operations: 20_000,
+        members: 100_000,
         window: Duration::from_millis(40),
         warm_up: Duration::from_millis(10),
         trips: 500,
@@ -60,6 +67,7 @@ impl Effort {
         name: "tiny",
         batches: 3,
         operations: 20,
+        members: 200,
         window: Duration::from_millis(2),
         warm_up: Duration::ZERO,
         trips: 10,
@@ -75,14 +83,19 @@ impl Effort {
 /// What one process found out about one contestant in one row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    pub(crate) nanos: f64,
+    /// In the row's base unit: nanoseconds, unless something else is measured than time.
+    pub(crate) figure: f64,
     /// The share of waits in which the kernel really put the thread to sleep, where the row asks for it.
     pub(crate) asleep: Option<f64>,
 }
 
 impl Sample {
+    pub(crate) fn of(figure: f64) -> Sample {
+        Sample { figure, asleep: None }
+    }
+
     pub(crate) fn nanos(nanos: f64) -> Sample {
-        Sample { nanos, asleep: None }
+        Sample::of(nanos)
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn there_and_back<G: Blocking>(effort: Effort, pace: Pace) -> Sample 
         .map(|(there, back)| [there, back].map(|(returned, ended)| nanos(*returned, *ended)).iter().sum())
         .collect();
     let waits = 2 * effort.trips;
-    Sample { nanos: median(&trips), asleep: Some((left.slept + right.slept) as f64 / waits as f64) }
+    Sample { figure: median(&trips), asleep: Some((left.slept + right.slept) as f64 / waits as f64) }
 }
 
 fn nanos(later: Instant, earlier: Instant) -> f64 {

@@ -51,10 +51,6 @@ impl Callbacks {
         self.by_number.remove(&number)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.by_number.is_empty()
-    }
-
     pub(super) fn into_all(self) -> impl Iterator<Item = Callback> {
         self.by_number.into_values()
     }

@@ -7,8 +7,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::group;
+use crate::sync;
 
-/// Why a context is over. Cheap to clone: everyone below a cancelled context shares one.
+/// Why a context is over. Cheap to clone: a cause that was given is shared, the rest is a few words.
 ///
 /// Its text is one sentence, which says where in the source the cancellation came from; the cause, if one was given, is
 /// its [`source`](Error::source). It becomes an [`io::Error`] by `?`, of the kind `TimedOut` for a deadline and
@@ -28,12 +29,13 @@ use crate::group;
 /// assert_eq!(std::error::Error::source(&why).unwrap().to_string(), "the user closed the window");
 /// ```
 #[derive(Clone)]
-pub struct Cancelled(Arc<Inner>);
-
-struct Inner {
+pub struct Cancelled {
+    /// Each cancellation has its own.
+    number: usize,
     kind: CancelKind,
-    cause: Option<Box<dyn Error + Send + Sync>>,
     place: &'static Location<'static>,
+    /// Counted only if there is one: a crowd that is cancelled without a cause does not queue up for one count.
+    cause: Option<Arc<Box<dyn Error + Send + Sync>>>,
 }
 
 /// The kinds of cancellation.
@@ -58,44 +60,44 @@ impl Cancelled {
         cause: Option<Box<dyn Error + Send + Sync>>,
         place: &'static Location<'static>,
     ) -> Self {
-        Self(Arc::new(Inner { kind, cause, place }))
+        Self { number: sync::number(), kind, place, cause: cause.map(Arc::new) }
     }
 
     /// Which kind of cancellation it was.
     #[must_use]
     pub fn kind(&self) -> CancelKind {
-        self.0.kind
+        self.kind
     }
 
     /// Whether a deadline was the reason.
     #[must_use]
     pub fn is_deadline(&self) -> bool {
-        self.0.kind == CancelKind::DeadlineExceeded
+        self.kind == CancelKind::DeadlineExceeded
     }
 
     /// What was given to `cancel_because`.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        self.0.cause.as_deref()
+        self.cause.as_deref().map(|cause| &**cause)
     }
 
     /// Whether both are the same cancellation, not merely two that look alike.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.number == other.number
     }
 
     /// Where it came from: the call that cancelled, the call that set the deadline, or, for a canceller that was dropped,
     /// the call that made it.
     #[must_use]
     pub fn place(&self) -> &'static Location<'static> {
-        self.0.place
+        self.place
     }
 }
 
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         group::note_cancelled(self);
-        let what = match self.0.kind {
+        let what = match self.kind {
             CancelKind::Cancelled => "cancelled at",
             CancelKind::DeadlineExceeded => "deadline exceeded, set at",
             CancelKind::MemberFailed => "cancelled because a member failed, launched at",
@@ -104,23 +106,23 @@ impl fmt::Display for Cancelled {
             }
             CancelKind::Dropped => "cancelled because its canceller or group was dropped, made at",
         };
-        write!(f, "{what} {}:{}", self.0.place.file(), self.0.place.line())
+        write!(f, "{what} {}:{}", self.place.file(), self.place.line())
     }
 }
 
 impl fmt::Debug for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cancelled")
-            .field("kind", &self.0.kind)
-            .field("place", &format_args!("{}:{}", self.0.place.file(), self.0.place.line()))
-            .field("cause", &self.0.cause)
+            .field("kind", &self.kind)
+            .field("place", &format_args!("{}:{}", self.place.file(), self.place.line()))
+            .field("cause", &self.cause)
             .finish()
     }
 }
 
 impl Error for Cancelled {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
+        self.cause.as_deref().map(|cause| &**cause as &(dyn Error + 'static))
     }
 }
 

@@ -8,6 +8,8 @@
 //! | `waiting` | waiting, sleeping and running under a context |
 //! | `callback` | what is called when it is cancelled |
 //! | `timer` | what cancels it at its deadline |
+//! | `clock` | [`DrivenClock`]: time in a test's hands |
+//! | `dues` | the deadlines that one clock looks after |
 //! | `values` | what travels with it |
 //! | `seats` | the list of a node's children |
 //! | `signals`, `bridge` | by feature: cancelled by Ctrl-C; to and from `CancellationToken` |
@@ -16,6 +18,8 @@
 mod bridge;
 mod callback;
 mod cancelled;
+mod clock;
+mod dues;
 mod node;
 mod seats;
 #[cfg(all(feature = "signals", unix))]
@@ -34,6 +38,7 @@ use std::time::{Duration, Instant};
 use self::callback::Callback;
 pub use self::callback::OnCancel;
 pub use self::cancelled::{CancelKind, Cancelled};
+pub use self::clock::DrivenClock;
 use self::node::Node;
 #[cfg(all(feature = "signals", unix))]
 pub use self::signals::SignalReceived;
@@ -110,7 +115,7 @@ impl Context {
     #[must_use]
     #[track_caller]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
-        match timer::now().checked_add(timeout) {
+        match self.now().checked_add(timeout) {
             Some(at) => self.with_deadline(at),
             None => self.clone(),
         }
@@ -121,7 +126,8 @@ impl Context {
     /// One whose deadline has passed is cancelled already. When the last handle is dropped its alarm goes too.
     ///
     /// Inside a Tokio runtime the deadline runs on Tokio's clock, so paused time works (its timers must be enabled). If the
-    /// runtime shuts down before, or outside one, a single lazy thread serves all deadlines.
+    /// runtime shuts down before, or outside one, a single lazy thread serves all deadlines. In a test it may be a
+    /// [`DrivenClock`], which the context brings with it.
     ///
     /// # Panics
     ///
@@ -136,11 +142,11 @@ impl Context {
         };
         let node = Node::below([self.node.as_ref(), None], Some(earliest));
         if own && !node.is_cancelled() {
-            if deadline <= timer::now() {
+            if deadline <= self.now() {
                 // Born now: nobody has registered a callback.
                 let _ = node.expire(place);
             } else {
-                timer::set(&node, deadline, place);
+                timer::set(self.clock(), &node, deadline, place);
             }
         }
         Self { node: Some(node), values: self.values.clone() }
@@ -209,7 +215,7 @@ impl Context {
     #[inline]
     pub fn check(&self) -> Result<(), Cancelled> {
         if self.is_cancelled() {
-            Err(self.cancelled_because().unwrap_or_else(|| unreachable!("N2")))
+            Err(self.cancelled_because().unwrap_or_else(|| unreachable!("N2: it is cancelled")))
         } else {
             Ok(())
         }
@@ -230,7 +236,7 @@ impl Context {
     /// How much time is left until the deadline; zero once it has passed.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
-        Some(self.deadline()?.saturating_duration_since(timer::now()))
+        Some(self.deadline()?.saturating_duration_since(self.now()))
     }
 
     /// Calls `f` when the context is cancelled: once, on the thread that cancels, after everything below is cancelled and
@@ -252,6 +258,16 @@ impl Context {
             Some(node) => register(node, Callback::own(f)),
             None => OnCancel::new(None),
         }
+    }
+
+    /// The clock that a test drives, if this lives by one.
+    fn clock(&self) -> Option<&DrivenClock> {
+        self.value()
+    }
+
+    /// Now, on the clock that its deadlines are set on.
+    fn now(&self) -> Instant {
+        timer::now(self.clock())
     }
 
     /// The counter that reaches zero when this is cancelled; none if it never is.

@@ -37,26 +37,26 @@ use super::seats::Seats;
 use super::timer::Alarm;
 use crate::fault::{self, Fault};
 use crate::raw;
-use crate::sync::{AtomicU64, Relaxed};
+use crate::sync::{self, AtomicU8, AtomicU64, Relaxed};
 use crate::wait::lock::Lock;
 
+/// The order of the fields is kept: a crowd that is woken reads the cause and then lets go of its handles, on several cores.
+/// What nobody writes then stands first, so that handles are not counted in the cache line that has the cause.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Node {
-    /// One member is out until the node is cancelled.
-    pub(super) out: raw::WaitGroup,
-    pub(super) deadline: Option<Instant>,
     /// One, or two for a merged context.
-    parents: [Option<Place>; 2],
+    parents: [Option<Arc<Node>>; 2],
+    /// Where the node sits with each. Apart from the parents: what is written in two pieces and read in one is read slowly.
+    seats: [AtomicU64; 2],
+    pub(super) deadline: Option<Instant>,
     /// N2. Outside the lock, so that a crowd that is woken by one cancellation does not queue up to ask why.
     cause: OnceLock<Cancelled>,
+    /// Whether a callback was ever registered: 0 or 1, set under the lock.
+    called: AtomicU8,
     inner: Lock<Inner>,
-}
-
-/// Where a node sits.
-#[derive(Debug)]
-struct Place {
-    parent: Arc<Node>,
-    seat: AtomicU64,
+    /// One member is out until the node is cancelled.
+    pub(super) out: raw::WaitGroup,
 }
 
 /// The seat of a node that found its parent cancelled and has none.
@@ -76,31 +76,35 @@ struct Inner {
 impl Node {
     /// A node below its parents, cancelled at once if one of them is.
     pub(super) fn below(parents: [Option<&Arc<Node>>; 2], deadline: Option<Instant>) -> Arc<Self> {
-        let place = |parent| Place { parent: Arc::clone(parent), seat: AtomicU64::new(STANDING) };
-        let parents = parents.map(|parent| parent.map(place));
-        let node = Arc::new(Self {
-            out: raw::WaitGroup::with_one_out(),
+        // Made where it stays, and not copied there: a node has a good two hundred bytes.
+        let node = Arc::new_cyclic(|_| Self {
+            parents: parents.map(|parent| parent.cloned()),
+            seats: [AtomicU64::new(STANDING), AtomicU64::new(STANDING)],
             deadline,
-            parents,
             cause: OnceLock::new(),
+            called: AtomicU8::new(0),
             inner: Lock::new(Inner::default()),
+            out: raw::WaitGroup::with_one_out(),
         });
         // Seated when it is whole: a canceller that finds it in its seat must be able to reach it.
-        for Place { parent, seat } in node.parents.iter().flatten() {
-            match parent.seat(&node) {
+        for (parent, seat) in node.parents.iter().zip(&node.seats) {
+            match parent.as_ref().map(|parent| parent.seat(&node)) {
+                None => {}
                 // Relaxed: read again only when the node is dropped, which is ordered after by the `Arc`.
-                Ok(number) => seat.store(number as u64, Relaxed),
-                Err(cause) => drop(node.cancel(&cause)),
+                Some(Ok(number)) => seat.store(number as u64, Relaxed),
+                Some(Err(cause)) => drop(node.cancel(&cause)),
             }
         }
         node
     }
 
-    /// Whether a cancellation would be seen by nobody: the caller's handle is the last, and no callback is left standing.
+    /// Whether a cancellation would be seen by nobody: the caller's handle is the last, and no callback was ever registered.
     /// Contexts below would hold this one, waits borrow it.
+    ///
+    /// Who registered one did so by a handle, and the count says that all others have been given up. (A canceller that walks
+    /// down from above may hold the node for a moment; then this one cancels too.)
     pub(super) fn is_alone(self: &Arc<Self>) -> bool {
-        Arc::strong_count(self) == 1
-            && self.inner.lock().callbacks.as_ref().is_none_or(|callbacks| callbacks.is_empty())
+        Arc::strong_count(self) == 1 && sync::newest(&self.called) == 0
     }
 
     /// N3: gives `child` a seat, unless this node is cancelled.
@@ -120,6 +124,14 @@ impl Node {
     pub(super) fn cause(&self) -> Option<Cancelled> {
         // Whether it is cancelled is the counter's to say, so that all who ask get one answer at one time.
         if self.is_cancelled() { self.cause.get().cloned() } else { None }
+    }
+
+    /// The cause, for whoever has seen the counter at zero or was released by it (N2).
+    pub(super) fn cause_seen(&self) -> Cancelled {
+        match self.cause.get() {
+            Some(cause) => cause.clone(),
+            None => unreachable!("N2: a cancelled node has its cause"),
+        }
     }
 
     /// Cancels this node and all below it; gives the callbacks of those that were cancelled by this call.
@@ -150,7 +162,13 @@ impl Node {
         let mut inner = self.inner.lock();
         match self.cause.get().cloned() {
             Some(cause) if !fault::planted(Fault::CallUnlooked) => Err((callback, cause)),
-            _ => Ok(inner.callbacks.get_or_insert_default().add(callback)),
+            _ => {
+                if !fault::planted(Fault::CallUnannounced) {
+                    // Relaxed: read only by the last handle, which is ordered after this one by their `Arc`.
+                    self.called.store(1, Relaxed);
+                }
+                Ok(inner.callbacks.get_or_insert_default().add(callback))
+            }
         }
     }
 
@@ -175,6 +193,18 @@ impl Node {
         let cause = Cancelled::new(CancelKind::DeadlineExceeded, None, place);
         let callbacks = self.cancel(&cause);
         (cause, callbacks)
+    }
+
+    fn leave_first(&mut self) -> Option<Arc<Node>> {
+        // Relaxed: see `below`.
+        let seat = self.seats[0].load(Relaxed);
+        self.parents[0].take().inspect(|parent| parent.leave(seat))
+    }
+
+    fn leave_second(&mut self) -> Option<Arc<Node>> {
+        // Relaxed: see `below`.
+        let seat = self.seats[1].load(Relaxed);
+        self.parents[1].take().inspect(|parent| parent.leave(seat))
     }
 
     fn leave(&self, seat: u64) {
@@ -236,17 +266,13 @@ impl Drop for Walk<'_> {
 /// not by recursion.
 impl Drop for Node {
     fn drop(&mut self) {
-        let [mut next, second] = std::mem::take(&mut self.parents);
+        let mut next = self.leave_first();
         // Only merged contexts have a second parent, and only then is there anything to remember.
-        let mut later: Vec<Place> = second.into_iter().collect();
-        while let Some(Place { parent, seat }) = next.or_else(|| later.pop()) {
-            // Relaxed: see `below`.
-            parent.leave(seat.load(Relaxed));
-            next = None;
+        let mut later: Vec<Arc<Node>> = self.leave_second().into_iter().collect();
+        while let Some(parent) = next.take().or_else(|| later.pop()) {
             if let Some(mut last) = Arc::into_inner(parent) {
-                let [first, second] = std::mem::take(&mut last.parents);
-                next = first;
-                later.extend(second);
+                next = last.leave_first();
+                later.extend(last.leave_second());
             }
         }
     }

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
@@ -13,6 +12,8 @@ use super::node::Node;
 use super::{Cancelled, Context};
 use crate::blocking;
 use crate::raw::wait::Wait;
+use crate::time;
+use crate::wait::parker::park;
 
 impl Context {
     /// Blocks the calling thread until the context is cancelled, and says why it was.
@@ -25,10 +26,9 @@ impl Context {
     /// [`wait_async`](Self::wait_async) there.
     #[track_caller]
     pub fn wait(&self) -> Cancelled {
-        loop {
-            if let Some(cancelled) = self.block("Context::wait", "wait_async()", None) {
-                return cancelled;
-            }
+        match self.block("Context::wait", "wait_async()", None) {
+            Some(cancelled) => cancelled,
+            None => unreachable!("without a deadline only a cancellation ends it"),
         }
     }
 
@@ -39,7 +39,7 @@ impl Context {
     /// As [`wait`](Self::wait).
     #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> Option<Cancelled> {
-        self.block("Context::wait_timeout", "wait_async()", Instant::now().checked_add(timeout))
+        self.block_for("Context::wait_timeout", "wait_async()", timeout)
     }
 
     /// Sleeps for `duration`, or until the context is cancelled.
@@ -53,28 +53,34 @@ impl Context {
     /// As [`wait`](Self::wait); the twin is [`sleep_async`](Self::sleep_async).
     #[track_caller]
     pub fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {
-        match self.block("Context::sleep", "sleep_async()", Instant::now().checked_add(duration)) {
+        match self.block_for("Context::sleep", "sleep_async()", duration) {
             Some(cancelled) => Err(cancelled),
             None => Ok(()),
         }
     }
 
-    /// Why it is cancelled, or nothing if `deadline` came first. May also give nothing without a deadline, at random.
+    /// Why it is cancelled, or nothing if `timeout` was over first, on the context's own clock.
+    #[track_caller]
+    fn block_for(&self, what: &str, instead: &str, timeout: Duration) -> Option<Cancelled> {
+        if self.clock().is_none() {
+            return self.block(what, instead, time::now().checked_add(timeout));
+        }
+        // A parked thread knows real time only. A nap is one deadline more on the driven clock.
+        self.with_timeout(timeout).block(what, instead, None);
+        self.cancelled_because()
+    }
+
+    /// Why it is cancelled, or nothing if `deadline` came first, in real time.
     #[track_caller]
     fn block(&self, what: &str, instead: &str, deadline: Option<Instant>) -> Option<Cancelled> {
         if self.is_cancelled() {
             return self.cancelled_because();
         }
         blocking::assert_allowed(what, instead);
-        match (&self.node, deadline) {
-            (Some(node), _) if node.out.block_until(deadline) => node.cause(),
-            (Some(_), _) => None,
-            (None, Some(deadline)) => {
-                thread::sleep(deadline.saturating_duration_since(Instant::now()));
-                None
-            }
-            (None, None) => {
-                thread::park();
+        match &self.node {
+            Some(node) => node.out.block_until(deadline).then(|| self.cancelled_because()).flatten(),
+            None => {
+                while park(deadline) {}
                 None
             }
         }
@@ -145,10 +151,9 @@ impl Future for ContextWait<'_> {
         let this = self.project();
         let Some(wait) = this.wait.as_pin_mut() else { return Poll::Pending };
         ready!(wait.poll(cx));
-        // N2: who sees the counter at zero finds the cause.
-        match this.node.and_then(|node| node.cause()) {
-            Some(cancelled) => Poll::Ready(cancelled),
-            None => unreachable!("N2: a cancelled node has its cause"),
+        match this.node {
+            Some(node) => Poll::Ready(node.cause_seen()),
+            None => unreachable!("there is no wait without a node"),
         }
     }
 }

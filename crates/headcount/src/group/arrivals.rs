@@ -20,6 +20,7 @@ use std::sync::Arc;
 use super::Policy;
 use super::core::{Core, Kind, PageOf};
 use super::ended::Failure;
+use crate::fault::{self, Fault};
 use crate::wait::wake::Wake;
 
 /// One member's result.
@@ -69,8 +70,9 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         let failures = court.take_failures();
         drop(court);
         let pages = self.listen();
-        let lines =
-            |page: Arc<PageOf<T, E, P, K>>| (0..page.filled()).map(move |line| (Arc::clone(&page), line));
+        let lines = |page: Arc<PageOf<T, E, P, K>>| {
+            (0..page.sheet.filled()).map(move |line| (Arc::clone(&page), line))
+        };
         let values = pages.into_iter().flat_map(lines).map(|(page, line)| Arrival::Value(page, line));
         let failures = failures.into_iter().map(|(ticket, failure)| Arrival::Failure(ticket, failure));
         let come: Vec<_> = failures.chain(values).collect();
@@ -118,10 +120,13 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     }
 
     pub(super) fn deliver(&self, arrival: Arrival<T, E, P, K>) {
+        if fault::planted(Fault::WakerThenResult) {
+            self.hint();
+        }
         let mut arrivals = self.arrivals.lock();
         let (unwanted, wake) = if arrivals.open {
             arrivals.queue.push_back(arrival);
-            (None, arrivals.wake.take())
+            (None, arrivals.wake.take_if(|_| !fault::planted(Fault::WakerThenResult)))
         } else {
             (Some(arrival), None)
         };

@@ -1,7 +1,7 @@
 //! Members that are closures: they run on threads that may block, from their first line to their last.
 
 use super::core::{Core, Kind, SeatOf};
-use super::ending::{Ending, Riders, finish};
+use super::ending::{Ending, Riders, context, finish, why_cancelled};
 use super::settle::Settle;
 use super::{Policy, Root, panics, who};
 use crate::context::Context;
@@ -38,9 +38,9 @@ where
         F: FnOnce(&Context) -> O,
         S: Settle<T, E, O>,
     {
-        let (Some(seat), Some((f, settle))) = (self.seat.take(), self.work.take()) else { return };
+        let (Some(seat), Some((f, mut settle))) = (self.seat.take(), self.work.take()) else { return };
         let hand = self.hand.take();
-        let ctx = hand.as_ref().unwrap_or(&seat.page().ctx);
+        let ctx = context(&seat, hand.as_ref());
         let ending = if let Some(why) = ctx.cancelled_because() {
             unbegun(f, Ending::Unbegun(why))
         } else {
@@ -64,7 +64,7 @@ where
 {
     fn drop(&mut self) {
         let Some(seat) = self.seat.take() else { return };
-        let why = self.hand.as_ref().unwrap_or(&seat.page().ctx).cancelled_because();
+        let why = why_cancelled(&seat, self.hand.as_ref());
         let ending = unbegun(self.work.take(), why.map_or(Ending::Aborted, Ending::Unbegun));
         finish(seat, ending, self.hand.as_ref());
     }

@@ -17,10 +17,11 @@ use std::fmt::{self, Write};
 
 use super::panics;
 use crate::Cancelled;
+use crate::sync::of_thread;
 
-thread_local! {
+of_thread! {
     /// What was displayed while a probe is out; `None` while none is.
-    static SEEN: RefCell<Option<Vec<Cancelled>>> = const { RefCell::new(None) };
+    static SEEN: RefCell<Option<Vec<Cancelled>>> = RefCell::new(None)
 }
 
 /// Called by every [`Cancelled`] whose text is asked for.

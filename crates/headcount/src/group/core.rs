@@ -10,7 +10,7 @@
 //! * **G2.** The count is one unit for each page that is not over, and a page is not over while it has a pen. So the count
 //!   reaches zero only when the pen is put down. While somebody waits, whoever sees to it that nobody but the pen is left
 //!   on a page puts it down: the waiter, when it begins ([`Core::await_zero`]), or the member that leaves
-//!   ([`Core::one_is_left`]). Neither can miss the other: the waiter says that it waits, and then takes the pen that is there
+//!   ([`Core::pen_is_left`]). Neither can miss the other: the waiter says that it waits, and then takes the pen that is there
 //!   under the books' lock; a pen that comes later was made under that lock, so the members of its page know of the waiter.
 //! * **G3.** Nothing is registered once the group is closed. A wait closes it under the books' lock, when there is no pen
 //!   and the count is zero, so it cannot miss a member that was registered before. Dropping the group closes it at once.
@@ -30,17 +30,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::arrivals::Arrivals;
+use super::ended::Who;
 use super::ending::Court;
-use super::page::{Asked, Entry, Page, Pen, Seat};
-use super::who::Here;
+use super::page::{Asked, Page, Pen, Seat};
+use super::sheet::Entry;
 use super::{Ended, Policy, Title};
 use crate::context::{Cancelled, Canceller, Context};
 use crate::fault::{self, Fault};
 use crate::raw;
 use crate::roll::{Heading, Missing, Name, RollCall, State};
-use crate::sync::{AtomicU64, Relaxed};
+use crate::sync::{AtomicU64, Relaxed, number};
 use crate::time::Moment;
 use crate::wait::lock::Lock;
+use crate::who::{Here, Id};
 
 /// What one kind of group has that the other has not.
 pub(crate) trait Kind {
@@ -56,9 +58,6 @@ pub(crate) type SeatOf<T, E, P, K> = Seat<T, Core<T, E, P, K>>;
 
 /// A member's seat, and what its lane made of it.
 pub(crate) type Registered<T, E, P, K, R> = (SeatOf<T, E, P, K>, R);
-
-/// The number that tells groups apart.
-pub(crate) type Id = u64;
 
 pub(crate) struct Core<T, E, P, K: Kind> {
     pub(crate) id: Id,
@@ -118,7 +117,6 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         lane: K::Lane,
         place: &'static Location<'static>,
     ) -> Arc<Self> {
-        static MADE: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
         let (ctx, canceller) = above.with_cancel();
         let books = Books {
             title: Title::new(None, place),
@@ -133,8 +131,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
             lane,
         };
         Arc::new(Self {
-            // Relaxed: only to tell them apart.
-            id: MADE.fetch_add(1, Relaxed),
+            id: number(),
             kind,
             ctx,
             canceller,
@@ -164,6 +161,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
             Some(pen) => pen.write(entry, asked),
             None => self.turn_over(&mut books).write(entry, asked),
         };
+        let seat = seat.unwrap_or_else(|| unreachable!("the pen is not full"));
         let admitted = admit(&mut books.lane);
         drop(books);
         if let Some(pen) = full {
@@ -181,7 +179,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         canceller.keep();
         let pen = Page::open(Arc::clone(self), ctx, books.next);
         books.next = pen.last_number() + 1;
-        books.pages.insert(pen.page().first, Arc::clone(pen.page()));
+        books.pages.insert(pen.page().first(), Arc::clone(pen.page()));
         books.pen.insert(pen)
     }
 
@@ -194,11 +192,11 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         awaiting
     }
 
-    /// A member has left `page`, where one unit is left (G2).
-    pub(super) fn one_is_left(&self, page: &PageOf<T, E, P, K>) {
+    /// A member has left `page`, and perhaps nobody but the pen is left there (G2).
+    pub(super) fn pen_is_left(&self, page: &PageOf<T, E, P, K>) {
         // Relaxed: ordered by the books' lock; see G2.
         if self.awaited.load(Relaxed) > 0 && !fault::planted(Fault::PenKept) {
-            self.seal(|pen| pen.page().first == page.first && pen.page().units() == 1);
+            self.seal(|pen| pen.page().first() == page.first() && pen.out() == 0);
         }
     }
 
@@ -224,14 +222,18 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     /// G2, G4: everyone of this page is back.
     pub(super) fn page_is_over(&self, page: Arc<PageOf<T, E, P, K>>) {
         let mut books = self.books.lock();
-        let listed = books.pages.remove(&page.first);
+        let listed = books.pages.remove(&page.first());
         if books.keeps {
             books.kept.extend(listed);
         }
-        let heard = books.asked == Asked::HEARD;
         drop(books);
-        self.out.done();
-        if heard {
+        if fault::planted(Fault::HintThenDone) {
+            self.hint();
+            self.out.done();
+        } else {
+            self.out.done();
+            // Whether anybody takes results is only to be known now: whoever begins to before this sees that the count is not
+            // zero yet, and has left a waker.
             self.hint();
         }
         // Perhaps with values that nobody has taken.
@@ -241,7 +243,8 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     /// Closes the group if nobody is out (G3). False if somebody is, or has just been registered.
     pub(crate) fn close(&self) -> bool {
         let mut books = self.books.lock();
-        if books.pen.is_none() && self.out.outstanding() == 0 {
+        let empty = books.pen.is_none() && self.out.outstanding() == 0;
+        if empty || fault::planted(Fault::CloseUnlooked) {
             books.closed = true;
         }
         books.closed
@@ -259,17 +262,24 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         drop(books);
         let (policy, mut failures, mut tally) = self.court.lock().adjourn();
         self.untaken(&mut pages, &mut failures);
-        pages.sort_unstable_by_key(|page| page.first);
-        pages.dedup_by_key(|page| page.first);
-        let mut values = Vec::with_capacity(pages.iter().map(|page| page.filled()).sum());
+        pages.sort_unstable_by_key(|page| page.first());
+        pages.dedup_by_key(|page| page.first());
+        let mut values = Vec::with_capacity(pages.iter().map(|page| page.sheet.filled()).sum());
+        let mut who = Vec::with_capacity(pages.len());
         for page in pages {
-            for line in 0..page.filled() {
-                values.extend(page.take(line).map(|value| (page.member(line), value)));
+            let mut lines = 0;
+            for line in 0..page.sheet.filled() {
+                if let Some(value) = page.take(line) {
+                    values.push(value);
+                    lines |= 1 << line;
+                }
             }
+            who.push((Arc::clone(&page.sheet), lines));
         }
         let failures = failures.into_iter().map(|(_, failure)| failure).collect();
         tally.succeeded = spawned as u64 - tally.total();
-        policy.output(Ended::new(title, values, failures, tally, self.ctx.cancelled_because()))
+        let cancelled = self.ctx.cancelled_because();
+        policy.output(Ended::new(title, values, Who::Lines(who), failures, tally, cancelled))
     }
 
     /// Ends the group without a wait: what is over is not kept for anybody any more.
@@ -295,7 +305,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         for page in &pages {
             page.ask(Asked::HEARD);
         }
-        pages.sort_unstable_by_key(|page| page.first);
+        pages.sort_unstable_by_key(|page| page.first());
         pages
     }
 
@@ -344,7 +354,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
                     (true, false) => State::Running,
                     (true, true) => State::Cancelled,
                 };
-                let number = (page.first + line) as u64 + 1;
+                let number = (page.first() + line) as u64 + 1;
                 Missing::member(
                     number,
                     entry.name.as_deref().cloned(),
@@ -375,7 +385,8 @@ impl<T, E, P, K: Kind> Books<T, E, P, K> {
     /// How many members are out.
     pub(crate) fn out(&self) -> usize {
         let units: usize = self.pages.values().map(|page| page.units()).sum();
-        units.saturating_sub(usize::from(self.pen.is_some()))
+        // The page with the pen is counted with lines that are not used.
+        self.pen.as_ref().map_or(units, |pen| (units - pen.page().units()) + pen.out())
     }
 
     /// Counts everyone who is out and was launched without a slot; each gives one back when it ends.

@@ -2,23 +2,76 @@
 
 use std::fmt;
 use std::mem;
+use std::sync::Arc;
 
 use super::error::{BoxError, MemberError};
 use super::group_error::GroupError;
-use super::member::{Member, Title};
+use super::member::Member;
+use super::sheet::Sheet;
 use super::tally::Tally;
 use crate::Cancelled;
+use crate::roll::Title;
 
 /// What came back from a group whose members are all over: the stuff that a [`Policy`](crate::Policy) makes its answer of.
 pub struct Ended<T, E = BoxError> {
     title: Title,
-    /// Sorted by index.
-    values: Vec<(Member, T)>,
+    /// In the order of spawning.
+    values: Vec<T>,
+    /// Whose they are, in the same order.
+    who: Who,
     /// In the order in which they happened.
     failures: Vec<Failure<E>>,
     tally: Tally,
     /// Why the group's own context is over, if it is.
     cancelled: Option<Cancelled>,
+}
+
+/// Who left the values. Most policies never ask.
+pub(crate) enum Who {
+    Members(Vec<Member>),
+    /// On each sheet those whose bit is set.
+    Lines(Vec<(Arc<Sheet>, u64)>),
+}
+
+impl Who {
+    fn into_members(self) -> Vec<Member> {
+        match self {
+            Self::Members(members) => members,
+            Self::Lines(sheets) => {
+                let of_sheet = |(sheet, lines): (Arc<Sheet>, u64)| {
+                    let set = (0..sheet.filled()).filter(move |line| lines & (1 << line) != 0);
+                    set.map(|line| sheet.member(line)).collect::<Vec<_>>()
+                };
+                sheets.into_iter().flat_map(of_sheet).collect()
+            }
+        }
+    }
+
+    /// Takes out the member with this index; how many stand before it.
+    fn remove(&mut self, index: usize) -> Option<usize> {
+        match self {
+            Self::Members(members) => {
+                let at = members.binary_search_by_key(&index, Member::index).ok()?;
+                members.remove(at);
+                Some(at)
+            }
+            Self::Lines(sheets) => {
+                let mut before = 0;
+                for (sheet, lines) in sheets {
+                    match index.checked_sub(sheet.first()) {
+                        Some(line) if line < sheet.filled() => {
+                            let bit = 1 << line;
+                            let found = *lines & bit != 0;
+                            *lines &= !bit;
+                            return found.then_some(before + (*lines & (bit - 1)).count_ones() as usize);
+                        }
+                        _ => before += lines.count_ones() as usize,
+                    }
+                }
+                None
+            }
+        }
+    }
 }
 
 /// A member that ended without a value.
@@ -38,16 +91,16 @@ impl<E> Failure<E> {
 }
 
 impl<T, E> Ended<T, E> {
-    /// `values` sorted by index, `failures` in the order in which they happened.
+    /// `values` and `who` in the order of spawning, `failures` in the order in which they happened.
     pub(crate) fn new(
         title: Title,
-        values: Vec<(Member, T)>,
+        values: Vec<T>,
+        who: Who,
         failures: Vec<Failure<E>>,
         tally: Tally,
         cancelled: Option<Cancelled>,
     ) -> Self {
-        debug_assert!(values.is_sorted_by_key(|(member, _)| member.index()));
-        Self { title, values, failures, tally, cancelled }
+        Self { title, values, who, failures, tally, cancelled }
     }
 
     /// How many ended in which way.
@@ -65,7 +118,7 @@ impl<T, E> Ended<T, E> {
     /// Every member that left a value or an error, in spawn order. Forks that succeeded are not among them.
     #[must_use]
     pub fn into_outcomes(self) -> Vec<(Member, Result<T, MemberError<E>>)> {
-        let values = self.values.into_iter().map(|(member, value)| (member, Ok(value)));
+        let values = self.who.into_members().into_iter().zip(self.values.into_iter().map(Ok));
         let failures = self.failures.into_iter().map(|failure| (failure.member, Err(failure.error)));
         let mut outcomes: Vec<_> = values.chain(failures).collect();
         outcomes.sort_by_key(|(member, _)| member.index());
@@ -75,14 +128,14 @@ impl<T, E> Ended<T, E> {
     /// The values, in spawn order, whatever else happened.
     #[must_use]
     pub fn into_values(self) -> Vec<T> {
-        self.values.into_iter().map(|(_, value)| value).collect()
+        self.values
     }
 
     /// Takes out the value of the member with this [index](Member::index), if it left one.
     #[must_use]
     pub fn take_value(&mut self, index: usize) -> Option<T> {
-        let at = self.values.binary_search_by_key(&index, |(member, _)| member.index()).ok()?;
-        Some(self.values.remove(at).1)
+        let at = self.who.remove(index)?;
+        Some(self.values.remove(at))
     }
 
     /// The values in spawn order, and the group's error if anything went wrong.
@@ -91,7 +144,7 @@ impl<T, E> Ended<T, E> {
     /// that were cancelled one by one, on purpose.
     #[must_use]
     pub fn into_values_and_error(mut self) -> (Vec<T>, Option<GroupError<E>>) {
-        let values = mem::take(&mut self.values).into_iter().map(|(_, value)| value).collect();
+        let values = mem::take(&mut self.values);
         let failed = self.failures.iter().any(|failure| failure.error.is_failure());
         let wrong = failed || self.was_cut_short();
         (values, wrong.then(|| self.into_error()))
@@ -117,7 +170,7 @@ impl<T, E> Ended<T, E> {
     }
 
     pub(super) fn into_members_and_values(self) -> Vec<(Member, T)> {
-        self.values
+        self.who.into_members().into_iter().zip(self.values).collect()
     }
 
     pub(super) fn take_failures(&mut self) -> Vec<Failure<E>> {

@@ -278,7 +278,7 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
 fn leave<T, E: Root, P: Policy<T, E>, K: Kind>(seat: SeatOf<T, E, P, K>) {
     match seat.leave() {
         Left::Others => {}
-        Left::One(page) => page.core.one_is_left(&page),
+        Left::Pen(page) => page.core.pen_is_left(&page),
         Left::Nobody(page) => {
             let core = Arc::clone(&page.core);
             core.page_is_over(page);
@@ -306,6 +306,23 @@ where
         core.rider_left();
     }
     leave(seat);
+}
+
+/// The context that a member is given.
+pub(crate) fn context<'s, T, E, P: Policy<T, E>, K: Kind>(
+    seat: &'s SeatOf<T, E, P, K>,
+    hand: Option<&'s Context>,
+) -> &'s Context {
+    hand.unwrap_or(&seat.page().ctx)
+}
+
+/// Why a member is cancelled that is gone before it began. Its group may have been cancelled only just now: then those who
+/// queue are sent home while the cancellation is on its way down to the pages.
+pub(crate) fn why_cancelled<T, E, P: Policy<T, E>, K: Kind>(
+    seat: &SeatOf<T, E, P, K>,
+    hand: Option<&Context>,
+) -> Option<Cancelled> {
+    context(seat, hand).cancelled_because().or_else(|| seat.page().core.ctx.cancelled_because())
 }
 
 /// What a member whose sibling has failed finds as the cause of its cancellation.

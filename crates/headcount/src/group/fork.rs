@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Raise;
+use super::FromMember;
 use super::ending::Ending;
-use super::settle::Settle;
+use super::settle::{Hand, Settle};
 use crate::wait::lock::Lock;
 
 /// The value of a member that was forked ([task](crate::task::Spawner::fork), [thread](crate::thread::Spawner::fork)), to be
@@ -57,15 +57,20 @@ impl<U> fmt::Debug for Fork<U> {
 /// Where a forked member leaves its value.
 pub(crate) struct Forked<U>(Arc<Lock<Option<U>>>);
 
-impl<T, E, U, X: Raise<E>> Settle<T, E, Result<U, X>> for Forked<U> {
-    fn settle(self, output: Result<U, X>) -> Ending<T, E> {
+impl<U> Hand for Forked<U> {}
+
+impl<T, E, U, X> Settle<T, E, Result<U, X>> for Forked<U>
+where
+    E: FromMember<X>,
+{
+    fn settle(&mut self, output: Result<U, X>) -> Ending<T, E> {
         match output {
             Ok(value) => {
                 let before = self.0.lock().replace(value);
                 drop(before);
                 Ending::Forked
             }
-            Err(error) => Ending::Error(error.raise()),
+            Err(error) => Ending::Error(E::from_member(error)),
         }
     }
 }

@@ -1,22 +1,54 @@
 //! What a member's output comes to: a value for its slot, or one that it left elsewhere, or an error.
 
-use super::Raise;
+use super::FromMember;
 use super::ending::Ending;
+use crate::context::Context;
 
 /// What a member's output comes to.
 pub(crate) trait Settle<T, E, O> {
-    fn settle(self, output: O) -> Ending<T, E>;
+    fn settle(&mut self, output: O) -> Ending<T, E>;
+}
+
+/// A member's own context, if it has one that can be cancelled by hand. It goes with what settles, so that it is nothing in
+/// most members.
+pub(crate) trait Hand {
+    fn hand(&self) -> Option<&Context> {
+        None
+    }
 }
 
 /// The output is the group's own kind of result.
 #[derive(Debug)]
 pub(crate) struct Plain;
 
-impl<T, E, X: Raise<E>> Settle<T, E, Result<T, X>> for Plain {
-    fn settle(self, output: Result<T, X>) -> Ending<T, E> {
+impl Hand for Plain {}
+
+/// As [`Plain`], of a member that has a context of its own.
+pub(crate) struct WithHand(pub(crate) Context);
+
+impl Hand for WithHand {
+    fn hand(&self) -> Option<&Context> {
+        Some(&self.0)
+    }
+}
+
+impl<T, E, X> Settle<T, E, Result<T, X>> for WithHand
+where
+    E: FromMember<X>,
+{
+    fn settle(&mut self, output: Result<T, X>) -> Ending<T, E> {
+        Plain.settle(output)
+    }
+}
+
+impl<T, E, X> Settle<T, E, Result<T, X>> for Plain
+where
+    E: FromMember<X>,
+{
+    fn settle(&mut self, output: Result<T, X>) -> Ending<T, E> {
         match output {
             Ok(value) => Ending::Value(value),
-            Err(error) => Ending::Error(error.raise()),
+            Err(error) => Ending::Error(E::from_member(error)),
         }
     }
 }

@@ -5,11 +5,12 @@ use std::fmt;
 use std::panic::Location;
 
 use super::consequence::is_consequence;
-use super::ended::{Ended, Failure};
+use super::ended::{Ended, Failure, Who};
 use super::error::{BoxError, MemberError, Root};
-use super::member::{Member, Title};
+use super::member::Member;
 use super::policy::{Outcome, Policy, Verdict};
 use super::tally::Tally;
+use crate::roll::Title;
 use crate::{Cancelled, Name};
 
 /// Tries out a [`Policy`] without running anything: you tell how members end, it answers as it would in a group.
@@ -120,8 +121,9 @@ impl<T, E: Root, P: Policy<T, E>> Trial<T, E, P> {
     /// Everybody is over: what the group's wait would return.
     pub fn end(self) -> P::Output {
         let title = Title::new(self.name, self.place);
-        let values = self.values.into_values().collect();
-        self.policy.output(Ended::new(title, values, self.failures, self.tally, self.cancelled))
+        let (members, values) = self.values.into_values().unzip();
+        let who = Who::Members(members);
+        self.policy.output(Ended::new(title, values, who, self.failures, self.tally, self.cancelled))
     }
 
     #[track_caller]

@@ -38,6 +38,8 @@ use self::wait::Wait;
 #[cfg(feature = "std")]
 use crate::error::WaitTimeoutError;
 use crate::sync::const_unless_loom;
+#[cfg(feature = "std")]
+use crate::time;
 
 /// A counter of members with Go's semantics: `add` before you launch, `done` when finished, `wait` for zero.
 ///
@@ -212,7 +214,7 @@ impl WaitGroup {
             return Ok(());
         }
         crate::blocking::assert_allowed("raw::WaitGroup::wait_timeout", "wait_async()");
-        let begun = Instant::now();
+        let begun = time::now();
         // A timeout beyond the end of time is no timeout.
         if self.counter.block(0, begun.checked_add(timeout)) {
             return Ok(());

@@ -3,9 +3,9 @@
 //! # Rules that make the unsafe code sound
 //!
 //! * **W1.** A `Wait`'s node is listed only in `self.counter`, through a pinned reference to the `Wait`, and its `Drop`
-//!   takes the node out unless it was released. That is what `Counter`'s unsafe methods and rules L1 and L2 of
+//!   takes the node out unless it was released. Only the `Wait` itself lists it, while it is fresh. That is what `Counter`'s unsafe methods and rules L1 and L2 of
 //!   `wait::list` ask for.
-//! * **W2.** The node is never moved out of a pinned `Wait`; the other fields are plain data and not pinned.
+//! * **W2.** The node is never moved out of a pinned `Wait`.
 
 use core::fmt;
 use core::future::Future;
@@ -34,87 +34,75 @@ use crate::wait::wake::Wake;
 #[must_use = "a wait does nothing unless it is awaited"]
 pub struct Wait<'a> {
     counter: &'a Counter,
-    at_most: u64,
-    stage: Stage,
+    /// Whether it is listed, and whether it is over, is the node's state.
     node: Node,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stage {
-    /// Made in the round of this number; not listed yet.
-    Fresh(u64),
-    /// In the list, or released from it.
-    Listed,
-    Over,
 }
 
 impl<'a> Wait<'a> {
     #[inline]
     pub(crate) fn new(counter: &'a Counter, at_most: u64) -> Self {
-        let stage = if counter.members() <= at_most { Stage::Over } else { Self::begin(counter, at_most) };
-        Self { counter, at_most, stage, node: Node::new() }
+        let round = if counter.members() <= at_most { None } else { Self::begin(counter, at_most) };
+        // Only numbers come out of the branches, so that the wait is made where it stays: copying what has just been written in
+        // small pieces is slow.
+        Self { counter, node: Node::watching(at_most, round) }
     }
 
+    /// The round it belongs to, unless it is over.
     #[cold]
-    fn begin(counter: &Counter, at_most: u64) -> Stage {
+    fn begin(counter: &Counter, at_most: u64) -> Option<u64> {
         match counter.watch(at_most) {
-            Watch::Over => Stage::Over,
-            Watch::Round(round) => Stage::Fresh(round),
+            Watch::Over => None,
+            Watch::Round(round) => Some(round),
         }
     }
 
-    /// Lists this wait; true if it is listed, false if it is over. `round` as in [`Counter::list`].
-    fn list(self: Pin<&mut Self>, round: Option<u64>, wake: Wake) -> bool {
-        // SAFETY: W2, nothing is moved out of the reference.
-        let this = unsafe { self.get_unchecked_mut() };
-        // SAFETY: W2, `self` was pinned, and the node is part of it.
-        let node = unsafe { Pin::new_unchecked(&this.node) };
-        // SAFETY: W1; the stage says that the node is not listed.
-        let watch = unsafe { this.counter.list(node, this.at_most, round, wake) };
-        this.stage = if watch == Watch::Over { Stage::Over } else { Stage::Listed };
-        this.stage == Stage::Listed
+    /// Lists this wait, which was not listed before; true if it is listed, false if it is over.
+    fn list(self: Pin<&Self>, wake: Wake) -> bool {
+        // SAFETY: W2, `self` is pinned, and the node is part of it.
+        let node = unsafe { self.map_unchecked(|wait| &wait.node) };
+        // SAFETY: W1.
+        unsafe { self.get_ref().counter.list(node, wake) }
     }
 
-    /// Ends the wait early; true if it was released after all.
+    /// Ends a listed wait; true if it was released after all.
     fn leave(&self) -> bool {
+        if self.node.is_released() {
+            return true;
+        }
         // SAFETY: W1.
-        self.node.is_released() || unsafe { self.counter.leave(&self.node) }
+        let released = unsafe { self.counter.leave(&self.node) };
+        self.node.end();
+        released
     }
 }
 
 impl Future for Wait<'_> {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match self.stage {
-            Stage::Over => return Poll::Ready(()),
-            Stage::Fresh(round) => {
-                // A waker is cloned before the lock is taken: it is foreign code.
-                if self.as_mut().list(Some(round), Wake::Task(cx.waker().clone())) {
-                    return Poll::Pending;
-                }
-                return Poll::Ready(());
-            }
-            Stage::Listed => {}
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.as_ref();
+        if this.node.is_released() {
+            return Poll::Ready(());
         }
-        if !self.node.is_released() {
-            // SAFETY: W1.
-            match unsafe { self.counter.revisit(&self.node, cx.waker()) } {
-                Place::Waiting => return Poll::Pending,
-                // Released, and the wake-up is not given yet: take the node out, nobody needs to wake us any more.
-                Place::Due => _ = self.leave(),
-                Place::Out => {}
-            }
+        if this.node.is_fresh() {
+            // A waker is cloned before the lock is taken: it is foreign code.
+            let listed = this.list(Wake::Task(cx.waker().clone()));
+            return if listed { Poll::Pending } else { Poll::Ready(()) };
         }
-        // SAFETY: W2, only the stage is changed.
-        unsafe { self.get_unchecked_mut() }.stage = Stage::Over;
+        // SAFETY: W1.
+        match unsafe { this.counter.revisit(&this.node, cx.waker()) } {
+            Place::Waiting => return Poll::Pending,
+            // Released, and the wake-up is not given yet: take the node out, nobody needs to wake us any more.
+            Place::Due => _ = this.leave(),
+            Place::Out => {}
+        }
         Poll::Ready(())
     }
 }
 
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
-        if self.stage == Stage::Listed && !crate::fault::planted(crate::fault::Fault::DropStaysListed) {
+        if !self.node.is_fresh() && !crate::fault::planted(crate::fault::Fault::DropStaysListed) {
             self.leave();
         }
     }
@@ -132,7 +120,7 @@ mod blocking {
     use core::pin::pin;
     use std::time::Instant;
 
-    use super::{Counter, Node, Stage, Wait};
+    use super::{Counter, Node, Wait};
     use crate::wait::parker::{park, unparker};
     use crate::wait::wake::Wake;
 
@@ -144,12 +132,12 @@ mod blocking {
         /// Blocks the thread until `at_most` members or fewer are out; false if `deadline` passed first.
         #[cold]
         pub(crate) fn block(&self, at_most: u64, deadline: Option<Instant>) -> bool {
-            let mut wait = pin!(Wait { counter: self, at_most, stage: Stage::Fresh(0), node: Node::new() });
-            if !wait.as_mut().list(None, Wake::Thread(unparker())) {
+            let wait = pin!(Wait { counter: self, node: Node::new(at_most) });
+            if !wait.as_ref().list(Wake::Thread(unparker())) {
                 return true;
             }
-            // Under loom looking again and again only multiplies the interleavings.
-            let looks = if cfg!(loom) { 0 } else { LOOKS };
+            // Under a checker looking again and again only multiplies the interleavings.
+            let looks = if cfg!(any(loom, shuttle)) { 0 } else { LOOKS };
             for _ in 0..looks {
                 if wait.node.is_released() {
                     return true;
@@ -167,12 +155,12 @@ mod blocking {
         /// Blocks the thread until no member is out here or none is out in `other`; true if here, also when both.
         #[cold]
         pub(crate) fn block_with(&self, other: &Counter) -> bool {
-            let fresh = |counter| Wait { counter, at_most: 0, stage: Stage::Fresh(0), node: Node::new() };
-            let (mut here, mut there) = (pin!(fresh(self)), pin!(fresh(other)));
-            if !here.as_mut().list(None, Wake::Thread(unparker())) {
+            let fresh = |counter| Wait { counter, node: Node::new(0) };
+            let (here, there) = (pin!(fresh(self)), pin!(fresh(other)));
+            if !here.as_ref().list(Wake::Thread(unparker())) {
                 return true;
             }
-            if !there.as_mut().list(None, Wake::Thread(unparker())) {
+            if !there.as_ref().list(Wake::Thread(unparker())) {
                 return here.leave();
             }
             // The thread sleeps only after it has said so to both; whichever is released then wakes it.

@@ -26,7 +26,7 @@ impl Counter {
         if self.is_over(at_most) { Watch::Over } else { Watch::Round(waiters.round()) }
     }
 
-    /// Lists a waiter under the lock, unless its wait is over. `round` is the round it began in, if it began before.
+    /// Lists a waiter under the lock, unless its wait is over; true if it is listed.
     ///
     /// Why no wake-up is lost, this side: the tally is looked at after the lock was taken and before it is given back.
     /// An end that reaches zero after that look takes the lock to do so (C5) and finds the waiter listed. One that
@@ -34,36 +34,41 @@ impl Counter {
     ///
     /// # Safety
     /// As [`Waiters::list`]: the node is not listed, was never in another counter, and leaves before it is dropped.
-    pub(crate) unsafe fn list(
-        &self,
-        node: Pin<&Node>,
-        at_most: u64,
-        round: Option<u64>,
-        wake: Wake,
-    ) -> Watch {
+    pub(crate) unsafe fn list(&self, node: Pin<&Node>, wake: Wake) -> bool {
+        // SAFETY: the caller's promises, passed on.
+        let listed = unsafe { self.list_unless_over(node, wake) };
+        if !listed {
+            node.end();
+        }
+        listed
+    }
+
+    /// # Safety
+    /// As [`list`](Self::list).
+    unsafe fn list_unless_over(&self, node: Pin<&Node>, wake: Wake) -> bool {
+        let at_most = node.at_most();
         if fault::planted(Fault::LookThenList) {
             let over = self.is_over(at_most);
             let mut waiters = self.waiters.lock();
-            if over {
-                return Watch::Over;
+            if !over {
+                // SAFETY: the caller's promises, passed on.
+                unsafe { waiters.list(node, wake) };
             }
-            // SAFETY: the caller's promises, passed on.
-            unsafe { waiters.list(node, at_most, wake) };
-            return Watch::Round(waiters.round());
+            return !over;
         }
 
         let mut waiters = self.waiters.lock();
-        let current = waiters.round();
-        if round.is_some_and(|round| round != current) || self.is_over(at_most) {
-            return Watch::Over;
+        // SAFETY: the caller's promises, passed on.
+        if unsafe { waiters.has_missed(&node) } || self.is_over(at_most) {
+            return false;
         }
         if at_most > 0 && !self.announce_at_most(at_most) {
             self.drop_at_most_flag(&waiters);
-            return Watch::Over;
+            return false;
         }
         // SAFETY: the caller's promises, passed on.
-        unsafe { waiters.list(node, at_most, wake) };
-        Watch::Round(current)
+        unsafe { waiters.list(node, wake) };
+        true
     }
 
     /// Under the lock: whether `at_most` or fewer are out; if not, watching is on.

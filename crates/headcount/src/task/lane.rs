@@ -81,9 +81,19 @@ impl Lane {
         None
     }
 
+    /// Gives slots back, and looks at nobody.
+    pub(crate) fn give_back(&mut self, held: usize) {
+        self.used = self.used.saturating_sub(held);
+    }
+
+    /// Whether nobody queues.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Gives slots back; the next that may go on. To be asked again until nobody may: `release(0)`.
     pub(crate) fn release(&mut self, held: usize) -> Option<Granted> {
-        self.used = self.used.saturating_sub(held);
+        self.give_back(held);
         let (weight, _) = self.queue.front()?;
         if !self.has_room(*weight) {
             return None;

@@ -23,6 +23,7 @@ use pin_project_lite::pin_project;
 use super::lane::{Granted, Job, Queued};
 use super::turn::Turn;
 use super::{BoxTask, TaskCore};
+use crate::fault::{self, Fault};
 use crate::group::ending::Riders;
 use crate::group::panics;
 
@@ -137,6 +138,10 @@ where
     P: Send + 'static,
 {
     let mut mine = None;
+    if fault::planted(Fault::LookThenGiveBack) && core.books.lock().lane.is_empty() {
+        core.books.lock().lane.give_back(held);
+        return None;
+    }
     loop {
         let granted = core.books.lock().lane.release(std::mem::take(&mut held));
         match granted {
@@ -164,7 +169,7 @@ where
                 closure();
             });
         }
-        Queued::Turn(turn) if !turn.grant(held) => return held,
+        Queued::Turn(turn) if !turn.grant(held) && !fault::planted(Fault::TurnUnlooked) => return held,
         Queued::Turn(_) => {}
     }
     0
@@ -181,7 +186,7 @@ where
     if let Some(granted) = granted {
         let unused = start(core, granted);
         release(core, unused);
-    } else if core.ctx.is_cancelled() {
+    } else if core.ctx.is_cancelled() && !fault::planted(Fault::QueuedUnlooked) {
         // R3.
         clear(core);
     }
@@ -232,6 +237,10 @@ where
 {
     pub(super) fn new(core: Arc<TaskCore<T, E, P>>, held: usize) -> Self {
         Self { core, held }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.held == 0
     }
 
     /// Somebody else holds them from now on.

@@ -11,8 +11,9 @@ use pin_project_lite::pin_project;
 use crate::context::Context;
 use crate::group::core::{Core, Kind, SeatOf};
 use crate::group::ending::{Ending, Riders, finish};
+use crate::group::ending::{context, why_cancelled};
 use crate::group::panics::{self, Payload};
-use crate::group::settle::Settle;
+use crate::group::settle::{Hand, Settle};
 use crate::group::{Policy, Root, who};
 
 pin_project! {
@@ -34,11 +35,11 @@ pin_project! {
         P: Policy<T, E>,
         K: Kind,
         Core<T, E, P, K>: Riders,
+        S: Hand,
     {
         seat: Option<SeatOf<T, E, P, K>>,
-        // A context of its own, for one that can be cancelled by hand.
-        hand: Option<Context>,
-        settle: Option<S>,
+        // Nothing, for most members: what is in every one of them is in every task.
+        settle: S,
         #[pin]
         stage: Stage<F, Fut>,
         errors: PhantomData<fn() -> E>,
@@ -50,19 +51,20 @@ pin_project! {
         P: Policy<T, E>,
         K: Kind,
         Core<T, E, P, K>: Riders,
+        S: Hand,
     {
         fn drop(this: Pin<&mut Self>) {
             // Dropped by its executor, or out of the queue.
             let this = this.project();
             let Some(seat) = this.seat.take() else { return };
             let unbegun = matches!(*this.stage, Stage::Unbegun { .. });
-            let why = context(&seat, this.hand.as_ref()).cancelled_because().filter(|_| unbegun);
+            let why = why_cancelled(&seat, this.settle.hand()).filter(|_| unbegun);
             let ending = match (clear(this.stage), why) {
                 (Err(payload), _) => Ending::Panicked(payload),
                 (Ok(()), Some(why)) => Ending::Unbegun(why),
                 (Ok(()), None) => Ending::Aborted,
             };
-            finish(seat, ending, this.hand.as_ref());
+            finish(seat, ending, this.settle.hand());
         }
     }
 }
@@ -73,10 +75,11 @@ where
     P: Policy<T, E>,
     K: Kind,
     Core<T, E, P, K>: Riders,
+    S: Hand,
 {
-    pub(crate) fn new(seat: SeatOf<T, E, P, K>, hand: Option<Context>, settle: S, f: F) -> Self {
+    pub(crate) fn new(seat: SeatOf<T, E, P, K>, settle: S, f: F) -> Self {
         let stage = Stage::Unbegun { f };
-        Self { seat: Some(seat), hand, settle: Some(settle), stage, errors: PhantomData }
+        Self { seat: Some(seat), settle, stage, errors: PhantomData }
     }
 }
 
@@ -86,6 +89,7 @@ where
     P: Policy<T, E>,
     K: Kind,
     Core<T, E, P, K>: Riders,
+    S: Hand,
     F: FnOnce(Context) -> Fut,
     Fut: Future,
     S: Settle<T, E, Fut::Output>,
@@ -96,7 +100,7 @@ where
         let mut this = self.project();
         let Some(seat) = this.seat.as_ref() else { return Poll::Ready(()) };
         let inside = who::enter(seat.here());
-        let polled = match begin(seat, this.hand.as_ref(), this.stage.as_mut()) {
+        let polled = match begin(seat, this.settle.hand(), this.stage.as_mut()) {
             Ok(()) => step(seat, this.stage.as_mut(), this.settle, cx),
             Err(ending) => Poll::Ready(ending),
         };
@@ -111,7 +115,7 @@ where
         };
         drop(inside);
         if let Some(seat) = this.seat.take() {
-            finish(seat, ending, this.hand.as_ref());
+            finish(seat, ending, this.settle.hand());
         }
         Poll::Ready(())
     }
@@ -146,7 +150,7 @@ where
 fn step<T, E, P, K, F, Fut, S>(
     seat: &SeatOf<T, E, P, K>,
     stage: Pin<&mut Stage<F, Fut>>,
-    settle: &mut Option<S>,
+    settle: &mut S,
     cx: &mut TaskContext<'_>,
 ) -> Poll<Ending<T, E>>
 where
@@ -160,11 +164,10 @@ where
     }
     let StageProjection::Running { future } = stage.project() else { return Poll::Ready(Ending::Aborted) };
     match panics::catch(|| future.poll(cx)) {
-        Ok(Poll::Ready(output)) => Poll::Ready(match settle.take() {
+        Ok(Poll::Ready(output)) => {
             // Turning an error into the group's may run foreign code.
-            Some(settle) => panics::catch(|| settle.settle(output)).unwrap_or_else(Ending::Panicked),
-            None => Ending::Aborted,
-        }),
+            Poll::Ready(panics::catch(|| settle.settle(output)).unwrap_or_else(Ending::Panicked))
+        }
         Ok(Poll::Pending) if seat.park(cx.waker()) => Poll::Pending,
         Ok(Poll::Pending) => Poll::Ready(Ending::Aborted),
         Err(payload) => Poll::Ready(Ending::Panicked(payload)),
@@ -174,11 +177,4 @@ where
 /// Drops the future, or the closure, where it stands.
 fn clear<F, Fut>(mut stage: Pin<&mut Stage<F, Fut>>) -> Result<(), Payload> {
     panics::catch(|| stage.set(Stage::Over))
-}
-
-fn context<'s, T, E, P: Policy<T, E>, K: Kind>(
-    seat: &'s SeatOf<T, E, P, K>,
-    hand: Option<&'s Context>,
-) -> &'s Context {
-    hand.unwrap_or(&seat.page().ctx)
 }

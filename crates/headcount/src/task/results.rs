@@ -109,7 +109,7 @@ where
                     Arrival::Value(page, line) => {
                         // Not there if it was announced twice, or if the member was a fork.
                         if let Some(value) = page.take(line) {
-                            return Poll::Ready(Some((page.member(line), Ok(value))));
+                            return Poll::Ready(Some((page.sheet.member(line), Ok(value))));
                         }
                     }
                     Arrival::Failure(_, failure) => {
@@ -136,6 +136,21 @@ where
     /// The group, for spawning, asking and cancelling.
     pub fn group(&self) -> &Group<T, E, P> {
         &self.group
+    }
+}
+
+/// With the feature `stream`, so that the combinators of `futures` and `tokio-stream` apply.
+#[cfg(feature = "stream")]
+impl<T, E, P> futures_core::Stream for Results<T, E, P>
+where
+    T: Send + 'static,
+    E: Root + Send + 'static,
+    P: Policy<T, E> + 'static,
+{
+    type Item = Result<T, E>;
+
+    fn poll_next(self: std::pin::Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        Results::poll_next(self.get_mut(), cx)
     }
 }
 

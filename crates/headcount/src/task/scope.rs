@@ -15,10 +15,11 @@ use pin_project_lite::pin_project;
 
 use super::member::Attended;
 use crate::context::{CancelKind, Cancelled, Context};
+use crate::fault::{self, Fault};
 use crate::group::core::{Core, Kind};
 use crate::group::ending::{Ending, Riders, finish};
 use crate::group::settle::Plain;
-use crate::group::{Body, BoxError, FailFast, GroupError, Raise, panics};
+use crate::group::{Body, BoxError, FailFast, FromMember, GroupError, panics};
 use crate::roll::{Name, RollCall};
 use crate::wait::lock::Lock;
 
@@ -177,7 +178,8 @@ impl<'env, T: Send + 'env> Scope<'env, T> {
     where
         F: FnOnce(Context) -> Fut + Send + 'env,
         Fut: Future<Output = Result<T, X>> + Send + 'env,
-        X: Raise<BoxError> + 'env,
+        X: 'env,
+        BoxError: FromMember<X>,
     {
         self.launch(None, Location::caller(), f);
     }
@@ -188,7 +190,8 @@ impl<'env, T: Send + 'env> Scope<'env, T> {
     where
         F: FnOnce(Context) -> Fut + Send + 'env,
         Fut: Future<Output = Result<T, X>> + Send + 'env,
-        X: Raise<BoxError> + 'env,
+        X: 'env,
+        BoxError: FromMember<X>,
     {
         self.launch(Some(name.into()), Location::caller(), f);
     }
@@ -197,14 +200,15 @@ impl<'env, T: Send + 'env> Scope<'env, T> {
     where
         F: FnOnce(Context) -> Fut + Send + 'env,
         Fut: Future<Output = Result<T, X>> + Send + 'env,
-        X: Raise<BoxError> + 'env,
+        X: 'env,
+        BoxError: FromMember<X>,
     {
         let Ok((seat, ())) = self.core.register(name, place, |()| ()) else {
             // The scope is over.
             panics::drop_quietly(f);
             return;
         };
-        let member = Attended::new(seat, None, Plain, f);
+        let member = Attended::new(seat, Plain, f);
         self.fresh.lock().push(Box::pin(member));
         self.ready.wake_scope();
     }
@@ -274,8 +278,12 @@ impl Ready {
     fn take(&self, waker: &Waker) -> VecDeque<Option<usize>> {
         let waker = waker.clone();
         let mut woken = self.0.lock();
-        let old = woken.scope.replace(waker);
         let who = std::mem::take(&mut woken.who);
+        if fault::planted(Fault::LookThenLeave) {
+            drop(woken);
+            woken = self.0.lock();
+        }
+        let old = woken.scope.replace(waker);
         drop(woken);
         drop(old);
         who

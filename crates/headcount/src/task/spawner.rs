@@ -14,8 +14,8 @@ use crate::group::closure::{Closure, unbegun};
 use crate::group::core::SeatOf;
 use crate::group::ending::{Ending, finish};
 use crate::group::fork::Forked;
-use crate::group::settle::{Plain, Settle};
-use crate::group::{BoxError, FailFast, Fork, Policy, Raise, Root, panics};
+use crate::group::settle::{Hand, Plain, Settle, WithHand};
+use crate::group::{BoxError, FailFast, Fork, FromMember, Policy, Root, panics};
 use crate::roll::Name;
 
 /// Launches members of a group from anywhere: other members, other tasks, other threads. Cheap to clone.
@@ -95,7 +95,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         self.launch(None, 1, Location::caller(), f, Plain);
     }
@@ -110,7 +110,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         self.launch(Some(name.into()), 1, Location::caller(), f, Plain);
     }
@@ -127,7 +127,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         assert!(weight > 0, "a member that takes no slot cannot be limited: spawn_weighted(0, …)");
         self.launch(None, weight, Location::caller(), f, Plain);
@@ -151,12 +151,12 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let (hand, canceller) = self.core.ctx.with_cancel();
         if let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) {
             stop::when_cancelled_by_hand(&hand, &self.core, Arc::downgrade(seat.page()), seat.line());
-            self.start(free, 1, Attended::new(seat, Some(hand), Plain, f));
+            self.start(free, 1, Attended::new(seat, WithHand(hand), f));
         }
         canceller
     }
@@ -177,7 +177,7 @@ where
         U: Send + 'static,
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<U, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let (fork, forked): (_, Forked<U>) = Fork::new();
         self.launch(None, 1, Location::caller(), f, forked);
@@ -195,7 +195,7 @@ where
     pub fn spawn_blocking<F, X>(&self, f: F)
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) else { return };
         let member = Closure::new(seat, None, Plain, f);
@@ -223,10 +223,10 @@ where
     ) where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future + Send + 'static,
-        S: Settle<T, E, Fut::Output> + Send + 'static,
+        S: Settle<T, E, Fut::Output> + Hand + Send + 'static,
     {
         if let Some((seat, free, f)) = self.register(name, weight, place, f) {
-            self.start(free, weight, Attended::new(seat, None, settle, f));
+            self.start(free, weight, Attended::new(seat, settle, f));
         }
     }
 
@@ -257,7 +257,12 @@ where
 
     /// Lets a member run in the slots that it holds, or queue.
     #[track_caller]
-    fn start(&self, held: Option<usize>, weight: usize, member: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn start(
+        &self,
+        held: Option<usize>,
+        weight: usize,
+        member: impl Future<Output = ()> + Send + 'static,
+    ) {
         match held {
             Some(0) => self.core.kind.executor.spawn(member),
             Some(held) => {

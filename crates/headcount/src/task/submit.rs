@@ -5,13 +5,13 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::lane::Queued;
-use super::launch::{self, Runner, Slots};
+use super::launch::{self, Slots};
 use super::member::Attended;
 use super::turn::Turn;
 use super::{Spawner, TaskCore};
 use crate::context::{Cancelled, Context};
 use crate::group::settle::Plain;
-use crate::group::{Policy, Raise, Root, SubmitError, TrySpawnError, who};
+use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, who};
 
 /// Launching when there is room.
 impl<T, E, P> Spawner<T, E, P>
@@ -42,7 +42,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let (this, place) = (self.clone(), Location::caller());
         async move {
@@ -68,7 +68,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let Some(held) = self.core().books.lock().lane.try_enter(1) else {
             return Err(TrySpawnError::full(f));
@@ -111,19 +111,19 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let core = self.core();
         core.kind.executor.assert_there();
         if core.ctx.is_cancelled() {
             return Err(f);
         }
-        let Ok((seat, ())) = core.register(None, place, |_| ()) else { return Err(f) };
-        let member = Attended::new(seat, None, Plain, f);
-        match slots.pass_on() {
-            0 => core.kind.executor.spawn(member),
-            held => core.kind.executor.spawn(Runner::new(Arc::clone(core), held, member)),
-        }
+        // Who holds nothing was let in without a limit; there may be one by now.
+        let asks = slots.is_empty();
+        let admitted = core.register(None, place, |lane| if asks { lane.try_enter(1) } else { Some(0) });
+        let Ok((seat, admitted)) = admitted else { return Err(f) };
+        let held = admitted.map(|more| slots.pass_on() + more);
+        self.start(held, 1, Attended::new(seat, Plain, f));
         Ok(())
     }
 

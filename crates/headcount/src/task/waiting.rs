@@ -72,7 +72,7 @@ where
     /// What members did is visible after the wait.
     pub async fn wait(self) -> P::Output {
         let core = self.core();
-        let waiting = who::wait_for(core.id, &core.title());
+        let waiting = who::wait_for(core.id, || core.title());
         let waiting = waiting.unwrap_or_else(|cycle| panic!("wait {cycle}"));
         over(core).await;
         drop(waiting);
@@ -150,10 +150,13 @@ where
         place: &'static Location<'static>,
     ) -> Result<P::Output, GroupTimeoutError<Self>> {
         let core = self.core();
-        let allowed = who::may_wait(core.id, &core.title());
+        let allowed = who::may_wait(core.id, || core.title());
         allowed.unwrap_or_else(|cycle| panic!("wait_timeout {cycle}"));
-        // Who is back in time is not late, even if the time is up as well.
-        if patience.run_async(over(core)).await.is_ok() || core.close() {
+        // Who is back in time is not late, even if the time is up as well; for that the pen must be down.
+        let awaiting = core.await_zero();
+        let back = patience.run_async(over(core)).await.is_ok() || core.close();
+        drop(awaiting);
+        if back {
             return Ok(conclude(core));
         }
         let late = WaitTimeoutError::new(timeout, place, self.roll_call());

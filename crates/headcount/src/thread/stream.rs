@@ -30,7 +30,7 @@ impl<'g, T, E: Root, P: Policy<T, E>> Stream<'g, T, E, P> {
                     Arrival::Value(page, line) => {
                         // Not there if it was announced twice, or if the member was a fork.
                         if let Some(value) = page.take(line) {
-                            return Some((page.member(line), Ok(value)));
+                            return Some((page.sheet.member(line), Ok(value)));
                         }
                     }
                     Arrival::Failure(_, failure) => return Some((failure.member, Err(failure.error))),

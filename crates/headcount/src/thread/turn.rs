@@ -80,7 +80,7 @@ impl Seat {
     ///
     /// Why no wake-up is lost, this side: the handle is left before the last look, see `wake`.
     pub(super) fn sleep(&self, deadline: Option<Instant>, mut stay: impl FnMut() -> bool) -> bool {
-        let planted = fault::planted(Fault::TurnUnlooked);
+        let planted = fault::planted(Fault::TurnUnheard);
         if planted && !stay() {
             return true;
         }

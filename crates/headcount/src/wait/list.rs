@@ -27,16 +27,20 @@ use crate::fault::{self, Fault};
 use crate::sync::{Acquire, AtomicU8, Relaxed, Release, UnsafeCell};
 use crate::wait::wake::{Wake, WakeBatch};
 
-/// Not released; if the owner is a thread, it is awake and will look again before it sleeps.
+/// Not listed yet.
+const FRESH: u8 = 3;
+/// Listed and not released; if the owner is a thread, it is awake and will look again before it sleeps.
 const AWAKE: u8 = 0;
-/// Not released, and the owning thread sleeps or is about to: whoever releases the node must wake it.
+/// Listed and not released, and the owning thread sleeps or is about to: whoever releases the node must wake it.
 const ASLEEP: u8 = 1;
-/// The wait is over.
+/// The wait is over, by whatever way.
 const RELEASED: u8 = 2;
 
 /// One waiter. Pinned from the moment it is listed (rule L2).
 pub(crate) struct Node {
     state: AtomicU8,
+    /// The wait is over when this many members or fewer are out. Never changed; here it fills a gap.
+    at_most: u32,
     links: UnsafeCell<Links>,
     _pin: PhantomPinned,
 }
@@ -44,17 +48,17 @@ pub(crate) struct Node {
 struct Links {
     prev: Option<NonNull<Node>>,
     next: Option<NonNull<Node>>,
-    /// True from `list` until the node is out of its chain, by whatever way.
-    listed: bool,
-    /// The round the node waits for the end of; `RELEASED_ALONE` once it was released in the midst of its round.
+    /// Before `list`: the round in which the wait began, or `OUT` for whichever is running then. Listed:
+    /// the round the node waits for the end of; `RELEASED_ALONE` once it was released in the midst of its round. `OUT` as
+    /// soon as the node is out of its chain, by whatever way.
     round: u64,
-    /// The wait is over when this many members or fewer are out.
-    at_most: u64,
     wake: Option<Wake>,
 }
 
 /// Rounds are numbered from 1, so a node of round 0 is older than every round: due.
 const RELEASED_ALONE: u64 = 0;
+/// In no chain.
+const OUT: u64 = u64::MAX;
 
 // SAFETY: L1, the links are touched only under the lock; the state is atomic. What moves between threads with a node
 // are wake handles, which are `Send`.
@@ -66,19 +70,48 @@ unsafe impl Sync for Node {}
 impl core::panic::RefUnwindSafe for Node {}
 
 impl Node {
-    pub(crate) fn new() -> Self {
+    /// A waiter until `at_most` members or fewer are out, in the round that is running when it is listed.
+    #[cfg_attr(
+        not(any(loom, feature = "std")),
+        allow(dead_code, reason = "only threads list themselves at once")
+    )]
+    pub(crate) fn new(at_most: u64) -> Self {
+        Self::in_state(FRESH, at_most, OUT)
+    }
+
+    /// A waiter until `at_most` members or fewer are out, in round `round`; if there is none, its wait is over.
+    #[inline]
+    pub(crate) fn watching(at_most: u64, round: Option<u64>) -> Self {
+        let state = if round.is_some() { FRESH } else { RELEASED };
+        Self::in_state(state, at_most, round.unwrap_or(OUT))
+    }
+
+    #[inline]
+    fn in_state(state: u8, at_most: u64, round: u64) -> Self {
         Self {
-            state: AtomicU8::new(AWAKE),
-            links: UnsafeCell::new(Links {
-                prev: None,
-                next: None,
-                listed: false,
-                round: RELEASED_ALONE,
-                at_most: 0,
-                wake: None,
-            }),
+            state: AtomicU8::new(state),
+            // More than can be out means the same as as many as can be.
+            at_most: u32::try_from(at_most).unwrap_or(u32::MAX),
+            links: UnsafeCell::new(Links { prev: None, next: None, round, wake: None }),
             _pin: PhantomPinned,
         }
+    }
+
+    /// Whether it was never listed; for its owner, who alone lists it.
+    #[inline]
+    pub(crate) fn is_fresh(&self) -> bool {
+        // Relaxed: only the owner ends this state.
+        self.state.load(Relaxed) == FRESH
+    }
+
+    /// Ends the wait, for an owner whose node is in no chain.
+    pub(crate) fn end(&self) {
+        // Relaxed: nobody else knows of the node. What the owner has seen that ends its wait it has seen by other edges.
+        self.state.store(RELEASED, Relaxed);
+    }
+
+    pub(crate) fn at_most(&self) -> u64 {
+        self.at_most.into()
     }
 
     #[inline]
@@ -164,18 +197,28 @@ impl Waiters {
         self.waiting.len + self.due.len
     }
 
+    /// Whether `node`, which is not listed yet, began in a round that is over.
+    ///
+    /// # Safety
+    /// * The node was never listed in another `Waiters` (L1).
+    pub(crate) unsafe fn has_missed(&self, node: &Node) -> bool {
+        node.links(|links| links.round != OUT && links.round != self.round)
+    }
+
     /// Lists `node` in the running round.
     ///
     /// # Safety
     /// * The node is not listed anywhere, and never was in another `Waiters` (L1).
     /// * It leaves before it is dropped, unless it is seen released (L2).
-    pub(crate) unsafe fn list(&mut self, node: Pin<&Node>, at_most: u64, wake: Wake) {
+    pub(crate) unsafe fn list(&mut self, node: Pin<&Node>, wake: Wake) {
         let round = self.round;
         node.links(|links| {
-            debug_assert!(!links.listed);
-            (links.listed, links.round, links.at_most, links.wake) = (true, round, at_most, Some(wake));
+            (links.round, links.wake) = (round, Some(wake));
         });
-        self.at_mosts += usize::from(at_most > 0);
+        debug_assert!(node.is_fresh());
+        // Relaxed: a releasing side comes later and holds the lock.
+        node.state.store(AWAKE, Relaxed);
+        self.at_mosts += usize::from(node.at_most > 0);
         self.waiting.push_back(NonNull::from(node.get_ref()));
     }
 
@@ -184,10 +227,10 @@ impl Waiters {
     /// # Safety
     /// * The node was never listed in another `Waiters` (L1).
     pub(crate) unsafe fn place(&self, node: &Node) -> Place {
-        node.links(|links| match links.listed {
-            false => Place::Out,
-            true if links.round < self.round => Place::Due,
-            true => Place::Waiting,
+        node.links(|links| match links.round {
+            OUT => Place::Out,
+            round if round < self.round => Place::Due,
+            _ => Place::Waiting,
         })
     }
 
@@ -201,7 +244,7 @@ impl Waiters {
         match place {
             Place::Out => return (place, None),
             Place::Waiting => {
-                self.at_mosts -= usize::from(node.links(|links| links.at_most > 0));
+                self.at_mosts -= usize::from(node.at_most > 0);
                 self.waiting.remove(NonNull::from(node));
             }
             Place::Due => self.due.remove(NonNull::from(node)),
@@ -241,10 +284,10 @@ impl Waiters {
             // SAFETY: L2, a node in a chain is alive; L1, we hold the lock.
             let node = unsafe { node.as_ref() };
             next = node.links(|links| links.next);
-            if node.links(|links| links.at_most > 0 && links.at_most >= members) {
+            if node.at_most > 0 && node.at_most() >= members {
                 self.at_mosts -= 1;
                 self.waiting.remove(NonNull::from(node));
-                node.links(|links| (links.listed, links.round) = (true, RELEASED_ALONE));
+                node.links(|links| links.round = RELEASED_ALONE);
                 self.due.push_back(NonNull::from(node));
             }
         }
@@ -257,10 +300,45 @@ impl Waiters {
 
     /// Releases due nodes up to the first that must be woken, and gives its wake-up.
     pub(crate) fn next_due(&mut self) -> Option<Wake> {
-        while let Some(node) = self.due.head {
+        self.due.release_first()
+    }
+
+    /// Releases due nodes into `batch` until it is full; true when none is left.
+    pub(crate) fn collect(&mut self, batch: &mut WakeBatch) -> bool {
+        // The chain is in a place of its own meanwhile, still under the lock: those who were released already may be using what
+        // stands beside the list, from other cores, and each end of the chain written there would cost a cache line's way.
+        let mut due = core::mem::replace(&mut self.due, Chain::new());
+        while !batch.is_full() {
+            match due.release_first() {
+                Some(wake) => batch.push(wake),
+                None => break,
+            }
+        }
+        self.due = due;
+        !self.has_due()
+    }
+}
+
+/// A doubly linked chain of nodes; all of its methods run under the lock (L1) and on live nodes (L2).
+#[derive(Debug)]
+struct Chain {
+    head: Option<NonNull<Node>>,
+    tail: Option<NonNull<Node>>,
+    len: usize,
+}
+
+impl Chain {
+    const fn new() -> Self {
+        Self { head: None, tail: None, len: 0 }
+    }
+
+    /// Releases nodes up to the first that must be woken, and gives its wake-up.
+    #[inline]
+    fn release_first(&mut self) -> Option<Wake> {
+        while let Some(node) = self.head {
             // SAFETY: L2, a node in a chain is alive; L1, we hold the lock.
             let node = unsafe { node.as_ref() };
-            self.due.remove(NonNull::from(node));
+            self.remove(NonNull::from(node));
             let wake = node.links(|links| links.wake.take());
             if matches!(wake, Some(Wake::Task(_))) {
                 // Release, E4: what the releasing side did, and saw done. A task is woken in any case, so nothing is read.
@@ -279,31 +357,6 @@ impl Waiters {
         None
     }
 
-    /// Releases due nodes into `batch` until it is full; true when none is left.
-    pub(crate) fn collect(&mut self, batch: &mut WakeBatch) -> bool {
-        while !batch.is_full() {
-            match self.next_due() {
-                Some(wake) => batch.push(wake),
-                None => return true,
-            }
-        }
-        !self.has_due()
-    }
-}
-
-/// A doubly linked chain of nodes; all of its methods run under the lock (L1) and on live nodes (L2).
-#[derive(Debug)]
-struct Chain {
-    head: Option<NonNull<Node>>,
-    tail: Option<NonNull<Node>>,
-    len: usize,
-}
-
-impl Chain {
-    const fn new() -> Self {
-        Self { head: None, tail: None, len: 0 }
-    }
-
     fn push_back(&mut self, node: NonNull<Node>) {
         let tail = self.tail.replace(node);
         at(node, |links| (links.prev, links.next) = (tail, None));
@@ -316,7 +369,7 @@ impl Chain {
 
     fn remove(&mut self, node: NonNull<Node>) {
         let (prev, next) = at(node, |links| {
-            links.listed = false;
+            links.round = OUT;
             (links.prev.take(), links.next.take())
         });
         match prev {
@@ -364,10 +417,10 @@ mod tests {
     #[test]
     fn who_leaves_while_due_takes_nobody_along() {
         let mut waiters = Waiters::new();
-        let nodes = [pin!(Node::new()), pin!(Node::new()), pin!(Node::new())];
+        let nodes = [pin!(Node::new(0)), pin!(Node::new(0)), pin!(Node::new(0))];
         for node in &nodes {
             // SAFETY: L1 and L2, the nodes are listed once, here, and live to the end of the test, where all are out.
-            unsafe { waiters.list(node.as_ref(), 0, wake()) };
+            unsafe { waiters.list(node.as_ref(), wake()) };
             waiters.close_round();
         }
         assert_eq!((waiters.len(), waiters.has_due()), (3, true));

@@ -1,8 +1,13 @@
-//! The lock in front of a waiter list: std's mutex, loom's, or a spin lock where there is no operating system.
+//! The lock in front of a waiter list: std's mutex, a checker's, or a spin lock where there is no operating system.
 //!
 //! Poisoning is ignored on purpose. No waker, callback or caller's code runs while a lock is held (invariant I4 of
 //! ARCHITECTURE.md), so a panic under the lock could only be a bug of ours, and answering it by making every later
 //! wait panic as well would turn one bug into a hang of the whole program.
+
+#[cfg(not(any(headcount_spin, not(any(loom, feature = "std")))))]
+pub(crate) use mutex::Lock;
+#[cfg(any(headcount_spin, not(any(loom, feature = "std"))))]
+pub(crate) use spin::Lock;
 
 impl<T: Default> Default for Lock<T> {
     fn default() -> Self {
@@ -10,16 +15,13 @@ impl<T: Default> Default for Lock<T> {
     }
 }
 
-#[cfg(any(headcount_spin, not(any(loom, feature = "std"))))]
-pub(crate) use spin::Lock;
 #[cfg(not(any(headcount_spin, not(any(loom, feature = "std")))))]
-pub(crate) use std_or_loom::Lock;
-
-#[cfg(not(any(headcount_spin, not(any(loom, feature = "std")))))]
-mod std_or_loom {
+mod mutex {
     #[cfg(loom)]
     use loom::sync::{Mutex, MutexGuard};
-    #[cfg(not(loom))]
+    #[cfg(shuttle)]
+    use shuttle::sync::{Mutex, MutexGuard};
+    #[cfg(not(any(loom, shuttle)))]
     use std::sync::{Mutex, MutexGuard};
 
     use crate::sync::const_unless_loom;

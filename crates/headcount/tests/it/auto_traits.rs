@@ -3,10 +3,10 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use headcount::{
-    BoxError, Cancelled, Canceller, CollectAll, Context, ContextWait, Discard, Ended, ErrorBudget, FailFast,
-    FirstOk, GroupError, Member, MemberError, Missing, Name, OnCancel, Outcome, PanicReport, Panics, Quorum,
-    RollCall, RunAsync, Tally, Token, Tokens, Trial, Verdict, Wait, WaitCancelledError, WaitGroup,
-    WaitTimeoutError, raw,
+    BoxError, Cancelled, Canceller, CollectAll, Context, ContextWait, Discard, DrivenClock, Ended,
+    ErrorBudget, FailFast, FirstOk, GroupError, Member, MemberError, Missing, Name, OnCancel, Outcome,
+    PanicReport, Panics, Quorum, RollCall, RunAsync, Tally, Token, Tokens, Trial, Verdict, Wait,
+    WaitCancelledError, WaitGroup, WaitTimeoutError, raw,
 };
 
 const fn thread_safe<T: Send + Sync>() {}
@@ -33,6 +33,7 @@ fn the_table_of_auto_traits_holds() {
         Canceller: thread_safe unpin;
         Cancelled: thread_safe unpin;
         OnCancel: thread_safe unpin;
+        DrivenClock: thread_safe unwind_safe unpin;
         ContextWait<'static>: thread_safe;
         RunAsync<'static, std::future::Ready<()>>: thread_safe;
         WaitCancelledError: thread_safe unpin;
@@ -71,4 +72,11 @@ fn a_token_is_two_words() {
 fn a_group_error_is_one_word() {
     assert_eq!(size_of::<Result<(), GroupError>>(), size_of::<usize>());
     assert_eq!(size_of::<BoxError>(), size_of::<Box<dyn std::error::Error>>());
+}
+
+/// Futures lie around in great numbers, and each is touched when it is released.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn a_wait_is_one_cache_line() {
+    assert!(size_of::<Wait<'static>>() <= 64);
 }

@@ -79,6 +79,18 @@ models! {
         assert_eq!(ran.load(Ordering::Relaxed), 1, "the callback did not run once");
     }
 
+    /// A canceller that is dropped when all contexts are gone sees that one of them left a callback behind.
+    a_callback_is_run_by_a_canceller_that_is_left_alone, 3 => {
+        let (ctx, canceller) = Context::background().with_cancel();
+        let ran = counter();
+        let count = Arc::clone(&ran);
+        let thread = thread::spawn(move || drop(canceller));
+        ctx.on_cancel(move |_| _ = count.fetch_add(1, Ordering::Relaxed)).keep();
+        drop(ctx);
+        thread.join().unwrap();
+        assert_eq!(ran.load(Ordering::Relaxed), 1, "the callback did not run once");
+    }
+
     /// A callback that was stopped in time never runs; one that was not has run when the cancel is over.
     a_callback_is_stopped_or_runs, 3 => {
         let (ctx, canceller) = Context::background().with_cancel();

@@ -5,6 +5,8 @@
 
 use std::process::Command;
 
+use headcount::fault::Fault;
+
 use crate::PLANT;
 
 /// Runs `model` with `fault` planted and wants to read `objection`.
@@ -31,7 +33,8 @@ macro_rules! controls {
     };
 }
 
-const _: () = assert!(headcount::fault::Fault::ALL.len() == 25, "a new fault needs a control");
+const FAULTS: usize = Fault::PROTOCOLS.len() + Fault::GROUPS.len() + Fault::THREADS.len();
+const _: () = assert!(FAULTS == 33, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -65,6 +68,32 @@ controls! {
         SecondDoesNotHelp, context::two_cancellers_each_return_when_all_is_cancelled, "returned too early"
     a_callback_registered_unlooked_is_caught:
         CallUnlooked, context::a_callback_registered_during_the_cancel_runs_once, "did not run once"
+    a_callback_registered_unannounced_is_caught:
+        CallUnannounced, context::a_callback_is_run_by_a_canceller_that_is_left_alone, "did not run once"
+    an_end_that_publishes_nothing_is_caught:
+        RelaxedEnd, groups::a_value_is_taken_once_while_the_group_becomes_a_stream, "Causality violation"
+    a_page_left_without_publishing_is_caught:
+        RelaxedPage, groups::the_last_of_a_page_passes_on_what_the_first_did, "Causality violation"
+    a_value_taken_unlooked_is_caught:
+        TakenUnlooked, groups::a_value_is_taken_once_while_the_group_becomes_a_stream, "Causality violation"
+    a_calling_off_unseen_is_caught:
+        CalledOffUnseen, groups::a_member_is_called_off_while_it_goes_to_sleep, "deadlock"
+    a_pen_that_is_kept_is_caught:
+        PenKept, groups::a_member_spawned_by_a_member_during_the_wait_is_waited_for, "deadlock"
+    a_group_closed_unlooked_is_caught:
+        CloseUnlooked, groups::a_spawn_races_with_the_wait, "it ran, and nobody had waited for it"
+    a_waker_taken_before_the_result_is_caught:
+        WakerThenResult, groups::a_result_wakes_who_takes_results, "deadlock"
+    a_hint_before_the_end_is_caught:
+        HintThenDone, groups::an_end_without_a_result_ends_the_stream, "deadlock"
+    a_look_before_the_scopes_waker_is_left_is_caught:
+        LookThenLeave, groups::a_member_of_a_scope_is_woken_from_elsewhere, "deadlock"
+    a_look_before_a_slot_is_given_back_is_caught:
+        LookThenGiveBack, lanes::a_slot_is_given_back_while_somebody_queues, "somebody queues and nobody runs"
+    who_queues_unlooked_is_caught:
+        QueuedUnlooked, lanes::a_member_queues_while_its_group_is_cancelled, "somebody queues in a group that is over"
+    a_turn_granted_unlooked_is_caught:
+        TurnUnlooked, lanes::a_turn_is_given_up_while_it_is_granted, "a free slot"
     an_idle_worker_that_says_nothing_is_caught:
         IdleUnannounced, workers::a_push_finds_the_worker_that_goes_idle, "deadlock"
     slots_offered_to_nobody_are_caught:
@@ -72,7 +101,7 @@ controls! {
     a_limit_raised_without_a_look_is_caught:
         LimitUnlooked, workers::a_raised_limit_starts_who_waits, "deadlock"
     a_turn_that_is_not_looked_at_again_is_caught:
-        TurnUnlooked, workers::a_turn_is_granted_at_a_jobs_end, "deadlock"
+        TurnUnheard, workers::a_turn_is_granted_at_a_jobs_end, "deadlock"
     a_turn_that_keeps_its_slots_is_caught:
         TurnKept, workers::a_turn_is_given_up_while_it_is_granted, "deadlock"
 }

@@ -15,9 +15,12 @@ macro_rules! models {
 
 mod context;
 mod controls;
+mod groups;
+mod lanes;
 mod lists;
 mod models;
 mod quiet;
+mod tasks;
 mod workers;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! Deadlines: the earliest counts, the passed one counts at once, the dropped one leaves nothing.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headcount::{CancelKind, Context};
@@ -89,6 +90,23 @@ fn a_million_deadlines_are_set_and_dropped() {
     drop(crowd);
     // Far above what it takes (a second or so, unoptimized), far below what a list instead of a map would.
     assert!(begun.elapsed() < 3 * LIMIT);
+}
+
+#[test]
+fn a_waker_that_panics_at_its_deadline_harms_no_other() {
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("in a waker");
+        }
+    }
+    let ctx = Context::background().with_timeout(SHORT);
+    let mut wait = std::pin::pin!(ctx.wait_async());
+    let waker = Arc::new(Panics).into();
+    assert!(wait.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+    let next = Context::background().with_timeout(2 * SHORT);
+    assert!(next.wait_timeout(LIMIT).expect("nobody serves it").is_deadline());
+    assert!(ctx.is_cancelled());
 }
 
 /// The thread is named; where threads can be listed, we see that it has gone. Only this process's own threads count.

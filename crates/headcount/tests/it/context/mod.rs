@@ -3,6 +3,7 @@
 #[cfg(feature = "tokio-util")]
 mod bridge;
 mod callbacks;
+mod clock;
 mod deadlines;
 mod grid;
 mod oracle;
