@@ -25,10 +25,10 @@ use super::lane::{Granted, Job, Queued};
 use super::turn::Turn;
 use super::{BoxTask, TaskCore};
 use crate::fault::{self, Fault};
-use crate::group::core::Id;
 use crate::group::ending::Riders;
 use crate::group::panics;
 use crate::sync::of_thread;
+use crate::who::Id;
 
 /// How many members a runner takes up in one go before it lets the executor's other tasks run.
 const IN_ONE_GO: usize = 32;
@@ -123,20 +123,20 @@ where
 
 of_thread! {
     /// The group in which this thread is launching those who may go on.
-    static LAUNCHING: Cell<Id> = Cell::new(0)
+    static LAUNCHING: Cell<Option<Id>> = Cell::new(None)
 }
 
 /// This thread is launching; gives way to what was before when it is dropped.
-struct Launching(Id);
+struct Launching(Option<Id>);
 
 impl Launching {
     /// Nothing if this thread is launching in this group already, further out.
     ///
     /// An executor that has shut down drops what it is given, and that gives its slots back while we launch it. Whoever
-    /// launches goes on with them; if the one who gives them back did, the recursion would be as deep as the queue.
+    /// launches goes on with them (R2: it looks at the queue again); if the one who gives them back did, the recursion would be as deep as the queue.
     fn begin(group: Id) -> Option<Self> {
-        let before = LAUNCHING.with(|before| before.replace(group));
-        (before != group).then(|| Self(before))
+        let before = LAUNCHING.with(|before| before.replace(Some(group)));
+        (before != Some(group)).then(|| Self(before))
     }
 }
 

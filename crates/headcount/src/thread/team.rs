@@ -151,9 +151,13 @@ where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
         E: FromMember<X>,
     {
+        let over = |f| TrySpawnError::over(self.core.ctx.cancelled_because(), f);
+        // Asked first: of a group that is full and over it is the latter that matters.
+        if self.core.ctx.is_cancelled() {
+            return Err(over(f));
+        }
         let Some(turn) = self.workers.try_turn(1) else { return Err(TrySpawnError::full(f)) };
-        let launched = self.launch_in(turn, place, f);
-        launched.map_err(|given| TrySpawnError::over(self.core.ctx.cancelled_because(), given))
+        self.launch_in(turn, place, f).map_err(over)
     }
 
     /// Launches a member in the slot that `turn` holds; gives it back if the group is over.

@@ -35,6 +35,8 @@ mod rounds;
 mod stream;
 #[cfg(feature = "std")]
 mod task;
+#[cfg(feature = "std")]
+mod thread;
 #[cfg(feature = "tokio")]
 mod tokio;
 
