@@ -111,6 +111,16 @@ pub(crate) struct Page<T, C> {
     called_off: AtomicU8,
 }
 
+impl<T> Line<T> {
+    /// Loom does not see the reference counts of std's `Arc`, by which whoever drops a page comes after all who used it. This
+    /// stands for them: the last thing that a taker does, and the first that the page's end does. Nothing elsewhere.
+    fn told_to_loom(&self) {
+        #[cfg(loom)]
+        // AcqRel, as an `Arc` does when a reference is given up.
+        self.mark.fetch_or(0, AcqRel);
+    }
+}
+
 // SAFETY: P2: values go from the thread that wrote them to the one that takes them, which needs `T: Send`.
 unsafe impl<T: Send, C: Send + Sync> Sync for Page<T, C> {}
 
@@ -178,7 +188,9 @@ impl<T, C> Page<T, C> {
             return None;
         }
         // SAFETY: P2: ended, and this call has set `TAKEN` first.
-        line.value.with_mut(|value| unsafe { (*value).take() })
+        let value = line.value.with_mut(|value| unsafe { (*value).take() });
+        line.told_to_loom();
+        value
     }
 
     /// How many members are out, if the page has no pen.
@@ -231,6 +243,7 @@ impl<T, C> Drop for Page<T, C> {
     fn drop(&mut self) {
         if mem::needs_drop::<T>() {
             for line in &mut self.lines {
+                line.told_to_loom();
                 // SAFETY: P2: nobody else is left who could touch it.
                 panics::drop_quietly(line.value.with_mut(|value| unsafe { (*value).take() }));
             }

@@ -57,6 +57,4 @@ controls! {
         LookThenGiveBack, groups::slots_are_handed_on, "deadlock"
     who_queues_unlooked_is_caught:
         QueuedUnlooked, groups::a_turn_is_refused_by_the_cancellation, "deadlock"
-    a_turn_granted_unlooked_is_caught:
-        TurnUnlooked, groups::turns_are_granted_and_given_up, "deadlock"
 }
