@@ -36,6 +36,8 @@ pub(crate) struct TheEnd {
     pub(crate) unread: Unread,
     /// The signal the command is to die by.
     pub(crate) signal: Option<i32>,
+    /// It came before the other causes.
+    pub(crate) signal_first: bool,
     /// The deadline, if it passed.
     pub(crate) late: Option<Duration>,
     /// What the ledger has to say to its counts.
@@ -139,7 +141,10 @@ impl Account {
         let policy = self.over.filter(|_| hit).map(|over| over.to_string());
         let deadline = end.late.map(|deadline| format!("the deadline of {deadline:?}"));
         let signal = end.signal.map(signal::name);
-        let causes: Vec<String> = [policy, deadline, signal].into_iter().flatten().collect();
+        let mut causes: Vec<String> = [policy, deadline, signal].into_iter().flatten().collect();
+        if end.signal_first {
+            causes.rotate_right(1);
+        }
         if causes.is_empty() && tally.cancelled == 0 {
             return None;
         }

@@ -44,6 +44,8 @@ pub(crate) struct Stop {
     strength: AtomicU8,
     /// The signal the command is to die by; 0 for none. The first one stays.
     signal: AtomicI32,
+    /// Nothing else had stopped the batch when that signal came.
+    signal_first: AtomicBool,
     /// The deadline has passed, before anything else stopped the batch.
     late: AtomicBool,
     /// What cancels the group's context. Gone when it has.
@@ -64,6 +66,7 @@ impl Stop {
         Ok(Self {
             strength: AtomicU8::new(Strength::None as u8),
             signal: AtomicI32::new(0),
+            signal_first: AtomicBool::new(false),
             late: AtomicBool::new(false),
             group: Mutex::default(),
             draining: Arc::new(Latch::new()?),
@@ -117,7 +120,15 @@ impl Stop {
     /// The command is to die by this signal in the end.
     pub(crate) fn die_by(&self, signal: i32) {
         // SeqCst: as the strength, which is raised after it.
-        let _ = self.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+        let first = self.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if first && !self.is_asked() {
+            self.signal_first.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether that signal stopped the batch, and what else did only came to it.
+    pub(crate) fn is_signal_first(&self) -> bool {
+        self.signal_first.load(Ordering::SeqCst)
     }
 
     pub(crate) fn signal(&self) -> Option<i32> {

@@ -303,7 +303,8 @@ fn finish(batch: &Batch, signals: &Signals, strays: &Strays) -> Ending {
     let signal = batch.stop.signal().or_else(|| signals.caught());
     let late = batch.late();
     if !batch.quiet && signal != Some(signal_hook::consts::SIGPIPE) {
-        let end = TheEnd { unread: batch.unread(), signal, late, remark };
+        let signal_first = batch.stop.is_signal_first();
+        let end = TheEnd { unread: batch.unread(), signal, signal_first, late, remark };
         // Nobody is left to tell that it could not be told.
         let _ = locked(&batch.account).print(&tally, &end, &batch.printer);
     }

@@ -146,7 +146,7 @@ fn a_drain_does_not_switch_the_policy_off() {
     let seen = playing.end();
     seen.died_by(rustix::process::Signal::INT);
     assert!(
-        seen.err.contains("stopped by the failure of member 1, then signal 2 (SIGINT): "),
+        seen.err.contains("stopped by signal 2 (SIGINT), then the failure of member 1: "),
         "{}",
         seen.err
     );

@@ -115,7 +115,7 @@ fn the_deadline_holds_while_the_batch_drains() {
         "--order",
         "live",
         "--deadline",
-        "1s",
+        "2s",
         "sh",
         "-c",
         "echo up; exec sleep 1000",
@@ -128,6 +128,8 @@ fn the_deadline_holds_while_the_batch_drains() {
     let seen = playing.end();
     seen.died_by(Signal::INT);
     assert!(seen.err.contains("\nheadcount: the deadline of 2s has passed\n"), "{}", seen.err);
+    let why = "\n\nstopped by signal 2 (SIGINT), then the deadline of 2s: 1 cut short, 0 never began\n";
+    assert!(seen.err.contains(why), "{}", seen.err);
 }
 
 /// What a member finds in the variable, in seconds.
