@@ -13,8 +13,9 @@ fn told(seen: &Seen, code: i32) -> &str {
 #[test]
 fn the_first_success_terminates_the_rest() {
     let command = "case $0 in bad*) exit 1;; good) exit 0;; *) exec sleep 1000;; esac";
-    let inputs = ["bad1", "slow1", "bad2", "good", "slow2", "slow3"];
-    let args = ["-j3", "--first-success", "sh", "-c", command, ":::"];
+    // One lane is taken, so the others come one after the other.
+    let inputs = ["slow1", "bad1", "bad2", "good", "slow2", "slow3"];
+    let args = ["-j2", "--first-success", "sh", "-c", command, ":::"];
     let seen = headcount(args.iter().chain(&inputs)).run();
     assert!(told(&seen, 0).starts_with("6 members: 1 ok, 2 failed, 0 lost, 3 cancelled"), "{}", seen.err);
     assert!(seen.err.contains("\n\nstopped by the success of member 4: "), "{}", seen.err);
