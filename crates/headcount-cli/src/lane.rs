@@ -174,6 +174,7 @@ impl Lane {
         });
         let mut outcome = judge(&ended, words, timeout);
         if let Some(error) = unprinted {
+            self.batch.printer.forget(&mut self.pages);
             self.unprinted_while_running(&error, &mut outcome);
         }
         outcome
