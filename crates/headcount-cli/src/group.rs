@@ -6,8 +6,9 @@
 //! so that nothing is handed from thread to thread. Taking in an input may take for ever, so it is never done by a
 //! member: a member that has ended is judged at once.
 //!
-//! There are never more lanes than members: the first is opened with the batch, and each turn that got an input opens
-//! another, as long as there may be more.
+//! There are never more lanes than members: the first is opened with the batch, and a turn that got an input opens
+//! another and takes in the next for it, as long as there may be more. It holds one slot meanwhile, which is that of
+//! the lane it has in hand.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -65,7 +66,7 @@ pub(crate) fn run(batch: &Arc<Batch>, ctx: &Context, progress: &mut Progress) {
                 stop.raise(Strength::Terminate, &why.to_string());
             }
         });
-        Crew { group: group.spawner(), batch }.open_lane();
+        Crew { group: group.spawner(), batch }.open();
         tell(group, batch, progress);
     });
 }
@@ -78,21 +79,29 @@ struct Crew<'scope, 'env> {
 }
 
 impl<'scope, 'env> Crew<'scope, 'env> {
-    /// One more lane, if there may be one.
-    fn open_lane(self) {
-        if let Some(slot) = self.batch.open_lane() {
-            let lane = Lane::new(Arc::clone(self.batch), slot);
+    /// The first lane.
+    fn open(self) {
+        if let Some(lane) = self.new_lane() {
             self.turn(lane);
         }
     }
 
-    /// A turn at the input.
+    /// One more lane, if there may be one.
+    fn new_lane(&self) -> Option<Lane> {
+        let slot = self.batch.open_lane()?;
+        Some(Lane::new(Arc::clone(self.batch), slot))
+    }
+
+    /// A turn at the input: for this lane, and for every new one as long as there may be one.
     fn turn(self, lane: Lane) {
         let group = self.group.clone();
         group.spawn(move |_| {
-            if let Some(member) = self.batch.next() {
-                self.clone().member(lane, member);
-                self.open_lane();
+            let mut free = Some(lane);
+            while let Some(lane) = free.take() {
+                if let Some(member) = self.batch.next() {
+                    self.clone().member(lane, member);
+                    free = self.new_lane();
+                }
             }
             headcount::ok(())
         });
@@ -111,18 +120,22 @@ impl<'scope, 'env> Crew<'scope, 'env> {
 
 /// Tells how far it is until nobody is out.
 fn tell(group: &Spawner<'_, '_>, batch: &Batch, progress: &mut Progress) {
-    let mut wait = progress.interval().min(BEGIN);
-    while group.wait_idle_timeout(wait).is_err() {
-        if group.running() == 0 {
+    let first = progress.interval().min(BEGIN);
+    if group.wait_idle_timeout(first).is_ok() {
+        return;
+    }
+    if group.running() == 0 {
+        if !batch.quiet {
             batch.printer.note("headcount: no thread could be started; going on one by one\n");
-            // When this returns the calling thread does the work.
-            break;
         }
-        if wait == progress.interval() {
-            let tally = locked(&batch.ledger).tally();
-            if let Some(line) = progress.tell(&tally, batch.slowest().as_ref(), batch.printer.sheet()) {
-                batch.printer.note(&line);
-            }
+        // When this returns the calling thread does the work.
+        return;
+    }
+    let mut wait = progress.interval().saturating_sub(first);
+    while group.wait_idle_timeout(wait).is_err() {
+        let tally = locked(&batch.ledger).tally();
+        if let Some(line) = progress.tell(&tally, batch.slowest().as_ref(), batch.printer.sheet()) {
+            batch.printer.note(&line);
         }
         wait = progress.interval();
     }
