@@ -124,7 +124,8 @@ fn tell(group: &Spawner<'_, '_>, batch: &Batch, progress: &mut Progress) {
     if group.wait_idle_timeout(first).is_ok() {
         return;
     }
-    if group.running() == 0 {
+    // The first turn is still queued.
+    if group.running() == 0 && locked(&batch.ledger).tally().registered == 0 {
         if !batch.quiet {
             batch.printer.note("headcount: no thread could be started; going on one by one\n");
         }
