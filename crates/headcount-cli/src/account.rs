@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::ledger::{Number, Tally};
+use crate::ledger::{Number, Over, Tally};
 use crate::legible;
 use crate::output::{Capture, PrintError, Printer, Stream};
 use crate::signal;
@@ -28,6 +28,20 @@ pub(crate) enum Unread {
     Something,
     /// Finding out could mean waiting.
     Perhaps,
+}
+
+/// How the batch came to its end, besides the counts.
+#[derive(Debug)]
+pub(crate) struct TheEnd {
+    pub(crate) unread: Unread,
+    /// The signal the command is to die by.
+    pub(crate) signal: Option<i32>,
+    /// It came before the other causes.
+    pub(crate) signal_first: bool,
+    /// The deadline, if it passed.
+    pub(crate) late: Option<Duration>,
+    /// What the ledger has to say to its counts.
+    pub(crate) remark: Option<String>,
 }
 
 /// One failure.
@@ -51,7 +65,9 @@ impl Failure<'_> {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  command: {line}");
         }
-        let _ = writeln!(text, "  ended:   {} after {:.3} s", self.how, self.took.as_secs_f64());
+        // How a member ended may have a time in it already.
+        let after = if self.how.contains(" after ") { ", gone after" } else { " after" };
+        let _ = writeln!(text, "  ended:   {}{after} {:.3} s", self.how, self.took.as_secs_f64());
         if !self.last_lines.is_empty() {
             text.push_str("  last lines:\n");
             for line in &self.last_lines {
@@ -92,8 +108,8 @@ pub(crate) struct Account {
     stopped: Capture,
     /// How many members were stopped while they ran.
     stopped_count: u64,
-    /// The failure that stopped the rest, when it was a failure that did.
-    culprit: Option<Number>,
+    /// What the policy stopped the rest for, when it was the policy that did.
+    over: Option<Over>,
     /// Members that could not be written down (the spool was full).
     unwritten: u64,
 }
@@ -114,16 +130,21 @@ impl Account {
         }
     }
 
-    /// The failure of this member stops the rest. The first one counts.
-    pub(crate) fn stopped_by(&mut self, member: Number) {
-        self.culprit.get_or_insert(member);
+    /// The policy stops the rest. The first reason counts.
+    pub(crate) fn stopped_by(&mut self, over: Over) {
+        self.over.get_or_insert(over);
     }
 
     /// Why the batch was stopped and how many that hit, if it was.
-    fn stop_line(&self, tally: &Tally, unread: Unread, signal: Option<i32>) -> Option<String> {
-        let hit = tally.cancelled > 0 || unread != Unread::Nothing;
-        let culprit = self.culprit.filter(|_| hit).map(|member| format!("the failure of member {member}"));
-        let causes: Vec<String> = culprit.into_iter().chain(signal.map(signal::name)).collect();
+    fn stop_line(&self, tally: &Tally, end: &TheEnd) -> Option<String> {
+        let hit = tally.cancelled > 0 || end.unread != Unread::Nothing;
+        let policy = self.over.filter(|_| hit).map(|over| over.to_string());
+        let deadline = end.late.map(|deadline| format!("the deadline of {deadline:?}"));
+        let signal = end.signal.map(signal::name);
+        let mut causes: Vec<String> = [policy, deadline, signal].into_iter().flatten().collect();
+        if end.signal_first {
+            causes.rotate_right(1);
+        }
         if causes.is_empty() && tally.cancelled == 0 {
             return None;
         }
@@ -133,23 +154,20 @@ impl Account {
         Some(format!("stopped{by}: {running} cut short, {unbegun} never began\n"))
     }
 
-    /// Prints it all. `signal` is the one the command is to die by.
-    pub(crate) fn print(
-        &mut self,
-        tally: &Tally,
-        unread: Unread,
-        signal: Option<i32>,
-        printer: &Printer,
-    ) -> Result<(), PrintError> {
+    /// Prints it all.
+    pub(crate) fn print(&mut self, tally: &Tally, end: &TheEnd, printer: &Printer) -> Result<(), PrintError> {
         let mut counts = format!("{tally}\n");
-        counts.push_str(match unread {
+        if let Some(remark) = &end.remark {
+            let _ = writeln!(counts, "{remark}");
+        }
+        counts.push_str(match end.unread {
             Unread::Nothing => "",
             Unread::Something => "the input was not read to its end; what was left of it is not counted\n",
             Unread::Perhaps => {
                 "the input may not have been read to its end; what may be left is not counted\n"
             }
         });
-        if let Some(line) = self.stop_line(tally, unread, signal) {
+        if let Some(line) = self.stop_line(tally, end) {
             counts.push('\n');
             counts.push_str(&line);
         }

@@ -1,21 +1,20 @@
-//! One batch: what its workers, the watch and the main thread share.
+//! One batch: what its members, the watch and the main thread share.
 //!
 //! Lock order: `intake`, then `ledger`; a seat, then nothing. The printer and the account are taken alone.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
-
-use headcount::{Token, WaitGroup};
+use std::time::{Duration, Instant};
 
 use crate::account::{Account, Unread};
 use crate::input::{Columns, InputError, Source};
-use crate::ledger::{End, Ledger, Number, Policy, Verdict};
+use crate::ledger::{End, Ledger, Number, Over, Policy, Verdict};
 use crate::legible;
 use crate::locked;
-use crate::output::{PrintError, Printer};
+use crate::output::{Pages, PrintError, Printer};
 use crate::process::{Launcher, Seat};
 use crate::progress::Slowest;
+use crate::roll::Roll;
 use crate::stop::{Stop, Strength};
 use crate::template::Template;
 
@@ -27,18 +26,29 @@ pub(crate) struct Batch {
     intake: Mutex<Intake>,
     pub(crate) total: Option<u64>,
     pub(crate) ledger: Mutex<Ledger>,
-    /// One a worker.
+    /// One a lane.
     pub(crate) seats: Vec<Seat>,
     pub(crate) printer: Printer,
     pub(crate) account: Mutex<Account>,
     pub(crate) stop: Arc<Stop>,
-    /// The members that are out, by name. The number of each in the roll call is its number in the ledger.
-    pub(crate) members: WaitGroup,
-    /// The workers.
-    pub(crate) crew: WaitGroup,
+    /// How many lanes were opened.
+    lanes: AtomicUsize,
+    pub(crate) roll: Roll,
+    pub(crate) times: Times,
     /// Something went wrong that is no member's fault: output that could not be printed.
     pub(crate) trouble: AtomicBool,
     pub(crate) quiet: bool,
+}
+
+/// The times that were given.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// For each member.
+    pub(crate) timeout: Option<Duration>,
+    /// For all.
+    pub(crate) deadline: Option<Duration>,
+    /// Between TERM and KILL.
+    pub(crate) grace: Duration,
 }
 
 /// What a batch is made of.
@@ -50,6 +60,7 @@ pub(crate) struct Parts {
     pub(crate) jobs: usize,
     pub(crate) printer: Printer,
     pub(crate) stop: Arc<Stop>,
+    pub(crate) times: Times,
     pub(crate) quiet: bool,
 }
 
@@ -78,14 +89,28 @@ pub(crate) enum Ran {
     Dry,
 }
 
-/// A member that is out: its input, and the token that counts it.
+/// A member that is out, and its input.
 #[derive(Debug)]
 pub(crate) struct Member {
+    batch: Arc<Batch>,
     pub(crate) number: Number,
     pub(crate) columns: Columns,
     pub(crate) label: String,
-    /// Dropped last: only then is the member back.
-    _out: Token,
+    /// Its output is where it belongs.
+    pub(crate) printed: bool,
+}
+
+impl Drop for Member {
+    /// One that never began has nothing to print, and must not hold up those behind it.
+    fn drop(&mut self) {
+        if !self.printed {
+            let mut blank = Pages::default();
+            blank.begin(self.number, None);
+            if let Err(error) = self.batch.printer.finish(&mut blank, false) {
+                self.batch.output_failed(&self.label, &error);
+            }
+        }
+    }
 }
 
 impl Batch {
@@ -96,25 +121,37 @@ impl Batch {
             launcher: parts.launcher,
             intake: Mutex::new(Intake { source: parts.source, ended: None, asked_again: false }),
             total,
-            ledger: Mutex::new(Ledger::new(parts.policy)),
+            ledger: Mutex::new(Ledger::new(parts.policy, total)),
             seats: (0..parts.jobs).map(|_| Seat::default()).collect(),
             printer: parts.printer,
             account: Mutex::default(),
             stop: parts.stop,
-            members: WaitGroup::new(),
-            crew: WaitGroup::new(),
+            lanes: AtomicUsize::new(0),
+            roll: Roll::default(),
+            times: parts.times,
             trouble: AtomicBool::new(false),
             quiet: parts.quiet,
         }
     }
 
+    /// The slot of a lane that may be opened: as long as there are fewer than may run at once, and no more than there
+    /// may be inputs.
+    pub(crate) fn open_lane(&self) -> Option<usize> {
+        let most = self.seats.len();
+        let most = self.total.map_or(most, |total| most.min(usize::try_from(total).unwrap_or(most)));
+        // Relaxed: the number goes to one lane and is all there is to know.
+        let open = |lanes| (lanes < most).then_some(lanes + 1);
+        self.lanes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open).ok()
+    }
+
     /// Takes in the next input and counts its member out.
-    pub(crate) fn next(&self) -> Option<Member> {
+    pub(crate) fn next(self: &Arc<Self>) -> Option<Member> {
         let mut intake = locked(&self.intake);
         if intake.ended.is_some() {
             return None;
         }
-        if self.stop.is_asked() {
+        // The ledger knows first that the batch is over.
+        if self.stop.is_asked() || locked(&self.ledger).verdict() != Verdict::Continue {
             intake.ended = Some(Ran::Unread);
             return None;
         }
@@ -122,12 +159,13 @@ impl Batch {
             Ok(Some(columns)) => {
                 let label = legible::one_line(&columns.join(&b' '));
                 let number = locked(&self.ledger).register();
-                // Under the lock of the intake, so that the roll call numbers members as the ledger does.
-                let out = self.members.add_named(label.clone());
-                Some(Member { number, columns, label, _out: out })
+                Some(Member { batch: Arc::clone(self), number, columns, label, printed: false })
             }
             Ok(None) => {
                 intake.ended = Some(Ran::Out);
+                let verdict = locked(&self.ledger).input_ended();
+                drop(intake);
+                self.heed(verdict);
                 None
             }
             Err(InputError::Stopped) => {
@@ -145,7 +183,7 @@ impl Batch {
                         _ => "what was read so far is in order",
                     }
                 ));
-                self.stop.raise(Strength::Drain);
+                self.stop.raise(Strength::Drain, "the rest of the input cannot be read");
                 None
             }
         }
@@ -156,7 +194,7 @@ impl Batch {
         locked(&self.intake).ended.unwrap_or(Ran::Unread)
     }
 
-    /// Whether inputs were left that nobody has seen. Asked when the crew has gone, because it may take one in.
+    /// Whether inputs were left that nobody has seen. Asked when the group is over, because it may take one in.
     pub(crate) fn unread(&self) -> Unread {
         if self.total.is_some() {
             // They are counted, as never begun.
@@ -179,19 +217,31 @@ impl Batch {
         }
     }
 
-    /// Writes a member's end into the ledger and does what the policy says.
-    pub(crate) fn end(&self, member: Number, end: End) {
+    /// Writes a member's end into the ledger and does what the policy says. True if the batch goes on.
+    pub(crate) fn end(&self, member: Number, end: End) -> bool {
         let verdict = locked(&self.ledger).end(member, end);
         match verdict {
-            Ok(Verdict::Continue) => {}
-            Ok(Verdict::StopTheRest) => {
-                if self.stop.strength() < Strength::Terminate {
-                    locked(&self.account).stopped_by(member);
-                }
-                self.stop.raise(Strength::Terminate);
+            Ok(verdict) => self.heed(verdict),
+            Err(error) => {
+                debug_assert!(false, "a rule of the ledger was broken: {error}");
+                true
             }
-            Err(error) => debug_assert!(false, "the crew broke a rule of the ledger: {error}"),
         }
+    }
+
+    fn heed(&self, verdict: Verdict) -> bool {
+        let Verdict::StopTheRest(over) = verdict else { return true };
+        self.stop_for(over);
+        false
+    }
+
+    /// The policy's stop. Asked for here and not only by the group's end, because a group that is being drained is
+    /// over already.
+    fn stop_for(&self, over: Over) {
+        if self.stop.strength() < Strength::Terminate {
+            locked(&self.account).stopped_by(over);
+        }
+        self.stop.raise(Strength::Terminate, &over.to_string());
     }
 
     /// Output could not be printed: stops the batch, quietly where it is nobody's fault.
@@ -202,7 +252,7 @@ impl Batch {
             PrintError::Closed => {
                 self.stop.die_by(signal_hook::consts::SIGPIPE);
                 self.stop.abandoned.close();
-                self.stop.raise(Strength::Terminate);
+                self.stop.raise(Strength::Terminate, "nobody reads the output");
             }
             PrintError::Write(..) | PrintError::Spool(_) => {
                 let hint = match error {
@@ -210,11 +260,22 @@ impl Batch {
                     _ => "is the disk full, or the output closed?",
                 };
                 self.printer.note(&format!("headcount: member {label}: {error}\nhint: {hint}\n"));
-                // Relaxed: read by the main thread after the crew's wait, which orders it.
+                // Relaxed: read by the main thread after the group's end, which orders it.
                 self.trouble.store(true, Ordering::Relaxed);
-                self.stop.raise(Strength::Terminate);
+                self.stop.raise(Strength::Terminate, "the output cannot be printed");
             }
         }
+    }
+
+    /// How many members are out.
+    pub(crate) fn out(&self) -> u64 {
+        let tally = locked(&self.ledger).tally();
+        tally.registered - tally.ended()
+    }
+
+    /// The deadline, if the batch was stopped for it.
+    pub(crate) fn late(&self) -> Option<Duration> {
+        self.times.deadline.filter(|_| self.stop.is_late())
     }
 
     /// The member that has been running longest.

@@ -1,14 +1,15 @@
 //! How the command ends: its exit codes, which are a public promise, and the one door it leaves by.
 //!
 //! A script may rely on these numbers. When more than one would fit, the first of this list wins:
-//! a signal, then [`LOST`], then [`FAILED`].
+//! a signal, then [`DEADLINE`], then [`LOST`], then [`QUORUM`], then [`FAILED`].
 
 use std::process::ExitCode;
 
-/// Every member ended well, or there was nothing to do.
+/// Every member ended well, or there was nothing to do; or as many did as were asked for.
 pub const OK: u8 = 0;
 
-/// At least one member failed: it ended with another code than 0, by a signal, or could not be started.
+/// At least one member failed: it ended with another code than 0, by a signal, not in its time, or could not be
+/// started. Or one success was asked for, and there was none.
 pub const FAILED: u8 = 1;
 
 /// The command line or its input cannot be used; nothing was started. A command that does not exist or

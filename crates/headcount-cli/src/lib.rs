@@ -10,12 +10,12 @@
 //! | [`args`] | the flag table |
 //! | `cmd` | one file a subcommand: from arguments to an ending |
 //! | [`input`], [`template`] | where members come from, and the command with its holes |
-//! | `batch`, `crew` | what all workers share, and the workers |
+//! | `batch`, `group`, `lane` | what all members share, the group they are, and where each runs |
 //! | [`ledger`] | the pure book of who stands where, and the policy |
 //! | `process` | the only room that starts and stops children |
 //! | `output` | the only printer |
 //! | `stop`, `signal`, `watch` | how strongly to stop, what signals ask for, and who does it |
-//! | `account`, `progress` | what is said at the end, and meanwhile |
+//! | `account`, `progress`, `roll` | what is said at the end, and meanwhile |
 //! | [`exit`], [`refusal`], [`legible`] | exit codes, what is turned down, bytes for people |
 
 pub mod args;
@@ -29,11 +29,13 @@ pub mod template;
 mod account;
 mod batch;
 mod cmd;
-mod crew;
+mod group;
+mod lane;
 mod latch;
 mod output;
 mod process;
 mod progress;
+mod roll;
 mod signal;
 mod stop;
 mod watch;

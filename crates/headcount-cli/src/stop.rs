@@ -1,15 +1,19 @@
 //! How strongly the batch is being stopped. It only ever gets stronger.
 //!
-//! Anyone may ask for a stop: a signal, a failed member, a reader that went away. The asking is one store
-//! and a wake-up; the watch ([`crate::watch`]) does what it means for the running members, and each worker
-//! sees it before it starts the next.
+//! Anyone may ask for a stop: a signal, the policy, the deadline, a reader that went away. Asking cancels the
+//! group's context, whatever the strength: nobody begins any more. The watch ([`crate::watch`]) does what the
+//! strength means for those who run. It goes the other way too: when the group's context is cancelled by the
+//! policy or the deadline, a stop is asked for.
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+
+use headcount::Canceller;
 
 use crate::latch::Latch;
+use crate::locked;
 
 /// The three strengths of stopping, and none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +44,12 @@ pub(crate) struct Stop {
     strength: AtomicU8,
     /// The signal the command is to die by; 0 for none. The first one stays.
     signal: AtomicI32,
+    /// Nothing else had stopped the batch when that signal came.
+    signal_first: AtomicBool,
+    /// The deadline has passed, before anything else stopped the batch.
+    late: AtomicBool,
+    /// What cancels the group's context. Gone when it has.
+    group: Mutex<Option<Canceller>>,
     /// Closed at the first stop of any strength: reading input ends.
     pub(crate) draining: Arc<Latch>,
     /// Closed when output is not waited for any more.
@@ -56,6 +66,9 @@ impl Stop {
         Ok(Self {
             strength: AtomicU8::new(Strength::None as u8),
             signal: AtomicI32::new(0),
+            signal_first: AtomicBool::new(false),
+            late: AtomicBool::new(false),
+            group: Mutex::default(),
             draining: Arc::new(Latch::new()?),
             abandoned: Arc::new(Latch::new()?),
             bell,
@@ -72,19 +85,50 @@ impl Stop {
         self.strength() != Strength::None
     }
 
-    /// Asks for a stop of at least this strength.
-    pub(crate) fn raise(&self, strength: Strength) {
+    /// Hands over what a stop is to cancel. Before anybody can ask for one.
+    pub(crate) fn cancels(&self, group: Canceller) {
+        *locked(&self.group) = Some(group);
+    }
+
+    /// Asks for a stop of at least this strength, and says why: the first who asks gives the group's context its cause.
+    pub(crate) fn raise(&self, strength: Strength, why: &str) {
         let before = self.strength.fetch_max(strength as u8, Ordering::SeqCst);
         if before < strength as u8 {
             self.draining.close();
             let _ = (&self.bell).write(b"!");
         }
+        // Taken out first: what is called back on cancelling may come here again.
+        let group = locked(&self.group).take();
+        if let Some(group) = group {
+            group.cancel_because(why);
+        }
+    }
+
+    /// The deadline has passed.
+    pub(crate) fn be_late(&self) {
+        // SeqCst: as the signal. A batch that is being terminated for another reason ends for that one.
+        if self.strength() < Strength::Terminate {
+            self.late.store(true, Ordering::SeqCst);
+            self.raise(Strength::Terminate, "the deadline has passed");
+        }
+    }
+
+    pub(crate) fn is_late(&self) -> bool {
+        self.late.load(Ordering::SeqCst)
     }
 
     /// The command is to die by this signal in the end.
     pub(crate) fn die_by(&self, signal: i32) {
         // SeqCst: as the strength, which is raised after it.
-        let _ = self.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+        let first = self.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if first && !self.is_asked() {
+            self.signal_first.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether that signal stopped the batch, and what else did only came to it.
+    pub(crate) fn is_signal_first(&self) -> bool {
+        self.signal_first.load(Ordering::SeqCst)
     }
 
     pub(crate) fn signal(&self) -> Option<i32> {

@@ -1,6 +1,6 @@
 //! The watch: the one thread that answers signals and carries out stops, whatever the others wait for.
 //!
-//! It never waits for a worker, a reader or the disk, so a stop reaches every member at once. What it does
+//! It never waits for a member, a reader or the disk, so a stop reaches every member at once. What it does
 //! for each strength:
 //!
 //! | strength | running members | output |
@@ -24,7 +24,7 @@ use signal_hook::consts::SIGINT;
 
 use crate::batch::Batch;
 use crate::latch::sleep_on;
-use crate::signal::Signals;
+use crate::signal::{self, Signals};
 use crate::stop::Strength;
 
 /// How soon a kill is repeated.
@@ -41,7 +41,6 @@ pub(crate) struct Watch {
     signals: Arc<Signals>,
     /// Rung by signals and by whoever asks for a stop.
     bell: UnixStream,
-    grace: Duration,
     /// What has been carried out.
     done: Strength,
     /// When the next step is due by itself.
@@ -51,8 +50,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(batch: Arc<Batch>, signals: Arc<Signals>, bell: UnixStream, grace: Duration) -> Self {
-        Self { batch, signals, bell, grace, done: Strength::None, due: None, told: None }
+    pub(crate) fn new(batch: Arc<Batch>, signals: Arc<Signals>, bell: UnixStream) -> Self {
+        Self { batch, signals, bell, done: Strength::None, due: None, told: None }
     }
 
     /// Begins to watch, for as long as the process lives.
@@ -81,7 +80,7 @@ impl Watch {
         let stop = &self.batch.stop;
         if let Some(signal) = self.signals.take_deadly() {
             stop.die_by(signal);
-            stop.raise(Strength::Terminate);
+            stop.raise(Strength::Terminate, &signal::name(signal));
         }
         if self.signals.take_interrupt() {
             stop.die_by(SIGINT);
@@ -91,18 +90,18 @@ impl Watch {
                 stop.abandoned.close();
             }
             let strength = before.next();
-            stop.raise(strength);
+            stop.raise(strength, &signal::name(SIGINT));
             self.tell_next(strength);
         }
         if self.signals.take_roll_call() {
-            self.batch.printer.note(&self.roll_call());
+            self.batch.printer.note(&self.batch.roll.call(&self.batch.seats));
         }
     }
 
     /// Says what the Ctrl-C did and what one more would do.
     fn tell_next(&self, strength: Strength) {
-        let grace = self.grace.as_secs_f64();
-        let running = self.batch.members.outstanding();
+        let grace = self.batch.times.grace.as_secs_f64();
+        let running = self.batch.out();
         let text = match strength {
             Strength::None | Strength::Drain => format!(
                 "headcount: no more members are started; waiting for {running}; Ctrl-C again terminates them\n"
@@ -129,11 +128,21 @@ impl Watch {
                 self.give_up_output(told);
             }
         } else if asked == Strength::Terminate && self.done < Strength::Terminate {
+            self.tell_late();
             self.batch.seats.iter().for_each(|seat| seat.terminate());
             self.done = Strength::Terminate;
             self.told = Some(Instant::now());
             // A grace beyond the end of time is a grace without end.
-            self.due = Instant::now().checked_add(self.grace);
+            self.due = Instant::now().checked_add(self.batch.times.grace);
+        }
+    }
+
+    /// Says that the deadline has passed, and for whom it was too early.
+    fn tell_late(&self) {
+        let batch = &self.batch;
+        if let Some(deadline) = batch.late().filter(|_| !batch.quiet) {
+            let roll_call = batch.roll.call(&batch.seats);
+            batch.printer.note(&format!("headcount: the deadline of {deadline:?} has passed\n{roll_call}"));
         }
     }
 
@@ -141,7 +150,7 @@ impl Watch {
     fn give_up_output(&self, told: Instant) {
         let batch = &self.batch;
         let Some(stalled) = batch.printer.sheet().stalled() else { return };
-        let patience = self.grace.clamp(READER[0], READER[1]);
+        let patience = self.batch.times.grace.clamp(READER[0], READER[1]);
         if batch.stop.abandoned.is_closed() || stalled.max(told).elapsed() < patience {
             return;
         }
@@ -153,31 +162,5 @@ impl Watch {
             ));
         }
         batch.stop.abandoned.close();
-    }
-
-    /// Who is still out: number, input, process, age, and the last line each wrote.
-    fn roll_call(&self) -> String {
-        let roll_call = self.batch.members.roll_call();
-        let mut text = format!("headcount: {} still out\n", roll_call.outstanding());
-        for missing in &roll_call {
-            let age = missing.age().unwrap_or_default().as_secs_f64();
-            text.push_str(&format!("  #{}  {}  ", missing.number(), missing.name().unwrap_or("")));
-            let seated = self.batch.seats.iter().find_map(|seat| {
-                let seat = seat.lock();
-                let sitter = seat.as_ref().filter(|sitter| sitter.number == missing.number())?;
-                Some((sitter.group, sitter.tail.lines(1)))
-            });
-            match seated {
-                Some((pid, lines)) => {
-                    text.push_str(&format!("pid {pid}  {age:.1} s"));
-                    for line in lines {
-                        text.push_str(&format!("  {line}"));
-                    }
-                }
-                None => text.push_str(&format!("no process  {age:.1} s")),
-            }
-            text.push('\n');
-        }
-        text
     }
 }

@@ -5,6 +5,7 @@
 
 mod jobs;
 mod parse;
+mod policy;
 mod span;
 
 use std::ffi::OsString;
@@ -13,9 +14,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::ledger::Budget;
 pub use jobs::Jobs;
 pub use parse::{Unparsed, parse};
-pub use span::parse_span;
+pub use policy::{parse_budget, parse_quorum};
+pub use span::{parse_limit, parse_span};
 
 /// Count everyone out, count everyone back in.
 #[derive(Debug, Parser)]
@@ -49,6 +52,8 @@ Examples:
       headcount run -j4 --keep-going ./render --size {1} --as {2} ::: 64 256 ::: png webp
   Columns of a table by name:
       headcount run -a hosts.csv --csv --header ssh {user}@{host} uptime
+  Whichever mirror answers first, each within five seconds:
+      headcount run -j4 --first-success --timeout 5s curl -fsS {} ::: https://{a,b,c}.example.org/
   A pipeline for each input needs a shell; see first what would run:
       headcount run --dry-run --shell 'zcat {} | wc -l > {.}.count' ::: *.gz
 ";
@@ -63,6 +68,7 @@ Placeholders in COMMAND:
 
 Members:
   Each is a child process with /dev/null as its standard input, and leads a process group of its own.
+  With --timeout or --deadline it finds the seconds that are left to it in HEADCOUNT_DEADLINE.
 
 Stopping:
   The first Ctrl-C starts no more members and waits for the running ones, the second terminates
@@ -70,7 +76,8 @@ Stopping:
   Whatever a member leaves running is killed when it ends. SIGUSR1 prints who is running.
 
 Exit codes:
-  0 all well   1 a member failed   2 usage   5 members lost   128+n ended by signal n";
+  0 all well   1 a member failed   2 usage   3 deadline   4 quorum missed   5 members lost
+  128+n ended by signal n";
 
 /// How `headcount run` is called.
 #[derive(Debug, Args)]
@@ -114,12 +121,32 @@ pub struct RunArgs {
     pub tag: bool,
 
     /// The first failure terminates the rest (the default)
-    #[arg(long, overrides_with = "keep_going")]
+    #[arg(long)]
     pub fail_fast: bool,
 
     /// Run every input, whatever fails
-    #[arg(short, long, overrides_with = "fail_fast")]
+    #[arg(short, long)]
     pub keep_going: bool,
+
+    /// The first success terminates the rest; that there is none is a failure
+    #[arg(long)]
+    pub first_success: bool,
+
+    /// K successes terminate the rest, and so does a K that is out of reach
+    #[arg(long, value_name = "K", value_parser = parse_quorum, allow_hyphen_values = true)]
+    pub quorum: Option<u64>,
+
+    /// Up to N may fail, or N% of all inputs; one more terminates the rest
+    #[arg(long, value_name = "N|N%", value_parser = parse_budget, allow_hyphen_values = true)]
+    pub max_failures: Option<Budget>,
+
+    /// Time for each member; one that takes longer is terminated and has failed
+    #[arg(long, value_name = "TIME", value_parser = parse_limit, allow_hyphen_values = true)]
+    pub timeout: Option<Duration>,
+
+    /// Time for the whole batch; what is left then is terminated
+    #[arg(long, value_name = "TIME", value_parser = parse_limit, allow_hyphen_values = true)]
+    pub deadline: Option<Duration>,
 
     /// Time between TERM and KILL for a member that is terminated
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_span, allow_hyphen_values = true)]

@@ -24,3 +24,14 @@ pub fn parse_span(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * seconds)
         .map_err(|_| "a time too long to be kept (hint: in hours: 24h)".into())
 }
+
+/// Reads a time that something may take.
+///
+/// # Errors
+/// As [`parse_span`], and when it is no time at all.
+pub fn parse_limit(text: &str) -> Result<Duration, String> {
+    match parse_span(text)? {
+        Duration::ZERO => Err("in no time nothing can be done (hint: leave it out for no limit)".into()),
+        limit => Ok(limit),
+    }
+}

@@ -12,14 +12,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use headcount::Context;
+
 use super::unprinted;
+use crate::account::TheEnd;
 use crate::args::RunArgs;
-use crate::batch::{Batch, Parts, Ran};
-use crate::crew;
+use crate::batch::{Batch, Parts, Ran, Times};
 use crate::exit::{self, Ending};
+use crate::group;
 use crate::input::{Gate, Product, Records, Source, Table};
 use crate::latch::Latch;
-use crate::ledger::Policy;
+use crate::ledger::{Outcome, Policy};
 use crate::legible;
 use crate::locked;
 use crate::output::{Printer, Sheet, Stream, closed, complain};
@@ -39,6 +42,7 @@ type Lists = Vec<Vec<Vec<u8>>>;
 /// Runs a batch to its end.
 pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     closed::refuse()?;
+    let policy = args.policy()?;
     let (words, lists) = split(std::mem::take(&mut args.words))?;
     let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
     let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;
@@ -53,8 +57,9 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
         return Ok(dry_run(&template, source, &printer));
     }
     let total = source.total();
+    check_quorum(policy, total)?;
     let jobs = jobs(&args, total)?;
-    let policy = if args.keep_going { Policy::KeepGoing } else { Policy::FailFast };
+    let times = Times { timeout: args.timeout, deadline: args.deadline, grace: args.grace };
     let parts = Parts {
         template,
         launcher: Launcher::new(path),
@@ -63,16 +68,24 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
         jobs,
         printer,
         stop,
+        times,
         quiet: args.quiet,
     };
     let batch = Arc::new(Batch::new(parts));
     let signals = Signals::catch(&rung).map_err(|error| no_start("signals", &error))?;
     let signals = Arc::new(signals);
-    let watch = Watch::new(Arc::clone(&batch), Arc::clone(&signals), bell, args.grace);
+    let late =
+        args.deadline.map_or_else(Context::background, |time| Context::background().with_timeout(time));
+    let (ctx, canceller) = late.with_cancel();
+    batch.stop.cancels(canceller);
+    let watch = Watch::new(Arc::clone(&batch), Arc::clone(&signals), bell);
     watch.start().map_err(|error| no_start("a thread", &error))?;
     let strays = adopt_orphans();
-    crew::start(&batch, 0).map_err(|error| no_start("a thread", &error))?;
-    wait(&batch, args.quiet);
+    let stop = Arc::clone(&batch.stop);
+    let late = late.on_cancel(move |_| stop.be_late());
+    group::run(&batch, &ctx, &mut Progress::new(args.quiet, total));
+    // What is left to do is not held to it.
+    drop(late);
     Ok(finish(&batch, &signals, &strays))
 }
 
@@ -204,6 +217,19 @@ fn check_names(template: &Template, header: Option<&[Vec<u8>]>) -> Result<(), Re
     ))
 }
 
+fn check_quorum(policy: Policy, total: Option<u64>) -> Result<(), Refusal> {
+    match (policy, total) {
+        (Policy::Quorum(needed), Some(total)) if needed > total => {
+            let inputs = if total == 1 { "is 1 input" } else { &format!("are {total} inputs") };
+            Err(Refusal::new(
+                format!("--quorum {needed} asks for more successes than there can be: there {inputs}"),
+                "ask for as many as there are inputs, or fewer",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// How many run at once, when there are files enough for so many.
 fn jobs(args: &RunArgs, total: Option<u64>) -> Result<usize, Refusal> {
     let asked = args.jobs.here();
@@ -256,21 +282,9 @@ fn dry_run(template: &Template, mut source: Box<dyn Source>, printer: &Printer) 
     printer.print(Stream::Out, &text).map_or_else(|error| unprinted(&error), |()| ending)
 }
 
-/// Waits for the crew, telling how far it is.
-fn wait(batch: &Batch, quiet: bool) {
-    let mut progress = Progress::new(quiet, batch.total);
-    while batch.crew.wait_timeout(progress.interval()).is_err() {
-        let tally = locked(&batch.ledger).tally();
-        if let Some(line) = progress.tell(&tally, batch.slowest().as_ref(), batch.printer.sheet()) {
-            batch.printer.note(&line);
-        }
-    }
-    progress.clear();
-}
-
 /// Accounts for everyone and finds the ending.
 fn finish(batch: &Batch, signals: &Signals, strays: &Strays) -> Ending {
-    // Empty, unless a worker broke down; its child must not outlive us.
+    // Empty, unless a member's thread broke down; its child must not outlive us.
     batch.seats.iter().for_each(process::Seat::kill);
     if batch.stop.strength() >= Strength::Terminate {
         strays.kill();
@@ -282,19 +296,27 @@ fn finish(batch: &Batch, signals: &Signals, strays: &Strays) -> Ending {
         }
     }
     let ran = batch.input_ran();
-    let total = batch.total;
-    let tally = locked(&batch.ledger).close(total);
+    let (tally, outcome, remark) = {
+        let mut ledger = locked(&batch.ledger);
+        (ledger.close(), ledger.outcome(), ledger.remark())
+    };
     let signal = batch.stop.signal().or_else(|| signals.caught());
+    let late = batch.late();
     if !batch.quiet && signal != Some(signal_hook::consts::SIGPIPE) {
+        let signal_first = batch.stop.is_signal_first();
+        let end = TheEnd { unread: batch.unread(), signal, signal_first, late, remark };
         // Nobody is left to tell that it could not be told.
-        let _ = locked(&batch.account).print(&tally, batch.unread(), signal, &batch.printer);
+        let _ = locked(&batch.account).print(&tally, &end, &batch.printer);
     }
-    // Relaxed: the crew has been waited for.
+    // Relaxed: the group is over.
     let trouble = batch.trouble.load(Ordering::Relaxed);
-    match signal {
-        Some(signal) => Ending::Signal(signal),
-        None if tally.lost > 0 || ran == Ran::Dry => Ending::Code(exit::LOST),
-        None if tally.failed > 0 || trouble => Ending::Code(exit::FAILED),
-        None => Ending::Code(exit::OK),
+    match (signal, outcome) {
+        (Some(signal), _) => Ending::Signal(signal),
+        _ if late.is_some() => Ending::Code(exit::DEADLINE),
+        _ if tally.lost > 0 || ran == Ran::Dry => Ending::Code(exit::LOST),
+        (_, Outcome::QuorumMissed) => Ending::Code(exit::QUORUM),
+        (_, Outcome::Failed) => Ending::Code(exit::FAILED),
+        (_, Outcome::Well) if trouble => Ending::Code(exit::FAILED),
+        (_, Outcome::Well) => Ending::Code(exit::OK),
     }
 }

@@ -64,6 +64,12 @@ impl Capture {
         result
     }
 
+    /// Forgets everything.
+    pub(super) fn forget(&mut self, spool: &Spool) {
+        self.spilled.drain(..).for_each(|block| spool.free(&block));
+        self.memory.clear();
+    }
+
     /// Forgets what follows the last line break, if that is still in memory.
     pub(super) fn cut_torn_line(&mut self) {
         let end = self.memory.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);

@@ -106,6 +106,11 @@ impl Printer {
         }
     }
 
+    /// Something of what a member wrote could not be taken in, so what is left of it is not printed.
+    pub(crate) fn forget(&self, pages: &mut Pages) {
+        pages.forget(&self.spool);
+    }
+
     /// A member ended: prints what is left of its output, now or in its turn. Every member that was begun
     /// must come here once, or in the order `input` all later ones wait for it.
     pub(crate) fn finish(&self, pages: &mut Pages, stopped: bool) -> Result<(), PrintError> {

@@ -7,7 +7,7 @@ use super::sheet::{PrintError, Sheet, Stream};
 use super::spool::{BLOCK, Spool};
 use crate::ledger::Number;
 
-/// What one member wrote. A worker has one and uses it for member after member, so that the buffers are
+/// What one member wrote. A lane has one and uses it for member after member, so that the buffers are
 /// made once.
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
@@ -158,6 +158,12 @@ impl Pages {
     pub(super) fn cut_torn_lines(&mut self) {
         self.text.out.waiting.cut_torn_line();
         self.text.err.waiting.cut_torn_line();
+    }
+
+    /// Forgets what has not been printed, because there is a hole in it.
+    pub(super) fn forget(&mut self, spool: &Spool) {
+        self.text.out.waiting.forget(spool);
+        self.text.err.waiting.forget(spool);
     }
 
     pub(super) fn spill(&mut self, spool: &Spool) -> io::Result<()> {

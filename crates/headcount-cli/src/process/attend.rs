@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::{Running, Seat, Sitter};
+use super::{Limit, Running, Seat, Sitter};
 use crate::latch::sleep_on;
 use crate::output::Stream;
 
@@ -30,6 +30,14 @@ const TERSE: usize = 4096;
 /// ours that has not come to its exec.
 const LAST_WORDS: Duration = Duration::from_millis(if cfg!(target_os = "linux") { 0 } else { 500 });
 
+/// What is told of a child while it is attended.
+pub(crate) enum News<'a> {
+    /// It wrote something.
+    Said(Stream, &'a [u8]),
+    /// Its time is up; it is about to be told to end.
+    Late,
+}
+
 /// How a child ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
@@ -39,22 +47,26 @@ pub(crate) struct Ended {
 }
 
 impl Running {
-    /// Hands everything the child writes to `take` until it has ended and its group is gone. `terse` says whether
-    /// the child before it said little, and afterwards whether this one did.
+    /// Tells everything the child writes until it has ended and its group is gone, and keeps its time. `terse` says
+    /// whether the child before it said little, and afterwards whether this one did.
     pub(crate) fn attend(
         mut self,
         seat: &Seat,
+        limit: &mut Limit,
         buffer: &mut [u8],
         terse: &mut bool,
-        mut take: impl FnMut(Stream, &[u8]),
+        mut tell: impl FnMut(News<'_>),
     ) -> Ended {
         let mut said = 0;
-        let mut hear = |stream, bytes: &[u8]| {
-            said += bytes.len();
-            seat.hear(bytes);
-            take(stream, bytes);
+        let mut hear = |news: News<'_>| {
+            if let News::Said(_, bytes) = news {
+                said += bytes.len();
+                seat.hear(bytes);
+            }
+            tell(news);
         };
-        let watched = if *terse && self.ends_soon() { Ok(()) } else { self.watch(buffer, &mut hear) };
+        let soon = *terse && self.ends_soon(limit);
+        let watched = if soon { Ok(()) } else { self.watch(seat, limit, buffer, &mut hear) };
         let (status, mut sitter) = self.bury(seat);
         // Everyone in the group is dead, so what is in the pipes now is all there will be from them. The seat is
         // empty by now; what is heard last goes to who sat there.
@@ -63,30 +75,44 @@ impl Running {
             if let Some(sitter) = &mut sitter {
                 sitter.tail.push(bytes);
             }
-            take(stream, bytes);
+            tell(News::Said(stream, bytes));
         });
         *terse = said <= TERSE;
         Ended { status: watched.and(status), sitter }
     }
 
     /// Waits a little for the end alone.
-    fn ends_soon(&self) -> bool {
+    fn ends_soon(&self, limit: &Limit) -> bool {
         let Some(end) = &self.end else { return false };
         let mut fds = [PollFd::new(end, PollFlags::IN)];
         // On an error we just have not waited.
-        sleep_on(&mut fds, Some(PATIENCE)).is_ok_and(|ready| ready > 0)
+        sleep_on(&mut fds, limit.left(Some(PATIENCE))).is_ok_and(|ready| ready > 0)
     }
 
     /// Reads until the leader has ended.
-    fn watch(&mut self, buffer: &mut [u8], take: &mut impl FnMut(Stream, &[u8])) -> io::Result<()> {
+    fn watch(
+        &mut self,
+        seat: &Seat,
+        limit: &mut Limit,
+        buffer: &mut [u8],
+        tell: &mut impl FnMut(News<'_>),
+    ) -> io::Result<()> {
         while self.out.is_some() || self.err.is_some() {
-            let limit = if self.end.is_some() { None } else { Some(LOOK) };
-            if self.read_ready(buffer, take, limit)? == Woken::Ended {
+            let look = if self.end.is_some() { None } else { Some(LOOK) };
+            let mut take = |stream, bytes: &[u8]| tell(News::Said(stream, bytes));
+            if self.read_ready(buffer, &mut take, limit.left(look))? == Woken::Ended {
                 return Ok(());
             }
+            limit.keep(seat, || tell(News::Late));
             if self.end.is_none() && self.has_ended()? {
                 return Ok(());
             }
+        }
+        while !limit.is_none() && !self.has_ended()? {
+            let look = if self.end.is_some() { None } else { Some(LOOK) };
+            let mut fds: Vec<_> = self.end.iter().map(|end| PollFd::new(end, PollFlags::IN)).collect();
+            sleep_on(&mut fds, limit.left(look))?;
+            limit.keep(seat, || tell(News::Late));
         }
         self.wait_end()
     }

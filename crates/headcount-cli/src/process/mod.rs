@@ -16,6 +16,7 @@
 //! a leader is looked for in short intervals.
 
 mod attend;
+mod limit;
 mod lookup;
 mod seat;
 mod strays;
@@ -27,18 +28,23 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Signal, WaitId, WaitIdOptions, getrlimit, kill_process_group, waitid};
 
-pub(crate) use attend::Ended;
+pub(crate) use attend::{Ended, News};
+pub(crate) use limit::Limit;
 pub(crate) use lookup::look_up;
 pub(crate) use seat::{Seat, Sitter};
 pub(crate) use strays::{Strays, adopt_orphans};
 pub(crate) use tail::Tail;
 
 /// How long the killed rest of a group is waited for. Only a process inside the kernel takes that long.
-const BURIAL: std::time::Duration = std::time::Duration::from_secs(1);
+const BURIAL: Duration = Duration::from_secs(1);
+
+/// Where a child finds how much time is left to it, in seconds.
+const LEFT: &str = "HEADCOUNT_DEADLINE";
 
 /// File descriptors a running member needs, counted generously, and those the command needs itself.
 const FDS_EACH: u64 = 6;
@@ -73,8 +79,8 @@ impl Launcher {
         Self { path }
     }
 
-    /// Starts a child. The caller holds the seat it will sit in.
-    pub(crate) fn start(&self, words: &[OsString]) -> io::Result<Running> {
+    /// Starts a child, which is told how much time is left to it. The caller holds the seat it will sit in.
+    pub(crate) fn start(&self, words: &[OsString], left: Option<Duration>) -> io::Result<Running> {
         let (name, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = match &self.path {
             Some(path) => Command::new(path),
@@ -84,6 +90,9 @@ impl Launcher {
             command.arg0(name);
         }
         command.args(arguments).stdin(Stdio::inherit()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(left) = left {
+            command.env(LEFT, format!("{:.3}", left.as_secs_f64()));
+        }
         let mut child = command.process_group(0).spawn()?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let group = group.ok_or_else(|| io::Error::other("the child has no process id"))?;
@@ -146,15 +155,15 @@ impl Running {
     /// Reaps the orphans of the group until there are none (rule 4). They are killed already. Without
     /// adoption there are none to reap, and this returns at once.
     fn wait_group_empty(&self) {
-        let mut waited = std::time::Duration::ZERO;
-        let mut pause = std::time::Duration::from_micros(100);
+        let mut waited = Duration::ZERO;
+        let mut pause = Duration::from_micros(100);
         while waited < BURIAL {
             match waitid(WaitId::Pgid(Some(self.group)), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
                 Ok(Some(_)) | Err(Errno::INTR) => {}
                 Ok(None) => {
                     std::thread::sleep(pause);
                     waited += pause;
-                    pause = (pause * 2).min(std::time::Duration::from_millis(10));
+                    pause = (pause * 2).min(Duration::from_millis(10));
                 }
                 Err(_) => return,
             }

@@ -1,4 +1,4 @@
-//! The seat of a running child. There is one a worker; whoever wants to know or signal who runs there
+//! The seat of a running child. There is one a lane; whoever wants to know or signal who runs there
 //! locks it, and the child cannot be reaped under their hands.
 
 use std::sync::{Mutex, MutexGuard};
@@ -26,6 +26,8 @@ pub(crate) struct Sitter {
     pub(crate) told: bool,
     /// We killed it, when it was told before or not.
     pub(crate) killed: bool,
+    /// Its time ran out before we told it anything else.
+    pub(crate) timed_out: bool,
 }
 
 impl Seat {
@@ -40,12 +42,33 @@ impl Seat {
         }
     }
 
-    /// Asks the group to end. It is continued too: a stopped process does not hear a TERM.
+    /// Asks the group to end because the batch does.
     pub(crate) fn terminate(&self) {
         if let Some(sitter) = &mut *self.lock() {
             sitter.told = true;
-            signal_group(sitter.group, Signal::TERM);
-            signal_group(sitter.group, Signal::CONT);
+            ask(sitter);
+        }
+    }
+
+    /// Notes that the member's time has run out, unless it was told to end before.
+    pub(super) fn run_out(&self) -> bool {
+        let mut seat = self.lock();
+        let Some(sitter) = seat.as_mut().filter(|sitter| !sitter.told) else { return false };
+        sitter.timed_out = true;
+        true
+    }
+
+    /// Asks the group to end because its time has run out.
+    pub(super) fn tell_to_end(&self) {
+        if let Some(sitter) = &*self.lock() {
+            ask(sitter);
+        }
+    }
+
+    /// Ends the group because its time has run out.
+    pub(super) fn tell_to_die(&self) {
+        if let Some(sitter) = &*self.lock() {
+            signal_group(sitter.group, Signal::KILL);
         }
     }
 
@@ -57,4 +80,10 @@ impl Seat {
             signal_group(sitter.group, Signal::KILL);
         }
     }
+}
+
+/// A group that is asked to end is continued too: a stopped process does not hear a TERM.
+fn ask(sitter: &Sitter) {
+    signal_group(sitter.group, Signal::TERM);
+    signal_group(sitter.group, Signal::CONT);
 }

@@ -61,17 +61,6 @@ fn keep_going_gives_every_input_its_turn() {
 }
 
 #[test]
-fn the_later_of_the_two_policies_holds() {
-    let counts = |flags: &[&str]| {
-        let seen = headcount(flags.iter().chain(&["-j1", "false", ":::", "a", "b"])).run();
-        seen.ended(1);
-        seen.err.lines().next().unwrap_or_default().to_owned()
-    };
-    assert_eq!(counts(&["-k", "--fail-fast"]), "2 members: 0 ok, 1 failed, 0 lost, 1 cancelled");
-    assert_eq!(counts(&["--fail-fast", "-k"]), "2 members: 0 ok, 2 failed, 0 lost, 0 cancelled");
-}
-
-#[test]
 fn fail_fast_ends_the_rest_and_counts_who_never_ran() {
     let command = "if [ $0 = 3 ]; then exit 1; else exec sleep 1000; fi";
     let seen = headcount(["-j3", "sh", "-c", command]).input("1\n2\n3\n4\n5\n").run();

@@ -217,6 +217,85 @@ fn a_time_that_is_none() {
 }
 
 #[test]
+fn no_time_at_all() {
+    for flag in ["--timeout", "--deadline"] {
+        refused(
+            &[flag, "0ms", "echo"],
+            &format!(
+                "headcount: invalid value '0ms' for '{flag} <TIME>': in no time nothing can be done\n\
+                 hint: leave it out for no limit\n"
+            ),
+        );
+    }
+}
+
+#[test]
+fn two_policies() {
+    let flags = [
+        &["--fail-fast"][..],
+        &["--keep-going"],
+        &["--first-success"],
+        &["--quorum", "1"],
+        &["--max-failures", "10%"],
+    ];
+    for (place, one) in flags.iter().enumerate() {
+        for other in &flags[place + 1..] {
+            for args in [[*one, *other].concat(), [*other, *one].concat()] {
+                let (one, other) = (one[0], other[0]);
+                refused(
+                    &[&args[..], &["echo"]].concat(),
+                    &format!(
+                        "headcount: {one} and {other} are two policies, and a batch has one\n\
+                         hint: leave out {one} or {other}\n"
+                    ),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_quorum_that_cannot_be() {
+    for (needed, inputs, there) in
+        [("3", &["a", "b"][..], "are 2 inputs"), ("2", &["a"], "is 1 input"), ("1", &[], "are 0 inputs")]
+    {
+        refused(
+            &[&["--quorum", needed, "echo", ":::"], inputs].concat(),
+            &format!(
+                "headcount: --quorum {needed} asks for more successes than there can be: there {there}\n\
+                 hint: ask for as many as there are inputs, or fewer\n"
+            ),
+        );
+    }
+    for (value, why, hint) in [
+        ("0", "a quorum of nobody is always reached", "--quorum 1 asks for one success"),
+        ("-1", "not a number of members", "write how many have to succeed: 3"),
+        ("half", "not a number of members", "write how many have to succeed: 3"),
+    ] {
+        refused(
+            &["--quorum", value, "echo"],
+            &format!("headcount: invalid value '{value}' for '--quorum <K>': {why}\nhint: {hint}\n"),
+        );
+    }
+}
+
+#[test]
+fn failures_that_cannot_be_counted() {
+    for (value, why, hint) in [
+        ("", "not a number of failures", "write 5 or 10%"),
+        ("%", "not a number of failures", "write 5 or 10%"),
+        ("-1", "not a number of failures", "write 5 or 10%"),
+        ("1.5", "not a number of failures", "write 5 or 10%"),
+        ("101%", "more than all cannot fail", "--keep-going runs every input, whatever fails"),
+    ] {
+        refused(
+            &["--max-failures", value, "echo"],
+            &format!("headcount: invalid value '{value}' for '--max-failures <N|N%>': {why}\nhint: {hint}\n"),
+        );
+    }
+}
+
+#[test]
 fn bytes_that_are_not_utf_8() {
     let word = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
     for (args, message) in [

@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use super::Spawner;
+use super::{Roll, Spawner};
 use crate::WaitTimeoutError;
 use crate::context::{CancelKind, Cancelled};
 use crate::group::{Policy, Root, who};
@@ -47,6 +47,34 @@ where
     #[must_use]
     pub fn roll_call(&self) -> RollCall {
         self.team().core.roll_call()
+    }
+
+    /// The group's roll, to be called from outside of the scope, and at any time: for a thread that answers signals, say.
+    ///
+    /// ```
+    /// use headcount::{Context, thread};
+    ///
+    /// let mut roll = None;
+    /// thread::Scope::new(&Context::background()).run(|group| {
+    ///     roll = Some(group.roll());
+    ///     let there = roll.clone();
+    ///     group.spawn_named("clerk", move |_| {
+    ///         let roll_call = there.and_then(|roll| roll.roll_call()).ok_or("nobody is out")?;
+    ///         assert_eq!(roll_call.iter().next().and_then(|clerk| clerk.name()), Some("clerk"));
+    ///         Ok::<_, &str>(())
+    ///     });
+    /// })?;
+    /// assert!(roll.unwrap().roll_call().is_none(), "the scope is over");
+    /// # Ok::<(), headcount::GroupError>(())
+    /// ```
+    #[must_use]
+    pub fn roll(&self) -> Roll
+    where
+        T: 'static,
+        E: 'static,
+        P: 'static,
+    {
+        Roll::new(&self.team().core)
     }
 
     /// Cancels the group: its context, and so its members; those who queue never begin.

@@ -34,7 +34,7 @@ use crate::wait::parker::Unparker;
 
 /// After that many blocked members in a row, the next watcher starts without watching first ...
 const STREAK: u32 = 3;
-/// ... as long as there are fewer threads than this.
+/// ... as long as there are fewer threads than this, or than the limit: who sets one says how many there may be.
 const BURST: usize = 128;
 /// How many trays of others a worker looks into on one visit.
 const LOOKS: usize = 4;
@@ -196,8 +196,9 @@ impl<'scope> Desk<'scope> {
 
     /// Has nothing been taken since the watcher saw `seen`, or since the last of a row of watchers found just that?
     pub(super) fn is_stalled(&self, seen: Option<u64>) -> bool {
+        let burst = if self.limit == usize::MAX { BURST } else { BURST.max(self.limit) };
         seen == Some(self.taken)
-            || (self.streak.0 >= STREAK && self.streak.1 == self.taken && self.threads < BURST)
+            || (self.streak.0 >= STREAK && self.streak.1 == self.taken && self.threads < burst)
     }
 
     /// Notes that a watcher takes the front because of [`is_stalled`](Self::is_stalled).

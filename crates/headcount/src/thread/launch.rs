@@ -19,11 +19,18 @@ pub(crate) struct Threads<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     /// What the threads are called, for debuggers and panic messages; without the zero bytes that no name may have.
     name: Option<Name>,
+    /// How large their stacks are; `None` for std's default.
+    stack: Option<usize>,
 }
 
 impl<'scope, 'env> Threads<'scope, 'env> {
     pub(crate) fn new(scope: &'scope Scope<'scope, 'env>, name: Option<Name>) -> Self {
-        Self { scope, name }
+        Self { scope, name, stack: None }
+    }
+
+    /// The same with stacks of so many bytes.
+    pub(crate) fn stack_size(self, stack: Option<usize>) -> Self {
+        Self { stack, ..self }
     }
 }
 
@@ -38,6 +45,9 @@ impl<'scope> Launch<'scope> for Threads<'scope, '_> {
         let mut builder = Builder::new();
         if let Some(name) = &self.name {
             builder = builder.name(name.as_str().replace('\0', ""));
+        }
+        if let Some(stack) = self.stack {
+            builder = builder.stack_size(stack);
         }
         builder.spawn_scoped(self.scope, body).map(drop)
     }

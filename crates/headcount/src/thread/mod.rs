@@ -27,6 +27,7 @@
 //! | `scope` | [`Scope`]: making one, running it, and its end |
 //! | `group`, `stream` | [`Group`]: what the body holds; taking results as they come |
 //! | `spawner`, `control` | [`Spawner`]: launching from anywhere; asking, cancelling, waiting |
+//! | `roll` | [`Roll`]: the roll call for those who stand outside of the scope |
 //! | `team` | the group's book and its threads, together |
 //! | `workers` | the threads of one scope: what is given to them, and their way through a job |
 //! | `idle` | a worker with nothing to do: it searches, watches, sleeps, and is gone at the end |
@@ -46,6 +47,7 @@ mod launch;
 #[doc(hidden)]
 pub mod model;
 mod queue;
+mod roll;
 mod scope;
 mod spawner;
 mod stream;
@@ -57,6 +59,7 @@ mod turn;
 mod workers;
 
 pub use self::group::{Group, Results};
+pub use self::roll::Roll;
 pub use self::scope::Scope;
 pub use self::spawner::Spawner;
 pub use crate::group::{Fork, SubmitError, TrySpawnError};

@@ -101,6 +101,7 @@ pub struct Scope<T, E = BoxError, P = FailFast> {
     policy: P,
     title: Title,
     limit: Option<usize>,
+    stack: Option<usize>,
     panics: Panics,
     recognize: Option<Recognize<E>>,
     values: PhantomData<fn() -> T>,
@@ -164,6 +165,7 @@ where
             policy,
             title: Title::new(None, Location::caller()),
             limit: None,
+            stack: None,
             panics: Panics::default(),
             recognize: None,
             values: PhantomData,
@@ -185,6 +187,30 @@ where
     /// What the group is called in roll calls and errors, and its threads by debuggers.
     pub fn named(mut self, name: impl Into<Name>) -> Self {
         self.title.set_name(name.into());
+        self
+    }
+
+    /// How many bytes of stack each of the scope's threads gets: for very many threads, or for deep recursion. Without it
+    /// they have what [`std::thread`] gives by default. Members that the calling thread helps with run on its own stack.
+    ///
+    /// A system that does not grant so much starts no thread; members then wait for those there are.
+    ///
+    /// ```
+    /// use headcount::{Context, thread};
+    ///
+    /// fn sum(n: u64) -> u64 {
+    ///     let room = std::hint::black_box([n; 64]); // half a kilobyte for each step
+    ///     if n == 0 { 0 } else { room[1] + sum(n - 1) }
+    /// }
+    /// let sums = thread::Scope::new(&Context::background()).stack_size(256 << 20).run(|group| {
+    ///     group.spawn(|_| headcount::ok(sum(50_000)));
+    ///     group.wait_idle(); // so that the calling thread, with its own stack, does not help
+    /// })?;
+    /// assert_eq!(sums, [1_250_025_000]);
+    /// # Ok::<(), headcount::GroupError>(())
+    /// ```
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack = Some(bytes);
         self
     }
 
@@ -246,7 +272,8 @@ where
         (court.panics, court.recognize) = (self.panics, self.recognize);
         drop(court);
         std::thread::scope(|scope| {
-            let workers = Arc::new(Workers::new(self.limit, Threads::new(scope, name)));
+            let workers =
+                Arc::new(Workers::new(self.limit, Threads::new(scope, name).stack_size(self.stack)));
             let team = Team { core: Arc::clone(&core), workers: Arc::clone(&workers) };
             let group = Group::new(Spawner::new(team));
             // Turning an error into the group's may run foreign code, too.

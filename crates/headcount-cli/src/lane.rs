@@ -1,14 +1,12 @@
-//! The crew: threads that each take in an input, run its member, and come back for the next.
-//!
-//! There are never more threads than members: the first worker starts with the batch, and each starts the
-//! next one when it has got its first input.
+//! A lane: what one member after the other runs in, and how a member's child is seen to from start to end.
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
+
+use headcount::Context;
 
 use crate::account::{self, Failure, Stopped};
 use crate::batch::{Batch, Member};
@@ -16,30 +14,19 @@ use crate::ledger::End;
 use crate::legible;
 use crate::locked;
 use crate::output::{Pages, PrintError};
-use crate::process::{Ended, Running, Sitter, Tail};
+use crate::process::{Ended, Limit, News, Running, Sitter, Tail};
 use crate::signal;
 use crate::stop::Strength;
 use crate::template::Values;
 
-/// Enough for what a worker does, and little when there are many.
-const STACK: usize = 256 * 1024;
-
 /// As much as a pipe holds.
 const BUFFER: usize = 64 * 1024;
 
-/// Starts the worker of this slot, counted from 0.
-pub(crate) fn start(batch: &Arc<Batch>, slot: usize) -> std::io::Result<()> {
-    let out = batch.crew.add();
-    let shared = Arc::clone(batch);
-    thread::Builder::new().name(format!("worker {}", slot + 1)).stack_size(STACK).spawn(move || {
-        let _out = out;
-        Worker { batch: &shared, slot, pages: Pages::default(), buffer: vec![0; BUFFER], terse: true }.work();
-    })?;
-    Ok(())
-}
-
-struct Worker<'a> {
-    batch: &'a Arc<Batch>,
+/// See the room's text.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    batch: Arc<Batch>,
+    /// Counted from 0.
     slot: usize,
     pages: Pages,
     buffer: Vec<u8>,
@@ -66,39 +53,21 @@ impl Outcome {
     }
 }
 
-impl Worker<'_> {
-    fn work(&mut self) {
-        let mut alone = true;
-        while let Some(member) = self.batch.next() {
-            if std::mem::take(&mut alone) {
-                self.call_the_next(member.number);
-            }
-            self.run(&member);
-        }
+impl Lane {
+    pub(crate) fn new(batch: Arc<Batch>, slot: usize) -> Self {
+        Self { batch, slot, pages: Pages::default(), buffer: vec![0; BUFFER], terse: true }
     }
 
-    /// One more worker, if there may be one and there may be work for it.
-    fn call_the_next(&self, number: u64) {
-        let next = self.slot + 1;
-        let more = self.batch.total.is_none_or(|total| number < total);
-        if more && next < self.batch.seats.len() {
-            if let Err(error) = start(self.batch, next) {
-                self.batch.printer.note(&format!(
-                    "headcount: worker {} could not be started: {error}; going on with {next}\n",
-                    next + 1
-                ));
-            }
-        }
-    }
-
-    fn run(&mut self, member: &Member) {
-        let batch = self.batch;
+    /// Runs a member. True if the lane is to go on with the next one.
+    pub(crate) fn run(&mut self, member: &mut Member, ctx: &Context) -> bool {
+        let batch = &Arc::clone(&self.batch);
         let tag = batch.printer.tag(&member.columns);
         self.pages.begin(member.number, tag.as_deref());
-        let mut outcome = self.outcome(member);
+        let mut outcome = self.outcome(member, ctx);
         if let Err(error) = batch.printer.finish(&mut self.pages, outcome.stopped) {
             self.unprinted(member, &error, &mut outcome);
         }
+        member.printed = true;
         if matches!(outcome.end, End::Failed | End::Lost) {
             let failure = Failure {
                 number: member.number,
@@ -119,7 +88,7 @@ impl Worker<'_> {
             };
             locked(&batch.account).add_stopped(&stopped, &batch.printer);
         }
-        batch.end(member.number, outcome.end);
+        batch.end(member.number, outcome.end)
     }
 
     /// A member whose output is not where it belongs has not done its work.
@@ -134,8 +103,8 @@ impl Worker<'_> {
         }
     }
 
-    fn outcome(&mut self, member: &Member) -> Outcome {
-        let batch = self.batch;
+    fn outcome(&mut self, member: &Member, ctx: &Context) -> Outcome {
+        let batch = &self.batch;
         let values = Values { columns: &member.columns, number: member.number, slot: self.slot + 1 };
         let words = match batch.template.fill(values) {
             Ok(words) => words,
@@ -145,7 +114,7 @@ impl Worker<'_> {
                 return Outcome::unstarted(End::Failed, error.to_string(), Vec::new());
             }
         };
-        match self.launch(member, &words) {
+        match self.launch(member, &words, ctx) {
             Launched::Runs(running) => self.attend(member, running, words),
             Launched::Refused => Outcome::unstarted(End::Cancelled, "never started".into(), words),
             Launched::Not(end, how) => Outcome::unstarted(end, how, words),
@@ -158,14 +127,15 @@ impl Worker<'_> {
     }
 
     /// Starts the child and seats it, in one: who signals the seats finds it there, or it sees the stop.
-    fn launch(&self, member: &Member, words: &[OsString]) -> Launched {
-        let batch = self.batch;
+    fn launch(&self, member: &Member, words: &[OsString], ctx: &Context) -> Launched {
+        let batch = &self.batch;
         let mut seat = batch.seats[self.slot].lock();
         if batch.stop.is_asked() {
             return Launched::Refused;
         }
         self.enter_running(member);
-        match batch.launcher.start(words) {
+        let left = ctx.remaining().into_iter().chain(batch.times.timeout).min();
+        match batch.launcher.start(words, left) {
             Ok(running) => {
                 *seat = Some(Sitter {
                     group: running.group(),
@@ -175,6 +145,7 @@ impl Worker<'_> {
                     tail: Tail::default(),
                     told: false,
                     killed: false,
+                    timed_out: false,
                 });
                 Launched::Runs(running)
             }
@@ -186,20 +157,24 @@ impl Worker<'_> {
     }
 
     fn attend(&mut self, member: &Member, running: Running, words: Vec<OsString>) -> Outcome {
-        let batch = self.batch;
-        let seat = &batch.seats[self.slot];
-        let (pages, buffer, terse) = (&mut self.pages, &mut self.buffer, &mut self.terse);
+        let Self { batch, slot, pages, buffer, terse } = self;
+        let seat = &batch.seats[*slot];
+        let timeout = batch.times.timeout;
+        let mut limit = Limit::new(timeout, batch.times.grace);
         let mut unprinted = None;
-        let ended = running.attend(seat, buffer, terse, |stream, bytes| {
-            if unprinted.is_none() {
+        let ended = running.attend(seat, &mut limit, buffer, terse, |news| match news {
+            News::Late => report_late(batch, member),
+            News::Said(stream, bytes) if unprinted.is_none() => {
                 if let Err(error) = batch.printer.take(pages, stream, bytes) {
                     batch.output_failed(&member.label, &error);
                     unprinted = Some(error);
                 }
             }
+            News::Said(..) => {}
         });
-        let mut outcome = judge(&ended, words);
+        let mut outcome = judge(&ended, words, timeout);
         if let Some(error) = unprinted {
+            self.batch.printer.forget(&mut self.pages);
             self.unprinted_while_running(&error, &mut outcome);
         }
         outcome
@@ -216,6 +191,20 @@ impl Worker<'_> {
     }
 }
 
+/// A member's time is up: says so, and who else is out.
+fn report_late(batch: &Batch, member: &Member) {
+    if !batch.quiet {
+        let (number, label) = (member.number, &member.label);
+        let roll_call = batch.roll.call_for(number, &batch.seats);
+        let what = timed_out(batch.times.timeout);
+        batch.printer.note(&format!("headcount: member {number} {what}: {label}\n{roll_call}"));
+    }
+}
+
+fn timed_out(timeout: Option<Duration>) -> String {
+    format!("timed out after {:?}", timeout.unwrap_or_default())
+}
+
 enum Launched {
     Runs(Running),
     /// The batch is being stopped.
@@ -224,10 +213,14 @@ enum Launched {
 }
 
 /// What a child's end means.
-fn judge(ended: &Ended, words: Vec<OsString>) -> Outcome {
+fn judge(ended: &Ended, words: Vec<OsString>, timeout: Option<Duration>) -> Outcome {
     let told = ended.sitter.as_ref().is_some_and(|sitter| sitter.told);
     let (end, how) = match &ended.status {
         Err(error) => (End::Lost, format!("how it ended is not known: {error}")),
+        // Whatever it made of that: it has not ended by itself.
+        Ok(_) if ended.sitter.as_ref().is_some_and(|sitter| sitter.timed_out) => {
+            (End::Failed, timed_out(timeout))
+        }
         Ok(status) if status.success() => (End::Done, String::new()),
         Ok(status) if told => {
             let killed = ended.sitter.as_ref().is_some_and(|sitter| sitter.killed);

@@ -7,21 +7,17 @@
 //! 2. Only what is registered may run; only what runs may be done, failed or lost.
 //! 3. The counts add up after every step: registered = open + done + failed + lost + cancelled.
 //! 4. Members that ended are only counted. A million of them take no more room than one.
+//! 5. The verdict follows from the counts. Once the batch is over it stays so, for the same reason.
+
+mod policy;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use policy::{Budget, Outcome, Over, Policy, Reason};
+
 /// The position of a member's input, from 1. It names the member for ever.
 pub type Number = u64;
-
-/// The rule that decides when the batch is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// The first failure ends the rest.
-    FailFast,
-    /// Every input gets its turn, whatever becomes of the others.
-    KeepGoing,
-}
 
 /// What the policy asks for after a member ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +26,7 @@ pub enum Verdict {
     /// Go on.
     Continue,
     /// Stop the members that run and start no more.
-    StopTheRest,
+    StopTheRest(Over),
 }
 
 /// Where an open member stands.
@@ -116,13 +112,16 @@ pub struct Ledger {
     policy: Policy,
     open: BTreeMap<Number, Open>,
     tally: Tally,
+    /// How many inputs there are, once that is known.
+    total: Option<u64>,
+    over: Option<Over>,
 }
 
 impl Ledger {
-    /// An empty book under this policy.
+    /// An empty book under this policy, for so many inputs, where that is known.
     #[must_use]
-    pub fn new(policy: Policy) -> Self {
-        Self { policy, open: BTreeMap::new(), tally: Tally::default() }
+    pub fn new(policy: Policy, total: Option<u64>) -> Self {
+        Self { policy, open: BTreeMap::new(), tally: Tally::default(), total, over: None }
     }
 
     /// The next member; its number is one more than the last.
@@ -164,19 +163,44 @@ impl Ledger {
             End::Lost => self.tally.lost += 1,
             End::Cancelled => self.tally.cancelled += 1,
         }
-        Ok(self.judge(end))
+        self.judge(Some(member));
+        Ok(self.verdict())
     }
 
-    fn judge(&self, end: End) -> Verdict {
-        match (self.policy, end) {
-            (Policy::FailFast, End::Failed | End::Lost) => Verdict::StopTheRest,
-            _ => Verdict::Continue,
+    /// The last input has been registered, so it is known now how many there are.
+    pub fn input_ended(&mut self) -> Verdict {
+        self.total = Some(self.tally.registered);
+        self.judge(None);
+        self.verdict()
+    }
+
+    fn judge(&mut self, member: Option<Number>) {
+        if self.over.is_none() {
+            let reason = self.policy.reason(&self.tally, self.total);
+            self.over = reason.map(|reason| Over { policy: self.policy, reason, member });
         }
     }
 
+    /// What the policy asks for as things stand.
+    pub fn verdict(&self) -> Verdict {
+        self.over.map_or(Verdict::Continue, Verdict::StopTheRest)
+    }
+
+    /// What the batch has come to. Asked when the book is closed.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.policy.outcome(&self.tally)
+    }
+
+    /// What is to be said of it besides the counts. Asked when the book is closed.
+    #[must_use]
+    pub fn remark(&self) -> Option<String> {
+        self.policy.remark(&self.tally, self.over)
+    }
+
     /// Closes the book: what still runs is lost, what never ran is cancelled, and so are the inputs that
-    /// were known (`total`) and never registered.
-    pub fn close(&mut self, total: Option<u64>) -> Tally {
+    /// were known and never registered.
+    pub fn close(&mut self) -> Tally {
         for (_, state) in std::mem::take(&mut self.open) {
             match state {
                 Open::Running => {
@@ -186,7 +210,7 @@ impl Ledger {
                 Open::Registered => self.tally.cancelled += 1,
             }
         }
-        let unread = total.unwrap_or(0).saturating_sub(self.tally.registered);
+        let unread = self.total.unwrap_or(0).saturating_sub(self.tally.registered);
         self.tally.registered += unread;
         self.tally.cancelled += unread;
         self.tally

@@ -1,0 +1,144 @@
+//! The batch as one group of threads: its limit is the number of jobs, and its context is what stops it.
+//!
+//! A *lane* is what one member after the other runs in: a slot, a seat and buffers. It goes from hand to hand: a turn
+//! takes in an input and launches its member with the lane, and the member's last act is to launch the lane's next
+//! turn. Each waits in the group's queue for a moment only, and the thread that ended the one goes on with the other,
+//! so that nothing is handed from thread to thread. Taking in an input may take for ever, so it is never done by a
+//! member: a member that has ended is judged at once.
+//!
+//! There are never more lanes than members: the first is opened with the batch, and a turn that got an input opens
+//! another and takes in the next for it, as long as there may be more. It holds one slot meanwhile, which is that of
+//! the lane it has in hand.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use headcount::{Context, Ended, Outcome, Panics, Policy, Verdict, thread};
+
+use crate::batch::{Batch, Member};
+use crate::lane::Lane;
+use crate::ledger;
+use crate::locked;
+use crate::progress::Progress;
+use crate::roll;
+use crate::stop::Strength;
+
+/// Enough for what a member's thread does, and little when there are many.
+const STACK: usize = 256 * 1024;
+
+/// Within this time the first thread has begun, or there will be none.
+const BEGIN: Duration = Duration::from_secs(1);
+
+/// The ledger's verdict, as the group asks for it.
+#[derive(Debug)]
+struct Verdicts(Arc<Batch>);
+
+impl Policy<(), Infallible> for Verdicts {
+    const KEEPS: bool = false;
+    type Output = ();
+
+    fn judge(&mut self, _: &Outcome<'_, (), Infallible>) -> Verdict {
+        match locked(&self.0.ledger).verdict() {
+            ledger::Verdict::Continue => Verdict::Continue,
+            ledger::Verdict::StopTheRest(_) => Verdict::Finish,
+        }
+    }
+
+    fn output(self, _: Ended<(), Infallible>) {}
+}
+
+type Spawner<'scope, 'env> = thread::Spawner<'scope, 'env, (), Infallible, Verdicts>;
+
+/// Runs the batch to its end, telling how far it is.
+pub(crate) fn run(batch: &Arc<Batch>, ctx: &Context, progress: &mut Progress) {
+    let scope = thread::Scope::typed_with_policy(ctx, Verdicts(Arc::clone(batch)))
+        .named("batch")
+        .limit(batch.seats.len())
+        .stack_size(STACK)
+        .panics(Panics::AsError);
+    scope.run(|group| {
+        batch.roll.open(group.roll());
+        let stop = Arc::clone(&batch.stop);
+        let _over = group.context().on_cancel(move |why| {
+            // Whoever asked for a stop cancelled the context with it, and the deadline asks for itself.
+            if !why.is_deadline() && !stop.is_asked() {
+                stop.raise(Strength::Terminate, &why.to_string());
+            }
+        });
+        Crew { group: group.spawner(), batch }.open();
+        tell(group, batch, progress);
+    });
+}
+
+/// The group's threads as the members see them.
+#[derive(Clone)]
+struct Crew<'scope, 'env> {
+    group: Spawner<'scope, 'env>,
+    batch: &'env Arc<Batch>,
+}
+
+impl<'scope, 'env> Crew<'scope, 'env> {
+    /// The first lane.
+    fn open(self) {
+        if let Some(lane) = self.new_lane() {
+            self.turn(lane);
+        }
+    }
+
+    /// One more lane, if there may be one.
+    fn new_lane(&self) -> Option<Lane> {
+        let slot = self.batch.open_lane()?;
+        Some(Lane::new(Arc::clone(self.batch), slot))
+    }
+
+    /// A turn at the input: for this lane, and for every new one as long as there may be one.
+    fn turn(self, lane: Lane) {
+        let group = self.group.clone();
+        group.spawn(move |_| {
+            let mut free = Some(lane);
+            while let Some(lane) = free.take() {
+                if let Some(member) = self.batch.next() {
+                    self.clone().member(lane, member);
+                    free = self.new_lane();
+                }
+            }
+            headcount::ok(())
+        });
+    }
+
+    fn member(self, mut lane: Lane, mut member: Member) {
+        let group = self.group.clone();
+        group.spawn_named(roll::name(member.number, &member.label), move |ctx| {
+            if lane.run(&mut member, ctx) {
+                self.turn(lane);
+            }
+            headcount::ok(())
+        });
+    }
+}
+
+/// Tells how far it is until nobody is out.
+fn tell(group: &Spawner<'_, '_>, batch: &Batch, progress: &mut Progress) {
+    let first = progress.interval().min(BEGIN);
+    if group.wait_idle_timeout(first).is_ok() {
+        return;
+    }
+    // The first turn is still queued.
+    if group.running() == 0 && locked(&batch.ledger).tally().registered == 0 {
+        if !batch.quiet {
+            batch.printer.note("headcount: no thread could be started; going on one by one\n");
+        }
+        // When this returns the calling thread does the work.
+        return;
+    }
+    let mut wait = progress.interval().saturating_sub(first);
+    while group.wait_idle_timeout(wait).is_err() {
+        let tally = locked(&batch.ledger).tally();
+        if let Some(line) = progress.tell(&tally, batch.slowest().as_ref(), batch.printer.sheet()) {
+            batch.printer.note(&line);
+        }
+        wait = progress.interval();
+    }
+    progress.clear();
+}

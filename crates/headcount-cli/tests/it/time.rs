@@ -1,0 +1,167 @@
+//! Time: for each member, for the whole batch, and what children are told of it.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::stage::{LIMIT, headcount};
+
+#[test]
+fn a_member_that_takes_too_long_is_terminated_and_has_failed() {
+    let command = "echo last words; exec sleep 1000";
+    let seen = headcount(["-k", "-j2", "--timeout", "500ms", "sh", "-c", command, ":::", "slow"]).run();
+    seen.ended(1);
+    let (note, account) = seen.err.split_once("1 member: ").expect("an account");
+    let lines: Vec<&str> = note.lines().collect();
+    assert_eq!(lines[..2], ["headcount: member 1 timed out after 500ms: slow", "headcount: 1 still out"]);
+    assert!(lines[2].starts_with("  #1  slow  pid ") && lines[2].ends_with(" s  last words"), "{note}");
+    assert_eq!(lines.len(), 3, "{note}");
+    assert!(
+        account
+            .starts_with("0 ok, 1 failed, 0 lost, 0 cancelled\n\nmember 1 failed: timed out after 500ms\n")
+    );
+    assert!(account.contains("\n  ended:   timed out after 500ms, gone after 0."), "{account}");
+    assert!(account.ends_with("  last lines:\n    last words\n"), "{account}");
+}
+
+#[test]
+fn one_that_ignores_it_is_killed_after_the_grace() {
+    for pipes in ["", ">/dev/null 2>&1"] {
+        let began = Instant::now();
+        let command = format!("exec {pipes}; trap '' TERM; sleep 1000; sleep 1000; sleep 1000");
+        let args = ["-k", "--timeout", "100ms", "--grace", "0.1", "sh", "-c", &command, ":::", "a", "b"];
+        let seen = headcount(args).run();
+        seen.ended(1);
+        assert!(seen.err.contains("2 members: 0 ok, 2 failed, 0 lost, 0 cancelled\n"), "{}", seen.err);
+        assert!(began.elapsed() < LIMIT / 2);
+    }
+}
+
+#[test]
+fn who_ends_well_when_told_has_timed_out_all_the_same() {
+    let command = "trap 'exit 0' TERM; sleep 1000 & wait";
+    let seen = headcount(["-q", "--timeout", "200ms", "sh", "-c", command, ":::", "a"]).run();
+    seen.ended(1);
+    assert_eq!(seen.err, "", "quiet");
+}
+
+#[test]
+fn who_is_in_time_hears_nothing_of_it() {
+    let args =
+        ["-j2", "--timeout", "20s", "--deadline", "20", "sh", "-c", "sleep 0.01; echo $0", ":::", "a", "b"];
+    let seen = headcount(args).run();
+    seen.ended(0);
+    assert_eq!(seen.err, "2 members: 2 ok, 0 failed, 0 lost, 0 cancelled\n");
+    assert_eq!(seen.sorted(), ["a", "b"]);
+}
+
+#[test]
+fn a_timeout_is_a_failure_to_the_policy() {
+    let command = "case $0 in slow) exec sleep 1000;; *) exec sleep 999;; esac";
+    let seen = headcount(["-j1", "--timeout", "100ms", "sh", "-c", command, ":::", "slow", "next"]).run();
+    seen.ended(1);
+    let why = "\n\nstopped by the failure of member 1: 0 cut short, 1 never began\n";
+    assert!(seen.err.contains(why), "{}", seen.err);
+}
+
+#[test]
+fn many_that_run_out_of_time_together_call_everyones_roll_once() {
+    let inputs: Vec<String> = (0..8).map(|n| n.to_string()).collect();
+    let mut args = vec!["-k", "-j8", "--timeout", "500ms", "sleep", "1000", ":::"];
+    args.extend(inputs.iter().map(String::as_str));
+    let seen = headcount(args).run();
+    seen.ended(1);
+    assert_eq!(seen.err.matches(" timed out after 500ms: ").count(), 8, "{}", seen.err);
+    let calls = seen.err.lines().filter(|line| line.starts_with("  #")).count();
+    assert!(calls <= 8 * 3, "{calls} lines of roll calls: {}", seen.err);
+}
+
+#[test]
+fn the_deadline_terminates_what_is_left_and_has_a_code_of_its_own() {
+    let command = "echo up; [ $0 = hard ] && trap '' TERM; sleep 1000; sleep 1000";
+    let began = Instant::now();
+    let args = ["-j2", "--grace", "50ms", "--deadline", "1s", "sh", "-c", command];
+    let seen = headcount(args.iter().chain(&[":::", "soft", "hard", "never", "begun"])).run();
+    seen.ended(3);
+    assert!(began.elapsed() >= Duration::from_secs(1) && began.elapsed() < LIMIT / 2);
+    let (note, account) = seen.err.split_once("4 members: ").expect("an account");
+    let lines: Vec<&str> = note.lines().collect();
+    assert_eq!(lines[..2], ["headcount: the deadline of 1s has passed", "headcount: 2 still out"]);
+    assert!(lines[2].starts_with("  #1  soft  pid ") && lines[3].starts_with("  #2  hard  pid "), "{note}");
+    assert_eq!(lines.len(), 4, "{note}");
+    assert!(
+        account.starts_with(
+            "0 ok, 0 failed, 0 lost, 4 cancelled\n\n\
+             stopped by the deadline of 1s: 2 cut short, 2 never began\n"
+        ),
+        "{account}"
+    );
+}
+
+#[test]
+fn the_deadline_ends_a_wait_for_input() {
+    let mut playing = headcount(["--deadline", "200ms", "true"]).start();
+    // Nothing comes, and the input does not end either.
+    let stdin = playing.child.stdin.take();
+    let seen = playing.end();
+    drop(stdin);
+    seen.ended(3);
+    assert!(seen.err.contains("the input may not have been read to its end"), "{}", seen.err);
+}
+
+#[test]
+fn the_deadline_holds_while_the_batch_drains() {
+    let mut playing = headcount([
+        "--order",
+        "live",
+        "--deadline",
+        "2s",
+        "sh",
+        "-c",
+        "echo up; exec sleep 1000",
+        ":::",
+        "1",
+    ])
+    .start();
+    playing.lines(1);
+    playing.signal(Signal::INT);
+    let seen = playing.end();
+    seen.died_by(Signal::INT);
+    assert!(seen.err.contains("\nheadcount: the deadline of 2s has passed\n"), "{}", seen.err);
+    let why = "\n\nstopped by signal 2 (SIGINT), then the deadline of 2s: 1 cut short, 0 never began\n";
+    assert!(seen.err.contains(why), "{}", seen.err);
+}
+
+/// What a member finds in the variable, in seconds.
+fn left(flags: &[&str]) -> f64 {
+    let seen = headcount(flags.iter().chain(&["printenv", "HEADCOUNT_DEADLINE", ":::", ""])).run();
+    // printenv takes the empty input for a variable that is not there.
+    let text = seen.out().lines().next().expect("the variable").to_owned();
+    let (seconds, parts) = text.split_once('.').expect("a decimal point");
+    assert!(!seconds.is_empty() && !parts.is_empty(), "{text}");
+    text.parse().expect("a number")
+}
+
+#[test]
+fn children_are_told_how_much_time_is_left() {
+    for (flags, most) in [
+        (&["-k", "--deadline", "2m"][..], 120.0),
+        (&["-k", "--timeout", "50"], 50.0),
+        (&["-k", "--deadline", "2m", "--timeout", "50s"], 50.0),
+        (&["-k", "--deadline", "50s", "--timeout", "2m"], 50.0),
+    ] {
+        let left = left(flags);
+        assert!(left <= most && left > most - LIMIT.as_secs_f64(), "{left} of {most}");
+    }
+    let seen = headcount(["sh", "-c", "echo \"${HEADCOUNT_DEADLINE-none}\"", ":::", "a"]).run();
+    assert_eq!(seen.out(), "none\n", "without a limit nothing is said");
+}
+
+#[test]
+fn what_is_left_gets_less() {
+    let command = "echo $HEADCOUNT_DEADLINE; sleep 0.2";
+    let seen = headcount(["-j1", "--deadline", "60", "sh", "-c", command, ":::", "a", "b"]).run();
+    seen.ended(0);
+    let left: Vec<f64> = seen.out().lines().map(|line| line.parse().unwrap()).collect();
+    assert!(left[0] - left[1] >= 0.2, "{left:?}");
+}
