@@ -73,6 +73,8 @@ pub(crate) enum Aim {
     BestPeer(f64),
     /// At most this much, in the row's unit.
     AtMost(f64),
+    /// The same, with what it is made of.
+    AtMostOf(f64, &'static str),
     /// At most this much more than the named contestant, in the row's unit.
     Above(f64, &'static str),
 }
@@ -261,7 +263,8 @@ impl Row {
             Row::AskOne | Row::AskDeep | Row::AskTwo => &[Aim::Times(1.2, "a load")],
             Row::Child => &[Aim::AtMost(60.0)],
             Row::Resident => &[Aim::AtMost(400.0)],
-            Row::Allocations => &[Aim::AtMost(1.0)],
+            // A page is shared by up to 64 members and has a handful of allocations: a tenth of one for each of them.
+            Row::Allocations => &[Aim::AtMostOf(1.2, "1 of its own, and a share of a page")],
             Row::Batch => &[Aim::Times(0.80, "xargs")],
             Row::Start => &[Aim::Above(3.0, "true")],
         }

@@ -85,6 +85,7 @@ impl Table {
             Aim::Times(limit, whose) => format!("≤ {limit} × {whose}"),
             Aim::BestPeer(limit) => format!("≤ {limit} × the best peer"),
             Aim::AtMost(limit) => format!("≤ {limit} {}", self.row.unit()),
+            Aim::AtMostOf(limit, what) => format!("≤ {limit} {} ({what})", self.row.unit()),
             Aim::Above(limit, whose) => format!("≤ {whose} + {limit} {}", self.row.unit()),
         }
     }
@@ -105,7 +106,7 @@ impl Table {
                 let times = entry.times(best)?;
                 Some(format!("{times:.3} × {}{}", best.name, verdict(times <= limit)))
             }
-            Aim::AtMost(limit) => {
+            Aim::AtMost(limit) | Aim::AtMostOf(limit, _) => {
                 let value = entry.timed().then(|| median(&entry.figures()) / self.row.per_unit())?;
                 Some(format!("{value:.3} {unit}{}", verdict(value <= limit)))
             }
@@ -264,6 +265,16 @@ mod tests {
         let json = Table { row: Row::Resident, entries }.json();
         assert_eq!(json["contestants"][0]["bytes"][0], 300.0);
         assert!(json["contestants"][0]["nanos"].is_null());
+    }
+
+    #[test]
+    fn an_aim_that_has_parts_names_them_and_still_shows_the_figure() {
+        let entries =
+            vec![entry("task::Group", Role::Ours, &[1.097]), entry("a group with two", Role::Ours, &[2.097])];
+        let text = Table { row: Row::Allocations, entries }.to_string();
+        let aim = "≤ 1.2 allocations (1 of its own, and a share of a page)";
+        assert!(text.contains(&format!("{aim} · task::Group: 1.097 allocations\n")), "{text}");
+        assert!(text.contains(&format!("{aim} · a group with two: 2.097 allocations  (not met)")), "{text}");
     }
 
     #[test]

@@ -63,9 +63,22 @@ fn every_contestant_of_this_process_gives_a_figure() {
         let ours = timed.iter().filter(|(timed, name)| timed == row && name.starts_with("headcount"));
         assert!(ours.count() >= 2, "row {row} has the wait group and the raw one");
     }
-    for row in ["5-task", "6-task", "7-limited", "12-bytes", "12-allocations"] {
+    for row in [
+        "5-task",
+        "5-thread",
+        "6-task",
+        "6-thread",
+        "7-limited",
+        "7-thread-limited",
+        "12-bytes",
+        "12-allocations",
+    ] {
         let ours = timed.iter().filter(|(timed, name)| timed == row && name.starts_with("headcount"));
         assert!(ours.count() >= 1, "row {row} has the group");
+    }
+    // The two that row 6 is measured against are rows 5 again, under names that the aims spell out.
+    for (row, name) in [("6-task", "task::Group of row 5"), ("6-thread", "thread::Scope of row 5")] {
+        assert!(timed.iter().any(|pair| pair.0 == row && pair.1 == name), "row {row} has {name}");
     }
     for (row, name) in timed {
         let program = if row == "12-allocations" { counting } else { bench };
@@ -93,6 +106,11 @@ fn allocations_are_counted_and_only_where_they_can_be() {
     for (name, allocations) in [("tokio spawn", 1.0), ("TaskTracker", 1.0), ("JoinSet", 2.0)] {
         let counted = figures(&counting(&["--one", "12-allocations", name, "tiny"]));
         assert_eq!(counted, [allocations], "{name}");
+    }
+    // A group's members have one of their own each, and share those of a page.
+    for name in ["headcount task::Group", "headcount Group, limit 64"] {
+        let counted = figures(&counting(&["--one", "12-allocations", name, "tiny"]))[0];
+        assert!((1.0..=1.2).contains(&counted), "{name}: {counted}");
     }
     let output = bench(&["--one", "12-allocations", "JoinSet", "tiny"]);
     assert_eq!(output.status.code(), Some(2), "a figure of nothing is no figure: {}", out(&output));

@@ -16,6 +16,7 @@ mod rayon;
 mod std_threads;
 mod task_groups;
 mod task_tracker;
+mod thread_scopes;
 mod tokio_spawn;
 mod wg;
 
@@ -56,6 +57,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
         ours::CONTESTANTS,
         contexts::CONTESTANTS,
         task_groups::CONTESTANTS,
+        thread_scopes::CONTESTANTS,
         floor::CONTESTANTS,
         futex::CONTESTANTS,
         awaitgroup::CONTESTANTS,
