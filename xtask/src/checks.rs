@@ -7,11 +7,12 @@ use crate::run::{
 };
 
 /// The library's choices of features: none, each alone with what it needs, all.
-const FEATURES: [&[&str]; 6] = [
+const FEATURES: [&[&str]; 7] = [
     &["--no-default-features"],
     &["--no-default-features", "--features", "std"],
     &["--no-default-features", "--features", "tokio"],
     &["--no-default-features", "--features", "signals"],
+    &["--no-default-features", "--features", "stream"],
     &["--no-default-features", "--features", "tokio-util"],
     &["--all-features"],
 ];
@@ -109,6 +110,29 @@ pub(crate) fn shuttle() -> Verdict {
     let mut shuttle = cargo_with_flags("shuttle", "--cfg shuttle", &["test", "--release", "-p", "headcount"]);
     shuttle.args(["--no-default-features", "--features", "std", "--test", "shuttle"]);
     all([shuttle])
+}
+
+/// Runs every example; each asserts what it prints.
+pub(crate) fn examples() -> Verdict {
+    let folder = root().join("crates/headcount/examples");
+    let names = || -> std::io::Result<Vec<String>> {
+        let files = std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path()));
+        let mut names: Vec<_> = files
+            .filter(|path| {
+                path.as_ref().map_or(true, |path| path.extension().is_some_and(|kind| kind == "rs"))
+            })
+            .map(|path| path.map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned()))
+            .collect::<std::io::Result<_>>()?;
+        names.sort();
+        Ok(names)
+    };
+    match names() {
+        Ok(names) if names.is_empty() => Verdict::Failed(format!("{}: no examples", folder.display())),
+        Ok(names) => {
+            all(names.iter().map(|name| cargo(&["run", "--quiet", "-p", "headcount", "--example", name])))
+        }
+        Err(error) => Verdict::Failed(format!("{}: {error}", folder.display())),
+    }
 }
 
 /// Runs the README's main job and wants to see what the README says is seen.

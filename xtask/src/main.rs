@@ -40,6 +40,7 @@ const CHECKS: &[Check] = &[
         run: checks::tests,
     },
     Check { name: "release", promise: "every test again, optimized", run: checks::release },
+    Check { name: "examples", promise: "every example runs and is right", run: checks::examples },
     Check { name: "no-std", promise: "a program without std links and counts", run: checks::no_std },
     Check {
         name: "loom",
@@ -48,7 +49,7 @@ const CHECKS: &[Check] = &[
     },
     Check {
         name: "shuttle",
-        promise: "the timer under many schedules, on a driven clock; every planted fault objected to",
+        promise: "the timer, on a driven clock, and task groups under many schedules; every planted fault objected to",
         run: checks::shuttle,
     },
     Check {

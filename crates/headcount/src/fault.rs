@@ -90,6 +90,8 @@ pub enum Fault {
     TurnUnlooked,
     /// A scope looks who was woken before it leaves its waker, and not in the same breath.
     LookThenLeave,
+    /// Whoever waits for the results of threads sleeps without looking whether anybody is out still.
+    EndUnlooked,
 }
 
 #[cfg(any(loom, shuttle, headcount_fault))]
@@ -131,8 +133,14 @@ impl Fault {
     ];
 
     /// The faults of the threads of a scope: loom must object to each.
-    pub const THREADS: [Self; 5] =
-        [Self::IdleUnannounced, Self::SlotsUnoffered, Self::LimitUnlooked, Self::TurnUnheard, Self::TurnKept];
+    pub const THREADS: [Self; 6] = [
+        Self::IdleUnannounced,
+        Self::SlotsUnoffered,
+        Self::LimitUnlooked,
+        Self::TurnUnheard,
+        Self::TurnKept,
+        Self::EndUnlooked,
+    ];
 
     /// The faults of the timer: shuttle must object to each.
     pub const TIMER: [Self; 4] =

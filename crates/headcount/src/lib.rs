@@ -47,6 +47,7 @@
 //! | `std` | yes | blocking waits, ages in the roll call, [`WaitGroup::spawn`]; without it the crate is `no_std` + `alloc` and waits are async only |
 //! | `tokio` | yes | [`WaitGroup::spawn_async`], and a panic that names `wait_async` where a blocking wait would stall a worker thread |
 //! | `signals` | no | `Context::on_signals`: cancelled by Ctrl-C or SIGTERM (Unix) |
+//! | `stream` | no | [`task::Results`] is a `futures_core::Stream` |
 //! | `tokio-util` | no | `Context::cancels_token` and `Context::with_token`: to and from `CancellationToken` |
 //!
 //! # Unsafe code
@@ -84,6 +85,8 @@ mod time;
 pub mod time;
 mod wait;
 mod wait_group;
+#[cfg(feature = "std")]
+mod who;
 
 #[cfg(all(feature = "signals", unix))]
 pub use context::SignalReceived;
@@ -93,13 +96,14 @@ pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, Driven
 pub use error::{WaitCancelledError, WaitTimeoutError};
 #[cfg(feature = "std")]
 pub use group::{
-    Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, GroupError, Member,
-    MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Raise, Root, Tally, Trial, Verdict,
-    WouldDeadlock, ok,
+    Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, FromMember, GroupError,
+    Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict, ok,
 };
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
 pub use wait_group::{Token, Tokens, WaitGroup};
+#[cfg(feature = "std")]
+pub use who::WouldDeadlock;
 
 /// The README's examples run too.
 #[cfg(all(doctest, feature = "std"))]

@@ -110,16 +110,19 @@ macro_rules! global {
 #[cfg(any(loom, feature = "std"))]
 pub(crate) use global;
 
-/// Declares a variable of the thread; under the model checker of the thread that is modelled, since all of those are run
+/// Declares a variable of the thread; under a checker of the thread that is modelled, since all of those are run
 /// by one of the system's.
 #[cfg(feature = "std")]
 macro_rules! of_thread {
     ($(#[$meta:meta])* static $name:ident: $ty:ty = $value:expr) => {
-        #[cfg(not(loom))]
+        #[cfg(not(any(loom, shuttle)))]
         std::thread_local! { $(#[$meta])* static $name: $ty = const { $value }; }
 
         #[cfg(loom)]
         loom::thread_local! { $(#[$meta])* static $name: $ty = $value; }
+
+        #[cfg(shuttle)]
+        shuttle::thread_local! { $(#[$meta])* static $name: $ty = $value; }
     };
 }
 #[cfg(feature = "std")]

@@ -114,9 +114,10 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     pub(crate) fn deaf(&self) {
         let mut arrivals = self.arrivals.lock();
         arrivals.open = false;
-        let unheard = (mem::take(&mut arrivals.queue), arrivals.wake.take());
+        let (unheard, wake) = (mem::take(&mut arrivals.queue), arrivals.wake.take());
         drop(arrivals);
-        super::panics::drop_quietly(unheard);
+        super::panics::drop_each_quietly(unheard);
+        super::panics::drop_quietly(wake);
     }
 
     pub(super) fn deliver(&self, arrival: Arrival<T, E, P, K>) {

@@ -1,6 +1,6 @@
 //! What the body of a scope may return.
 
-use super::Raise;
+use super::FromMember;
 
 /// What the body of a [`thread::Scope`](crate::thread::Scope) or a [`task::scope`](crate::task::scope) returns: nothing, or
 /// a `Result<(), _>` whose error counts as one more failed member, named `body`.
@@ -20,9 +20,12 @@ impl<E> Body<E> for () {
     }
 }
 
-impl<E, X: Raise<E>> Body<E> for Result<(), X> {
+impl<E, X> Body<E> for Result<(), X>
+where
+    E: FromMember<X>,
+{
     fn failure(self) -> Option<E> {
-        self.err().map(Raise::raise)
+        self.err().map(E::from_member)
     }
 }
 

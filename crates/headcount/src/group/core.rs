@@ -34,15 +34,15 @@ use super::ended::Who;
 use super::ending::Court;
 use super::page::{Asked, Page, Pen, Seat};
 use super::sheet::Entry;
-use super::who::Here;
 use super::{Ended, Policy, Title};
 use crate::context::{Cancelled, Canceller, Context};
 use crate::fault::{self, Fault};
 use crate::raw;
 use crate::roll::{Heading, Missing, Name, RollCall, State};
-use crate::sync::{AtomicU64, Relaxed};
+use crate::sync::{AtomicU64, Relaxed, number};
 use crate::time::Moment;
 use crate::wait::lock::Lock;
+use crate::who::{Here, Id};
 
 /// What one kind of group has that the other has not.
 pub(crate) trait Kind {
@@ -58,9 +58,6 @@ pub(crate) type SeatOf<T, E, P, K> = Seat<T, Core<T, E, P, K>>;
 
 /// A member's seat, and what its lane made of it.
 pub(crate) type Registered<T, E, P, K, R> = (SeatOf<T, E, P, K>, R);
-
-/// The number that tells groups apart.
-pub(crate) type Id = u64;
 
 pub(crate) struct Core<T, E, P, K: Kind> {
     pub(crate) id: Id,
@@ -120,7 +117,6 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         lane: K::Lane,
         place: &'static Location<'static>,
     ) -> Arc<Self> {
-        static MADE: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
         let (ctx, canceller) = above.with_cancel();
         let books = Books {
             title: Title::new(None, place),
@@ -135,8 +131,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
             lane,
         };
         Arc::new(Self {
-            // Relaxed: only to tell them apart.
-            id: MADE.fetch_add(1, Relaxed),
+            id: number(),
             kind,
             ctx,
             canceller,
@@ -266,6 +261,8 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         let (title, spawned) = (books.title.clone(), books.spawned());
         drop(books);
         let (policy, mut failures, mut tally) = self.court.lock().adjourn();
+        let left = self.court.lock().abandon();
+        left.drop_quietly();
         self.untaken(&mut pages, &mut failures);
         pages.sort_unstable_by_key(|page| page.first());
         pages.dedup_by_key(|page| page.first());
@@ -294,8 +291,10 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         books.closed = true;
         let kept = mem::take(&mut books.kept);
         drop(books);
+        let left = self.court.lock().abandon();
+        left.drop_quietly();
         // With the values that were kept.
-        super::panics::drop_quietly(kept);
+        super::panics::drop_each_quietly(kept);
         self.seal(|_| true);
     }
 
@@ -353,8 +352,8 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         let (now, cancelled) = (Moment::now(), self.ctx.is_cancelled());
         let mut missing = Vec::new();
         for page in &pages {
-            missing.extend(page.missing().map(|(line, entry, begun)| {
-                let state = match (begun, cancelled) {
+            missing.extend(page.missing().map(|(line, entry, begun, told)| {
+                let state = match (begun, cancelled || told) {
                     (false, _) => State::Queued,
                     (true, false) => State::Running,
                     (true, true) => State::Cancelled,

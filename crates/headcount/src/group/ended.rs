@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use super::error::{BoxError, MemberError};
 use super::group_error::GroupError;
-use super::member::{Member, Title};
+use super::member::Member;
+use super::panics;
 use super::sheet::Sheet;
 use super::tally::Tally;
 use crate::Cancelled;
+use crate::roll::Title;
 
 /// What came back from a group whose members are all over: the stuff that a [`Policy`](crate::Policy) makes its answer of.
 pub struct Ended<T, E = BoxError> {
@@ -146,7 +148,11 @@ impl<T, E> Ended<T, E> {
         let values = mem::take(&mut self.values);
         let failed = self.failures.iter().any(|failure| failure.error.is_failure());
         let wrong = failed || self.was_cut_short();
-        (values, wrong.then(|| self.into_error()))
+        if wrong {
+            return (values, Some(self.into_error()));
+        }
+        self.discard();
+        (values, None)
     }
 
     /// The group's error, for a policy that has decided that there is one.
@@ -155,12 +161,20 @@ impl<T, E> Ended<T, E> {
     /// either, it says that no member succeeded.
     #[must_use]
     pub fn into_error(self) -> GroupError<E> {
+        panics::drop_each_quietly(self.values);
         GroupError::new(self.title, self.failures, self.tally, self.cancelled)
     }
 
     /// The same where the cancellation is the root though members had failed before it.
     pub(super) fn into_cancellation_error(self) -> GroupError<E> {
+        panics::drop_each_quietly(self.values);
         GroupError::cut_short(self.title, self.failures, self.tally, self.cancelled)
+    }
+
+    /// Drops all that has not been taken; what panics in its end is of no more interest.
+    pub(super) fn discard(self) {
+        panics::drop_each_quietly(self.values);
+        panics::drop_each_quietly(self.failures);
     }
 
     /// Whether members were stopped by others, who did not mean them alone.

@@ -51,6 +51,32 @@ pub(crate) struct Court<E, P> {
     pub(crate) recognize: Option<Recognize<E>>,
     /// Whether failures go to those who take results as they come.
     pub(crate) heard: bool,
+    /// Nobody will ask for what is kept here.
+    abandoned: bool,
+}
+
+/// What nobody has asked for may panic when it is dropped, and the last to hold on to the group may be anybody.
+impl<E, P> Drop for Court<E, P> {
+    fn drop(&mut self) {
+        self.abandon().drop_quietly();
+    }
+}
+
+/// What a court had kept, to be dropped without its lock.
+pub(super) struct Leftovers<E, P> {
+    policy: Option<P>,
+    failures: Vec<(u64, Failure<E>)>,
+    panic: Option<Box<dyn Any + Send>>,
+    recognize: Option<Recognize<E>>,
+}
+
+impl<E, P> Leftovers<E, P> {
+    pub(super) fn drop_quietly(self) {
+        panics::drop_each_quietly(self.failures);
+        panics::drop_quietly(self.policy);
+        panics::drop_quietly(self.panic);
+        panics::drop_quietly(self.recognize);
+    }
 }
 
 impl<E, P> Court<E, P> {
@@ -65,6 +91,18 @@ impl<E, P> Court<E, P> {
             panic: None,
             recognize: None,
             heard: false,
+            abandoned: false,
+        }
+    }
+
+    /// Keeps nothing from now on, and gives what it has.
+    pub(super) fn abandon(&mut self) -> Leftovers<E, P> {
+        self.abandoned = true;
+        Leftovers {
+            policy: self.policy.take(),
+            failures: mem::take(&mut self.failures),
+            panic: self.panic.take(),
+            recognize: self.recognize.take(),
         }
     }
 
@@ -109,7 +147,7 @@ impl<E, P> Court<E, P> {
 
     /// Keeps a panic that is to be resumed, if it is the first; else gives it back, to be dropped without the lock.
     fn keep_panic(&mut self, payload: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
-        if self.panic.is_some() {
+        if self.panic.is_some() || self.abandoned {
             return Some(payload);
         }
         self.panic = Some(payload);
@@ -202,11 +240,13 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         if finishes {
             // An error's `Display` is foreign code, and so is not called under the lock.
             let text = match &error {
-                Ok(MemberError::Failed(error)) => panics::catch(|| format!("failed: {}", error.as_error())),
-                Ok(error) => Ok(error.to_string()),
-                Err(message) => Ok(format!("panicked: {message}")),
+                Ok(MemberError::Failed(error)) => {
+                    panics::try_quietly(|| format!("failed: {}", error.as_error()))
+                }
+                Ok(error) => Some(error.to_string()),
+                Err(message) => Some(format!("panicked: {message}")),
             };
-            let text = text.unwrap_or_else(|_| "failed with an error that cannot be printed".into());
+            let text = text.unwrap_or_else(|| "failed with an error that cannot be printed".into());
             let cause = SiblingFailed { text: format!("member {member} {text}") };
             self.cancel(&Cancelled::new(CancelKind::MemberFailed, Some(Box::new(cause)), member.place()));
         }
@@ -233,7 +273,7 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     /// Keeps a failure for whoever wants it.
     fn keep(&self, ticket: u64, failure: Failure<E>) {
         let mut court = self.court.lock();
-        if !court.heard && P::KEEPS {
+        if !court.heard && P::KEEPS && !court.abandoned {
             court.failures.push((ticket, failure));
             return;
         }
@@ -270,7 +310,7 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     fn is_consequence(&self, error: &E, why: &Cancelled) -> bool {
         let recognize = self.court.lock().recognize.clone();
         consequence::is_consequence(error.as_error(), why)
-            || recognize.is_some_and(|recognize| panics::catch(|| recognize(error)).unwrap_or(false))
+            || recognize.is_some_and(|recognize| panics::try_quietly(|| recognize(error)).unwrap_or(false))
     }
 }
 

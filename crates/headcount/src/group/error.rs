@@ -14,7 +14,7 @@ type Boxed = Box<dyn Error + Send + Sync + 'static>;
 /// It prints and dereferences to the error inside, so `downcast_ref` finds the error's own type.
 ///
 /// It is not itself an [`Error`], as `Box<dyn Error>` is not; so that everything else that is one can be turned into it by
-/// [`Raise`]. [`into_inner`](Self::into_inner) or `?` make it a box again.
+/// [`FromMember`]. [`into_inner`](Self::into_inner) or `?` make it a box again.
 pub struct BoxError(Boxed);
 
 impl BoxError {
@@ -67,33 +67,34 @@ impl fmt::Debug for BoxError {
     }
 }
 
-/// How a member's error becomes the error that its group keeps.
+/// How the error that a group keeps is made of a member's.
 ///
 /// A group made with `new` keeps a [`BoxError`], which everything becomes that turns into a box: error types, boxed
 /// errors, `anyhow::Error`, strings. A group made with `typed` keeps one error type, and members return that.
 ///
 /// There is no need to write this for a type of your own: implement [`Error`] for it.
 #[diagnostic::on_unimplemented(
-    message = "a member's error `{Self}` cannot become its group's error `{E}`",
+    message = "a member's error `{X}` cannot become its group's error `{Self}`",
     label = "this is not an error that the group can keep",
     note = "in a group made with `new` a member's error must be `Into<Box<dyn Error + Send + Sync>>`: an error type, a boxed error, `anyhow::Error`, a string",
     note = "in a group made with `typed` it must be exactly the group's error type; `map_err` makes it so"
 )]
-pub trait Raise<E> {
+pub trait FromMember<X> {
     /// The error as its group keeps it.
-    fn raise(self) -> E;
+    fn from_member(error: X) -> Self;
 }
 
-// The two do not overlap: the second needs `E: Error`, which `BoxError` is not, and nobody else may say that it is.
-impl<X: Into<Box<dyn Error + Send + Sync>>> Raise<BoxError> for X {
-    fn raise(self) -> BoxError {
-        BoxError(self.into())
+// The two do not overlap: the second needs `E: Error`, which `BoxError` is not, and nobody else may say that it is. They are
+// told apart by the group's error, so that a typed group says to its members which error theirs is.
+impl<X: Into<Box<dyn Error + Send + Sync>>> FromMember<X> for BoxError {
+    fn from_member(error: X) -> Self {
+        Self(error.into())
     }
 }
 
-impl<E: Error + 'static> Raise<E> for E {
-    fn raise(self) -> E {
-        self
+impl<E: Error + 'static> FromMember<E> for E {
+    fn from_member(error: E) -> Self {
+        error
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Raise;
+use super::FromMember;
 use super::ending::Ending;
 use super::settle::{Hand, Settle};
 use crate::wait::lock::Lock;
@@ -59,7 +59,10 @@ pub(crate) struct Forked<U>(Arc<Lock<Option<U>>>);
 
 impl<U> Hand for Forked<U> {}
 
-impl<T, E, U, X: Raise<E>> Settle<T, E, Result<U, X>> for Forked<U> {
+impl<T, E, U, X> Settle<T, E, Result<U, X>> for Forked<U>
+where
+    E: FromMember<X>,
+{
     fn settle(&mut self, output: Result<U, X>) -> Ending<T, E> {
         match output {
             Ok(value) => {
@@ -67,7 +70,7 @@ impl<T, E, U, X: Raise<E>> Settle<T, E, Result<U, X>> for Forked<U> {
                 drop(before);
                 Ending::Forked
             }
-            Err(error) => Ending::Error(error.raise()),
+            Err(error) => Ending::Error(E::from_member(error)),
         }
     }
 }

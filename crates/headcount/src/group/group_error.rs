@@ -5,10 +5,11 @@ use std::fmt;
 
 use super::ended::Failure;
 use super::error::{BoxError, MemberError, Root};
-use super::member::{Member, Title};
+use super::member::Member;
 use super::panics::PanicReport;
 use super::tally::Tally;
 use crate::Cancelled;
+use crate::roll::Title;
 
 /// A group has failed; it knows which member began it, and who else did.
 ///

@@ -1,4 +1,4 @@
-//! Who: one member of a group, and the group itself.
+//! Who: one member of a group.
 
 use std::fmt;
 use std::panic::Location;
@@ -55,41 +55,6 @@ impl Member {
 impl fmt::Display for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{} ", self.number())?;
-        if let Some(name) = &self.name {
-            write!(f, "{name:?} ")?;
-        }
-        write!(f, "({}:{})", self.place.file(), self.place.line())
-    }
-}
-
-/// What a group is called in the texts of its errors: `group "prices" (src/main.rs:9)`.
-#[derive(Clone, Debug)]
-pub(crate) struct Title {
-    name: Option<Name>,
-    place: &'static Location<'static>,
-}
-
-impl Title {
-    pub(crate) fn new(name: Option<Name>, place: &'static Location<'static>) -> Self {
-        Self { name, place }
-    }
-
-    pub(crate) fn set_name(&mut self, name: Name) {
-        self.name = Some(name);
-    }
-
-    pub(crate) fn name(&self) -> Option<&Name> {
-        self.name.as_ref()
-    }
-
-    pub(crate) fn place(&self) -> &'static Location<'static> {
-        self.place
-    }
-}
-
-impl fmt::Display for Title {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("group ")?;
         if let Some(name) = &self.name {
             write!(f, "{name:?} ")?;
         }

@@ -8,7 +8,6 @@
 //! | `closure`, `fork` | members that are closures; members whose value has a type of its own |
 //! | `refused` | members that were not launched |
 //! | `arrivals` | results on their way to someone who takes them as they come |
-//! | `who` | which member runs here, and which waits could never end |
 //! | `policy`, `policies`, `trial` | the rule that decides when a group is over, the ready ones, and how to try one out |
 //! | `body` | what the body of a scope may return |
 //! | `ended`, `tally`, `member` | what came back, and from whom |
@@ -36,20 +35,19 @@ pub(crate) mod settle;
 pub(crate) mod sheet;
 mod tally;
 mod trial;
-pub(crate) mod who;
 
 pub use self::body::Body;
 pub(crate) use self::consequence::note as note_cancelled;
 pub use self::ended::Ended;
-pub use self::error::{BoxError, MemberError, Raise, Root, ok};
+pub use self::error::{BoxError, FromMember, MemberError, Root, ok};
 pub use self::fork::Fork;
 pub use self::group_error::GroupError;
 pub use self::member::Member;
-pub(crate) use self::member::Title;
 pub use self::panics::{PanicReport, Panics};
 pub use self::policies::{CollectAll, Discard, ErrorBudget, FailFast, FirstOk, Quorum};
 pub use self::policy::{Outcome, Policy, Verdict};
 pub use self::refused::{SubmitError, TrySpawnError};
 pub use self::tally::Tally;
 pub use self::trial::Trial;
-pub use self::who::WouldDeadlock;
+pub(crate) use crate::roll::Title;
+pub(crate) use crate::who;

@@ -26,11 +26,13 @@
 #![expect(unsafe_code, reason = "results are handed over in slots, without a lock for each; rule P2")]
 
 use std::cell::Cell;
+use std::mem;
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::Waker;
 
 use super::member::Member;
+use super::panics;
 use super::sheet::{Entry, Quill, Sheet};
 use crate::context::Context;
 use crate::fault::{self, Fault};
@@ -49,7 +51,7 @@ struct Line<T> {
     value: UnsafeCell<Option<T>>,
     /// The bits below.
     mark: AtomicU8,
-    /// Whether the member has begun; only for the roll call.
+    /// Whether the member has begun, and whether it was told to end, alone; only for the roll call.
     begun: AtomicU8,
     /// Whom to wake when the page is called off.
     waker: Lock<Option<Waker>>,
@@ -67,6 +69,11 @@ const HEARD: u8 = 8;
 const RIDER: u8 = 16;
 /// The member is to drop what it has.
 const CALLED_OFF: u8 = 32;
+
+/// Of `begun`: its closure is being called, or has been.
+const BEGUN: u8 = 1;
+/// Of `begun`: it was cancelled by its own canceller.
+const TOLD: u8 = 2;
 
 /// What was asked of a member's end before it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +111,16 @@ pub(crate) struct Page<T, C> {
     called_off: AtomicU8,
 }
 
+impl<T> Line<T> {
+    /// Loom does not see the reference counts of std's `Arc`, by which whoever drops a page comes after all who used it. This
+    /// stands for them: the last thing that a taker does, and the first that the page's end does. Nothing elsewhere.
+    fn told_to_loom(&self) {
+        #[cfg(loom)]
+        // AcqRel, as an `Arc` does when a reference is given up.
+        self.mark.fetch_or(0, AcqRel);
+    }
+}
+
 // SAFETY: P2: values go from the thread that wrote them to the one that takes them, which needs `T: Send`.
 unsafe impl<T: Send, C: Send + Sync> Sync for Page<T, C> {}
 
@@ -138,13 +155,13 @@ impl<T, C> Page<T, C> {
         self.sheet.first()
     }
 
-    /// The members that are out: line, entry, and whether it has begun.
-    pub(crate) fn missing(&self) -> impl Iterator<Item = (usize, &Entry, bool)> {
+    /// The members that are out: line, entry, whether it has begun, and whether it was told to end, alone.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = (usize, &Entry, bool, bool)> {
         (0..self.sheet.filled()).filter_map(|line| {
             // Relaxed, both: a roll call is a picture of one moment, and orders nothing.
             let over = self.lines[line].mark.load(Relaxed) & ENDED != 0;
-            let begun = self.lines[line].begun.load(Relaxed) != 0;
-            (!over).then(|| (line, self.sheet.entry(line), begun))
+            let begun = self.lines[line].begun.load(Relaxed);
+            (!over).then(|| (line, self.sheet.entry(line), begun & BEGUN != 0, begun & TOLD != 0))
         })
     }
 
@@ -171,7 +188,9 @@ impl<T, C> Page<T, C> {
             return None;
         }
         // SAFETY: P2: ended, and this call has set `TAKEN` first.
-        line.value.with_mut(|value| unsafe { (*value).take() })
+        let value = line.value.with_mut(|value| unsafe { (*value).take() });
+        line.told_to_loom();
+        value
     }
 
     /// How many members are out, if the page has no pen.
@@ -188,6 +207,13 @@ impl<T, C> Page<T, C> {
         // Relaxed: the locks below order it.
         self.called_off.store(1, Relaxed);
         (0..self.lines.len()).for_each(|line| self.wake(line));
+    }
+
+    /// Notes that a member was told to end, alone; false if it has ended already.
+    pub(crate) fn tell(&self, line: usize) -> bool {
+        // Relaxed, both: only for the roll call; and whoever is called off too late is called off in vain.
+        self.lines[line].begun.fetch_or(TOLD, Relaxed);
+        self.lines[line].mark.load(Relaxed) & ENDED == 0
     }
 
     /// Calls one member off, in the same way.
@@ -209,6 +235,19 @@ impl<T, C> Page<T, C> {
         let order = if fault::planted(Fault::RelaxedPage) { Relaxed } else { AcqRel };
         // AcqRel, G3: what this member did is seen by the last end, and the last end has seen what all the others did.
         self.out.fetch_sub(units, order) - units
+    }
+}
+
+/// Values that nobody has taken may panic when they are dropped, each by itself.
+impl<T, C> Drop for Page<T, C> {
+    fn drop(&mut self) {
+        if mem::needs_drop::<T>() {
+            for line in &mut self.lines {
+                line.told_to_loom();
+                // SAFETY: P2: nobody else is left who could touch it.
+                panics::drop_quietly(line.value.with_mut(|value| unsafe { (*value).take() }));
+            }
+        }
     }
 }
 
@@ -254,7 +293,7 @@ impl<T, C> Pen<T, C> {
             // holds the lock that the caller holds.
             page.lines[line].mark.store(asked.0, Relaxed);
         }
-        Some(Seat { page, line: line as u8, over: Cell::new(false) })
+        Some(Seat { page, line: line as u8, over: Cell::new(false), parked: Cell::new(false) })
     }
 
     /// Closes the page; it, if nobody of it is out any more.
@@ -280,6 +319,8 @@ pub(crate) struct Seat<T, C> {
     line: u8,
     /// Whether the member has ended.
     over: Cell<bool>,
+    /// Whether it has left a waker.
+    parked: Cell<bool>,
 }
 
 impl<T, C> Seat<T, C> {
@@ -308,7 +349,7 @@ impl<T, C> Seat<T, C> {
     /// Says that the member begins.
     pub(crate) fn begin(&self) {
         // Relaxed: only for the roll call.
-        self.page.lines[self.line()].begun.store(1, Relaxed);
+        self.page.lines[self.line()].begun.fetch_or(BEGUN, Relaxed);
     }
 
     /// Whether somebody takes the member's value as it comes.
@@ -331,6 +372,7 @@ impl<T, C> Seat<T, C> {
         if !known {
             // Wakers are foreign code: cloned and dropped without the lock.
             let waker = waker.clone();
+            self.parked.set(true);
             let old = line.waker.lock().replace(waker);
             drop(old);
         }
@@ -342,12 +384,21 @@ impl<T, C> Seat<T, C> {
     pub(crate) fn end(&self, value: Option<T>) -> Asked {
         assert!(!self.over.replace(true), "a member ends once");
         let line = &self.page.lines[self.line()];
+        if self.parked.get() {
+            // Its waker would keep its task's memory for as long as the page is kept. The lock is the line's own.
+            let waker = line.waker.lock().take();
+            panics::drop_quietly(waker);
+        }
         let mark = if value.is_some() { ENDED | VALUE } else { ENDED };
         // SAFETY: P2: this is the one seat, it has not ended before, and `ENDED` is not set yet.
         line.value.with_mut(|place| unsafe { *place = value });
         let order = if fault::planted(Fault::RelaxedEnd) { Relaxed } else { AcqRel };
         // Release, G2: the value is seen by who takes it. Acquire: and we see who asked.
         let before = line.mark.fetch_or(mark, order);
+        if fault::planted(Fault::RelaxedEnd) {
+            // So that somebody meets the member before it has left, which would publish its value too.
+            std::thread::yield_now();
+        }
         Asked(before & (HEARD | RIDER))
     }
 

@@ -124,6 +124,19 @@ pub(crate) fn drop_quietly<T>(value: T) {
     }
 }
 
+/// Drops values one by one, each as [`drop_quietly`] does. Dropped together, the second that panics would end the process.
+pub(crate) fn drop_each_quietly<T>(values: impl IntoIterator<Item = T>) {
+    let values = values.into_iter();
+    if mem::needs_drop::<T>() {
+        values.for_each(drop_quietly);
+    }
+}
+
+/// Runs `f`; nothing if it panics, and nothing is left of its panic.
+pub(crate) fn try_quietly<R>(f: impl FnOnce() -> R) -> Option<R> {
+    catch(f).map_err(drop_quietly).ok()
+}
+
 /// Lets a caught panic go on, unchanged and without another word from the panic hook.
 pub(crate) fn resume(payload: Payload) -> ! {
     panic::resume_unwind(payload)

@@ -3,6 +3,8 @@
 use super::ended::Ended;
 use super::error::MemberError;
 use super::group_error::GroupError;
+use super::member::Member;
+use super::panics;
 use super::policy::{Outcome, Policy, Verdict};
 use super::tally::Tally;
 
@@ -24,7 +26,10 @@ impl<T, E> Policy<T, E> for FailFast {
     fn output(self, ended: Ended<T, E>) -> Self::Output {
         match ended.into_values_and_error() {
             (values, None) => Ok(values),
-            (_, Some(error)) => Err(error),
+            (values, Some(error)) => {
+                panics::drop_each_quietly(values);
+                Err(error)
+            }
         }
     }
 }
@@ -81,7 +86,10 @@ impl<T, E> Policy<T, E> for FirstOk {
 
     fn output(self, mut ended: Ended<T, E>) -> Self::Output {
         match self.first.and_then(|index| ended.take_value(index)) {
-            Some(value) => Ok(value),
+            Some(value) => {
+                ended.discard();
+                Ok(value)
+            }
             None => Err(ended.into_error()),
         }
     }
@@ -116,15 +124,17 @@ impl<T, E> Policy<T, E> for Quorum {
         if self.first.len() >= self.needed { Verdict::Finish } else { Verdict::Continue }
     }
 
-    fn output(mut self, ended: Ended<T, E>) -> Self::Output {
+    fn output(mut self, mut ended: Ended<T, E>) -> Self::Output {
         if self.first.len() < self.needed {
             return Err(ended.into_error().too_few(self.first.len(), self.needed));
         }
         // Others may have succeeded before their cancellation reached them; nobody asked for those.
         self.first.sort_unstable();
-        let mut values = ended.into_members_and_values();
-        values.retain(|(member, _)| self.first.binary_search(&member.index()).is_ok());
-        Ok(values.into_iter().map(|(_, value)| value).collect())
+        panics::drop_each_quietly(ended.take_failures());
+        let is_first = |(member, _): &(_, T)| self.first.binary_search(&Member::index(member)).is_ok();
+        let (first, late): (Vec<_>, Vec<_>) = ended.into_members_and_values().into_iter().partition(is_first);
+        panics::drop_each_quietly(late);
+        Ok(first.into_iter().map(|(_, value)| value).collect())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a member's output comes to: a value for its slot, or one that it left elsewhere, or an error.
 
-use super::Raise;
+use super::FromMember;
 use super::ending::Ending;
 use crate::context::Context;
 
@@ -32,17 +32,23 @@ impl Hand for WithHand {
     }
 }
 
-impl<T, E, X: Raise<E>> Settle<T, E, Result<T, X>> for WithHand {
+impl<T, E, X> Settle<T, E, Result<T, X>> for WithHand
+where
+    E: FromMember<X>,
+{
     fn settle(&mut self, output: Result<T, X>) -> Ending<T, E> {
         Plain.settle(output)
     }
 }
 
-impl<T, E, X: Raise<E>> Settle<T, E, Result<T, X>> for Plain {
+impl<T, E, X> Settle<T, E, Result<T, X>> for Plain
+where
+    E: FromMember<X>,
+{
     fn settle(&mut self, output: Result<T, X>) -> Ending<T, E> {
         match output {
             Ok(value) => Ending::Value(value),
-            Err(error) => Ending::Error(error.raise()),
+            Err(error) => Ending::Error(E::from_member(error)),
         }
     }
 }

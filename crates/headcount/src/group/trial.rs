@@ -7,9 +7,10 @@ use std::panic::Location;
 use super::consequence::is_consequence;
 use super::ended::{Ended, Failure, Who};
 use super::error::{BoxError, MemberError, Root};
-use super::member::{Member, Title};
+use super::member::Member;
 use super::policy::{Outcome, Policy, Verdict};
 use super::tally::Tally;
+use crate::roll::Title;
 use crate::{Cancelled, Name};
 
 /// Tries out a [`Policy`] without running anything: you tell how members end, it answers as it would in a group.

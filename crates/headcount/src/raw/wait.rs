@@ -41,15 +41,18 @@ pub struct Wait<'a> {
 impl<'a> Wait<'a> {
     #[inline]
     pub(crate) fn new(counter: &'a Counter, at_most: u64) -> Self {
-        let node = if counter.members() <= at_most { Node::over() } else { Self::begin(counter, at_most) };
-        Self { counter, node }
+        let round = if counter.members() <= at_most { None } else { Self::begin(counter, at_most) };
+        // Only numbers come out of the branches, so that the wait is made where it stays: copying what has just been written in
+        // small pieces is slow.
+        Self { counter, node: Node::watching(at_most, round) }
     }
 
+    /// The round it belongs to, unless it is over.
     #[cold]
-    fn begin(counter: &Counter, at_most: u64) -> Node {
+    fn begin(counter: &Counter, at_most: u64) -> Option<u64> {
         match counter.watch(at_most) {
-            Watch::Over => Node::over(),
-            Watch::Round(round) => Node::new(at_most, Some(round)),
+            Watch::Over => None,
+            Watch::Round(round) => Some(round),
         }
     }
 
@@ -129,7 +132,7 @@ mod blocking {
         /// Blocks the thread until `at_most` members or fewer are out; false if `deadline` passed first.
         #[cold]
         pub(crate) fn block(&self, at_most: u64, deadline: Option<Instant>) -> bool {
-            let wait = pin!(Wait { counter: self, node: Node::new(at_most, None) });
+            let wait = pin!(Wait { counter: self, node: Node::new(at_most) });
             if !wait.as_ref().list(Wake::Thread(unparker())) {
                 return true;
             }
@@ -152,7 +155,7 @@ mod blocking {
         /// Blocks the thread until no member is out here or none is out in `other`; true if here, also when both.
         #[cold]
         pub(crate) fn block_with(&self, other: &Counter) -> bool {
-            let fresh = |counter| Wait { counter, node: Node::new(0, None) };
+            let fresh = |counter| Wait { counter, node: Node::new(0) };
             let (here, there) = (pin!(fresh(self)), pin!(fresh(other)));
             if !here.as_ref().list(Wake::Thread(unparker())) {
                 return true;

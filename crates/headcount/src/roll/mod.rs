@@ -3,11 +3,13 @@
 //! | file | idea |
 //! |---|---|
 //! | here | [`RollCall`], the answer, and its text |
-//! | `name` | what members are called |
+//! | `name`, `title` | what members and groups are called |
 //! | `roster` | the list that a group keeps while its members are out |
 
 mod name;
 pub(crate) mod roster;
+#[cfg(feature = "std")]
+mod title;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -16,6 +18,8 @@ use core::panic::Location;
 use core::time::Duration;
 
 pub use self::name::Name;
+#[cfg(feature = "std")]
+pub(crate) use self::title::Title;
 
 /// A list of the members that are still out, taken at one moment.
 ///

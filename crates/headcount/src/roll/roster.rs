@@ -54,6 +54,12 @@ impl Roster {
         Self { place, tracked, book: Lock::new(Book::default()) }
     }
 
+    /// Where the group was made.
+    #[cfg(feature = "std")]
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
     #[inline]
     pub(crate) fn is_tracked(&self) -> bool {
         self.tracked

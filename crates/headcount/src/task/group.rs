@@ -43,7 +43,7 @@ use crate::roll::Name;
 ///
 /// # When not to use it
 ///
-/// Its members own what they use. To borrow, use [`scope`](super::scope), or threads. For a few futures whose number is
+/// Its members own what they use. To borrow, use [`scope`](super::scope()), or threads. For a few futures whose number is
 /// known, `tokio::join!` is enough.
 ///
 /// # Examples

@@ -13,6 +13,7 @@
 //! * **R3.** Whoever queues looks afterwards whether the group has been cancelled. A cancellation clears the queue after it
 //!   was set; so either it finds the one who queues, or that one sees it. Nobody queues in a group that is over.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use super::{BoxTask, TaskCore};
 use crate::fault::{self, Fault};
 use crate::group::ending::Riders;
 use crate::group::panics;
+use crate::sync::of_thread;
+use crate::who::Id;
 
 /// How many members a runner takes up in one go before it lets the executor's other tasks run.
 const IN_ONE_GO: usize = 32;
@@ -118,15 +121,48 @@ where
     }
 }
 
-/// Gives slots back, and launches whoever may go on now.
-pub(super) fn release<T, E, P>(core: &Arc<TaskCore<T, E, P>>, held: usize)
+of_thread! {
+    /// The group in which this thread is launching those who may go on.
+    static LAUNCHING: Cell<Option<Id>> = Cell::new(None)
+}
+
+/// This thread is launching; gives way to what was before when it is dropped.
+struct Launching(Option<Id>);
+
+impl Launching {
+    /// Nothing if this thread is launching in this group already, further out.
+    ///
+    /// An executor that has shut down drops what it is given, and that gives its slots back while we launch it. Whoever
+    /// launches goes on with them (R2: it looks at the queue again); if the one who gives them back did, the recursion would be as deep as the queue.
+    fn begin(group: Id) -> Option<Self> {
+        let before = LAUNCHING.with(|before| before.replace(Some(group)));
+        (before != Some(group)).then(|| Self(before))
+    }
+}
+
+impl Drop for Launching {
+    fn drop(&mut self) {
+        LAUNCHING.with(|now| now.set(self.0));
+    }
+}
+
+/// Gives slots back, and launches whoever may go on now, in order.
+pub(super) fn release<T, E, P>(core: &Arc<TaskCore<T, E, P>>, mut held: usize)
 where
     T: Send + 'static,
     E: Send + 'static,
     P: Send + 'static,
 {
-    if let Some((held, task)) = next(core, held) {
-        core.kind.executor.spawn(Runner::new(Arc::clone(core), held, task));
+    let Some(_launching) = Launching::begin(core.id) else {
+        return core.books.lock().lane.give_back(held);
+    };
+    if fault::planted(Fault::LookThenGiveBack) && core.books.lock().lane.is_empty() {
+        return core.books.lock().lane.give_back(held);
+    }
+    loop {
+        let granted = core.books.lock().lane.release(std::mem::take(&mut held));
+        let Some(granted) = granted else { return };
+        held = start(core, granted);
     }
 }
 
@@ -137,6 +173,10 @@ where
     E: Send + 'static,
     P: Send + 'static,
 {
+    let Some(_launching) = Launching::begin(core.id) else {
+        core.books.lock().lane.give_back(held);
+        return None;
+    };
     let mut mine = None;
     if fault::planted(Fault::LookThenGiveBack) && core.books.lock().lane.is_empty() {
         core.books.lock().lane.give_back(held);

@@ -108,6 +108,11 @@ where
         // G1: the future is gone before the seat ends. If its destructor panics, that is what came of the member.
         let ending = match clear(this.stage) {
             Ok(()) => ending,
+            // Unless it had panicked already: the first payload counts.
+            Err(payload) if matches!(ending, Ending::Panicked(_)) => {
+                panics::drop_quietly(payload);
+                ending
+            }
             Err(payload) => {
                 panics::drop_quietly(ending);
                 Ending::Panicked(payload)

@@ -20,7 +20,7 @@
 //! | you want | use |
 //! |---|---|
 //! | tasks in parallel, which own what they use | [`Group`] |
-//! | members that borrow, polled in turn by the task they are in | [`scope`] |
+//! | members that borrow, polled in turn by the task they are in | [`scope()`] |
 //! | threads, which may borrow | [`thread::Scope`](crate::thread::Scope) |
 //!
 //! | file | idea |

@@ -130,12 +130,29 @@ where
         }
         core.kind.timers.clear();
         let panic = core.court.lock().take_panic();
+        core.deaf();
+        core.abandon();
         panic.map_or(Poll::Ready(None), |payload| panics::resume(payload))
     }
 
     /// The group, for spawning, asking and cancelling.
     pub fn group(&self) -> &Group<T, E, P> {
         &self.group
+    }
+}
+
+/// With the feature `stream`, so that the combinators of `futures` and `tokio-stream` apply.
+#[cfg(feature = "stream")]
+impl<T, E, P> futures_core::Stream for Results<T, E, P>
+where
+    T: Send + 'static,
+    E: Root + Send + 'static,
+    P: Policy<T, E> + 'static,
+{
+    type Item = Result<T, E>;
+
+    fn poll_next(self: std::pin::Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        Results::poll_next(self.get_mut(), cx)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::fault::{self, Fault};
 use crate::group::core::{Core, Kind};
 use crate::group::ending::{Ending, Riders, finish};
 use crate::group::settle::Plain;
-use crate::group::{Body, BoxError, FailFast, GroupError, Raise, panics};
+use crate::group::{Body, BoxError, FailFast, FromMember, GroupError, panics};
 use crate::roll::{Name, RollCall};
 use crate::wait::lock::Lock;
 
@@ -178,7 +178,8 @@ impl<'env, T: Send + 'env> Scope<'env, T> {
     where
         F: FnOnce(Context) -> Fut + Send + 'env,
         Fut: Future<Output = Result<T, X>> + Send + 'env,
-        X: Raise<BoxError> + 'env,
+        X: 'env,
+        BoxError: FromMember<X>,
     {
         self.launch(None, Location::caller(), f);
     }
@@ -189,7 +190,8 @@ impl<'env, T: Send + 'env> Scope<'env, T> {
     where
         F: FnOnce(Context) -> Fut + Send + 'env,
         Fut: Future<Output = Result<T, X>> + Send + 'env,
-        X: Raise<BoxError> + 'env,
+        X: 'env,
+        BoxError: FromMember<X>,
     {
         self.launch(Some(name.into()), Location::caller(), f);
     }
@@ -198,7 +200,8 @@ impl<'env, T: Send + 'env> Scope<'env, T> {
     where
         F: FnOnce(Context) -> Fut + Send + 'env,
         Fut: Future<Output = Result<T, X>> + Send + 'env,
-        X: Raise<BoxError> + 'env,
+        X: 'env,
+        BoxError: FromMember<X>,
     {
         let Ok((seat, ())) = self.core.register(name, place, |()| ()) else {
             // The scope is over.

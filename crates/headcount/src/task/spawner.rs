@@ -15,7 +15,7 @@ use crate::group::core::SeatOf;
 use crate::group::ending::{Ending, finish};
 use crate::group::fork::Forked;
 use crate::group::settle::{Hand, Plain, Settle, WithHand};
-use crate::group::{BoxError, FailFast, Fork, Policy, Raise, Root, panics};
+use crate::group::{BoxError, FailFast, Fork, FromMember, Policy, Root, panics};
 use crate::roll::Name;
 
 /// Launches members of a group from anywhere: other members, other tasks, other threads. Cheap to clone.
@@ -95,7 +95,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         self.launch(None, 1, Location::caller(), f, Plain);
     }
@@ -110,7 +110,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         self.launch(Some(name.into()), 1, Location::caller(), f, Plain);
     }
@@ -127,7 +127,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         assert!(weight > 0, "a member that takes no slot cannot be limited: spawn_weighted(0, …)");
         self.launch(None, weight, Location::caller(), f, Plain);
@@ -151,7 +151,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let (hand, canceller) = self.core.ctx.with_cancel();
         if let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) {
@@ -177,7 +177,7 @@ where
         U: Send + 'static,
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<U, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let (fork, forked): (_, Forked<U>) = Fork::new();
         self.launch(None, 1, Location::caller(), f, forked);
@@ -195,7 +195,7 @@ where
     pub fn spawn_blocking<F, X>(&self, f: F)
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) else { return };
         let member = Closure::new(seat, None, Plain, f);

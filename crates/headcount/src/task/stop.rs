@@ -19,7 +19,16 @@ impl Timers {
     fn add(&self, after: Duration, ring: impl FnOnce() + Send + 'static) {
         let alarm = Context::background().with_timeout(after);
         let bell = alarm.on_cancel_at_once(move |_| ring());
-        self.0.lock().push((alarm, bell));
+        let mut timers = self.0.lock();
+        // Those that have rung are taken out when there is no room: a group without end may cancel members for ever.
+        let mut rung = Vec::new();
+        if timers.len() == timers.capacity() {
+            let all = std::mem::take(&mut *timers);
+            (rung, *timers) = all.into_iter().partition(|(alarm, _)| alarm.is_cancelled());
+        }
+        timers.push((alarm, bell));
+        drop(timers);
+        drop(rung);
     }
 
     /// Takes all of them back.
@@ -67,8 +76,11 @@ pub(super) fn when_cancelled_by_hand<T, E, P>(
     let weak = Arc::downgrade(core);
     let stop = move || {
         if let Some(core) = weak.upgrade() {
-            let grace = core.books.lock().grace;
-            after(grace, &core, page, move |page| page.call_off_one(line));
+            // Most cancellers are dropped when their member has ended.
+            if page.upgrade().is_some_and(|page| page.tell(line)) {
+                let grace = core.books.lock().grace;
+                after(grace, &core, page, move |page| page.call_off_one(line));
+            }
         }
     };
     hand.on_cancel_at_once(move |_| stop()).keep();

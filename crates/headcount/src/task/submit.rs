@@ -11,7 +11,7 @@ use super::turn::Turn;
 use super::{Spawner, TaskCore};
 use crate::context::{Cancelled, Context};
 use crate::group::settle::Plain;
-use crate::group::{Policy, Raise, Root, SubmitError, TrySpawnError, who};
+use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, who};
 
 /// Launching when there is room.
 impl<T, E, P> Spawner<T, E, P>
@@ -42,7 +42,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let (this, place) = (self.clone(), Location::caller());
         async move {
@@ -68,10 +68,16 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let Some(held) = self.core().books.lock().lane.try_enter(1) else {
-            return Err(TrySpawnError::full(f));
+            // Over is over, though it may be full as well: nobody is to try again.
+            let is_over = self.core().ctx.is_cancelled() || self.core().is_closed();
+            return Err(if is_over {
+                TrySpawnError::over(self.why_over(), f)
+            } else {
+                TrySpawnError::full(f)
+            });
         };
         let slots = Slots::new(Arc::clone(self.core()), held);
         let launched = self.launch_in(slots, Location::caller(), f);
@@ -111,7 +117,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let core = self.core();
         core.kind.executor.assert_there();

@@ -72,7 +72,7 @@ where
     /// What members did is visible after the wait.
     pub async fn wait(self) -> P::Output {
         let core = self.core();
-        let waiting = who::wait_for(core.id, &core.title());
+        let waiting = who::wait_for(core.id, || core.title());
         let waiting = waiting.unwrap_or_else(|cycle| panic!("wait {cycle}"));
         over(core).await;
         drop(waiting);
@@ -150,7 +150,7 @@ where
         place: &'static Location<'static>,
     ) -> Result<P::Output, GroupTimeoutError<Self>> {
         let core = self.core();
-        let allowed = who::may_wait(core.id, &core.title());
+        let allowed = who::may_wait(core.id, || core.title());
         allowed.unwrap_or_else(|cycle| panic!("wait_timeout {cycle}"));
         // Who is back in time is not late, even if the time is up as well; for that the pen must be down.
         let awaiting = core.await_zero();

@@ -106,7 +106,7 @@ where
     #[track_caller]
     pub fn wait_idle(&self) {
         crate::blocking::assert_allowed("thread::Spawner::wait_idle", "task::Spawner::wait_idle()");
-        let waiting = who::wait_for(self.team().core.id, &self.team().core.title());
+        let waiting = who::wait_for(self.team().core.id, || self.team().core.title());
         let _waiting = waiting.unwrap_or_else(|cycle| panic!("wait_idle {cycle}"));
         self.team().wait_idle(None);
     }
@@ -126,7 +126,7 @@ where
             "thread::Spawner::wait_idle_timeout",
             "task::Spawner::wait_idle_timeout(timeout)",
         );
-        let allowed = who::may_wait(self.team().core.id, &self.team().core.title());
+        let allowed = who::may_wait(self.team().core.id, || self.team().core.title());
         allowed.unwrap_or_else(|cycle| panic!("wait_idle_timeout {cycle}"));
         let begun = Instant::now();
         // A timeout beyond the end of time is no timeout.

@@ -1,4 +1,5 @@
-//! The workers as the model checker's suite sees them: on its threads, with jobs that own what they use.
+//! Workers, and groups upon them, as the model checker's suite sees them: on its threads, with members that own what they
+//! use.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -7,8 +8,14 @@ use std::time::Duration;
 use loom::thread::JoinHandle;
 
 use super::launch::Launch;
+use super::stream::Stream;
+use super::team::{Launched, OnThreads, Team};
 use super::turn;
 use super::workers;
+use crate::context::{CancelKind, Cancelled, Context};
+use crate::group::core::Core;
+use crate::group::settle::Plain;
+use crate::group::{BoxError, CollectAll, MemberError};
 
 /// Loom has no scopes: the threads are joined by [`Workers::help_until_empty`].
 #[derive(Debug, Default)]
@@ -63,12 +70,90 @@ impl Workers {
     /// Helps, then joins the threads, and looks whether all slots came back.
     pub fn help_until_empty(&self) {
         self.workers.help_until_empty();
-        loop {
-            let thread = self.threads.lock().expect("nobody panics here").pop();
-            let Some(thread) = thread else { break };
-            thread.join().expect("no worker panics");
-        }
+        join(&self.threads);
         assert_eq!((self.workers.running(), self.workers.queued()), (0, 0));
+    }
+}
+
+fn join(threads: &Mutex<Vec<JoinHandle<()>>>) {
+    loop {
+        let thread = threads.lock().expect("nobody panics here").pop();
+        let Some(thread) = thread else { break };
+        thread.join().expect("no worker panics");
+    }
+}
+
+/// What came of a member of a [`Group`].
+pub type Outcome = Result<u32, MemberError>;
+
+/// See `thread::Group`. Its policy is [`CollectAll`]; its end is [`Group::finish`], which stands for the end of a scope.
+#[derive(Clone)]
+pub struct Group {
+    team: Team<'static, u32, BoxError, CollectAll, Threads>,
+    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Group {
+    /// With so many slots, on so many cores.
+    pub fn new(limit: usize, cores: usize) -> Self {
+        let threads = Threads::default();
+        let handles = Arc::clone(&threads.0);
+        let place = std::panic::Location::caller();
+        let core = Core::new(&Context::background(), CollectAll, OnThreads, Some(limit), place);
+        let workers = Arc::new(workers::Workers::with(Some(limit), cores, Duration::ZERO, threads));
+        Self { team: Team { core, workers }, threads: handles }
+    }
+
+    /// See `thread::Spawner::spawn`.
+    pub fn spawn(&self, f: impl FnOnce(&Context) -> Result<u32, Cancelled> + Send + 'static) {
+        self.team.launch(Launched::here(), Plain, f);
+    }
+
+    /// See `thread::Spawner::submit`; whether it was launched.
+    pub fn submit(&self, f: impl FnOnce(&Context) -> Result<u32, Cancelled> + Send + 'static) -> bool {
+        self.team.submit(std::panic::Location::caller(), f).is_ok()
+    }
+
+    /// See `thread::Spawner::cancel`.
+    pub fn cancel(&self) {
+        let place = std::panic::Location::caller();
+        self.team.core.cancel(&Cancelled::new(CancelKind::Cancelled, None, place));
+    }
+
+    /// See `thread::Spawner::set_limit`.
+    pub fn set_limit(&self, limit: usize) {
+        self.team.set_limit(limit);
+    }
+
+    /// See `thread::Spawner::wait_idle`.
+    pub fn wait_idle(&self) {
+        self.team.wait_idle(None);
+    }
+
+    /// Takes the results as they come, `most` at most, by `thread::Group::stream`.
+    pub fn stream(&self, most: usize) -> Vec<Outcome> {
+        let mut stream = Stream::open(&self.team.core).expect("nobody takes them already");
+        let mut outcomes = Vec::new();
+        while outcomes.len() < most {
+            match stream.next() {
+                Some((_, outcome)) => outcomes.push(outcome),
+                None => break,
+            }
+        }
+        outcomes
+    }
+
+    /// The end of the scope: helps, joins the threads, and concludes.
+    pub fn finish(self) -> Vec<Outcome> {
+        self.team.workers.help_until_empty();
+        join(&self.threads);
+        Team::<_, _, _, Threads>::conclude(&self.team.core)
+    }
+}
+
+impl std::fmt::Debug for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Group").field("workers", &self.team.workers).finish_non_exhaustive()
     }
 }
 

@@ -8,7 +8,7 @@ use super::team::{Launched, Team};
 use crate::context::{Canceller, Context};
 use crate::group::fork::Forked;
 use crate::group::settle::Plain;
-use crate::group::{BoxError, FailFast, Fork, Policy, Raise, Root, SubmitError, TrySpawnError};
+use crate::group::{BoxError, FailFast, Fork, FromMember, Policy, Root, SubmitError, TrySpawnError};
 use crate::roll::Name;
 
 /// Launches members of a group of threads from anywhere in its scope: its body, and members that take one with them. Cheap
@@ -77,7 +77,7 @@ where
     pub fn spawn<F, X>(&self, f: F)
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         self.team.launch(Launched::here(), Plain, f);
     }
@@ -87,7 +87,7 @@ where
     pub fn spawn_named<F, X>(&self, name: impl Into<Name>, f: F)
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         self.team.launch(Launched { name: Some(name.into()), ..Launched::here() }, Plain, f);
     }
@@ -103,7 +103,7 @@ where
     pub fn spawn_weighted<F, X>(&self, weight: usize, f: F)
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         assert!(weight > 0, "a member that takes no slot cannot be limited: spawn_weighted(0, …)");
         self.team.launch(Launched { weight, ..Launched::here() }, Plain, f);
@@ -122,7 +122,7 @@ where
     pub fn spawn_with_cancel<F, X>(&self, f: F) -> Canceller
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let (hand, canceller) = self.team.core.ctx.with_cancel();
         self.team.launch(Launched { hand: Some(hand), ..Launched::here() }, Plain, f);
@@ -157,7 +157,7 @@ where
     where
         U: Send + 'scope,
         F: FnOnce(&Context) -> Result<U, X> + Send + 'scope,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let (fork, forked): (_, Forked<U>) = Fork::new();
         self.team.launch(Launched::here(), forked, f);
@@ -179,7 +179,7 @@ where
     pub fn submit<F, X>(&self, f: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         crate::blocking::assert_allowed("thread::Spawner::submit", "task::Spawner::submit(f)");
         self.team.submit(Location::caller(), f)
@@ -194,7 +194,7 @@ where
     pub fn try_spawn<F, X>(&self, f: F) -> Result<(), TrySpawnError<F>>
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         self.team.try_spawn(Location::caller(), f)
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::team::{OnThreads, ThreadCore};
+use crate::fault::{self, Fault};
 use crate::group::arrivals::Arrival;
 use crate::group::core::Awaiting;
 use crate::group::{Member, MemberError, Policy, Root};
@@ -40,7 +41,7 @@ impl<'g, T, E: Root, P: Policy<T, E>> Stream<'g, T, E, P> {
                 continue;
             }
             // After the wake-up is there: whoever is the last to come back gives it.
-            if self.core.out.outstanding() > 0 {
+            if self.core.out.outstanding() > 0 || fault::planted(Fault::EndUnlooked) {
                 parker::park(None);
             } else if self.core.nothing_has_arrived() {
                 return None;

@@ -15,7 +15,7 @@ use crate::group::closure::{Closure, unbegun};
 use crate::group::core::{Core, Kind};
 use crate::group::ending::{Ending, Riders, finish};
 use crate::group::settle::{Plain, Settle};
-use crate::group::{Policy, Raise, Root, SubmitError, TrySpawnError, panics, who};
+use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, panics, who};
 use crate::roll::Name;
 
 /// What a group of threads has that one of tasks has not: nothing. Who waits for a slot stands in the workers' queue.
@@ -112,7 +112,7 @@ where
     pub(crate) fn submit<F, X>(&self, place: &'static Location<'static>, f: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         let over = |f| Err(SubmitError::over(self.core.title(), self.core.ctx.cancelled_because(), f));
         if self.core.ctx.is_cancelled() {
@@ -123,7 +123,7 @@ where
             None => {
                 let title = self.core.title();
                 // Also for one that the members of this group wait for: it may be they who hold the slots.
-                if who::may_wait(self.core.id, &title).is_err() {
+                if who::may_wait(self.core.id, || title.clone()).is_err() {
                     return Err(SubmitError::own_group_is_full(title, f));
                 }
                 let turn = self.workers.turn(1);
@@ -149,11 +149,15 @@ where
     ) -> Result<(), TrySpawnError<F>>
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
+        let over = |f| TrySpawnError::over(self.core.ctx.cancelled_because(), f);
+        // Asked first: of a group that is full and over it is the latter that matters.
+        if self.core.ctx.is_cancelled() {
+            return Err(over(f));
+        }
         let Some(turn) = self.workers.try_turn(1) else { return Err(TrySpawnError::full(f)) };
-        let launched = self.launch_in(turn, place, f);
-        launched.map_err(|given| TrySpawnError::over(self.core.ctx.cancelled_because(), given))
+        self.launch_in(turn, place, f).map_err(over)
     }
 
     /// Launches a member in the slot that `turn` holds; gives it back if the group is over.
@@ -165,7 +169,7 @@ where
     ) -> Result<(), F>
     where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
-        X: Raise<E>,
+        E: FromMember<X>,
     {
         if self.core.ctx.is_cancelled() || self.core.is_closed() {
             return Err(f);

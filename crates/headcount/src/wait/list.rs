@@ -70,23 +70,28 @@ unsafe impl Sync for Node {}
 impl core::panic::RefUnwindSafe for Node {}
 
 impl Node {
-    /// A waiter until `at_most` members or fewer are out, which begins in round `round`, or if none is given, in the round that
-    /// is running when it is listed.
-    pub(crate) fn new(at_most: u64, round: Option<u64>) -> Self {
-        // More than can be out means the same as as many as can be.
-        let at_most = u32::try_from(at_most).unwrap_or(u32::MAX);
-        Self::in_state(FRESH, at_most, round.unwrap_or(OUT))
+    /// A waiter until `at_most` members or fewer are out, in the round that is running when it is listed.
+    #[cfg_attr(
+        not(any(loom, feature = "std")),
+        allow(dead_code, reason = "only threads list themselves at once")
+    )]
+    pub(crate) fn new(at_most: u64) -> Self {
+        Self::in_state(FRESH, at_most, OUT)
     }
 
-    /// A waiter that has nothing to wait for.
-    pub(crate) fn over() -> Self {
-        Self::in_state(RELEASED, 0, OUT)
+    /// A waiter until `at_most` members or fewer are out, in round `round`; if there is none, its wait is over.
+    #[inline]
+    pub(crate) fn watching(at_most: u64, round: Option<u64>) -> Self {
+        let state = if round.is_some() { FRESH } else { RELEASED };
+        Self::in_state(state, at_most, round.unwrap_or(OUT))
     }
 
-    fn in_state(state: u8, at_most: u32, round: u64) -> Self {
+    #[inline]
+    fn in_state(state: u8, at_most: u64, round: u64) -> Self {
         Self {
             state: AtomicU8::new(state),
-            at_most,
+            // More than can be out means the same as as many as can be.
+            at_most: u32::try_from(at_most).unwrap_or(u32::MAX),
             links: UnsafeCell::new(Links { prev: None, next: None, round, wake: None }),
             _pin: PhantomPinned,
         }
@@ -412,7 +417,7 @@ mod tests {
     #[test]
     fn who_leaves_while_due_takes_nobody_along() {
         let mut waiters = Waiters::new();
-        let nodes = [pin!(Node::new(0, None)), pin!(Node::new(0, None)), pin!(Node::new(0, None))];
+        let nodes = [pin!(Node::new(0)), pin!(Node::new(0)), pin!(Node::new(0))];
         for node in &nodes {
             // SAFETY: L1 and L2, the nodes are listed once, here, and live to the end of the test, where all are out.
             unsafe { waiters.list(node.as_ref(), wake()) };

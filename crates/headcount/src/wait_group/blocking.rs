@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use super::WaitGroup;
 use crate::context::Context;
 use crate::error::{WaitCancelledError, WaitTimeoutError};
+use crate::roll::Title;
 use crate::time;
+use crate::who::{self, Here};
 
 /// Blocking waits, and counted threads and tasks.
 impl WaitGroup {
@@ -17,7 +19,8 @@ impl WaitGroup {
     /// # Panics
     ///
     /// If it would block a thread that is running an async task (feature `tokio`): use
-    /// [`wait_async`](Self::wait_async) there.
+    /// [`wait_async`](Self::wait_async) there. And if it could only end after the caller has ended: on a thread that this group
+    /// has [spawned](Self::spawn), or in a member of a group for which such a thread waits. The message names the cycle.
     ///
     /// # Memory ordering
     ///
@@ -163,9 +166,11 @@ impl WaitGroup {
     #[track_caller]
     pub fn spawn(&self, f: impl FnOnce() + Send + 'static) -> std::thread::JoinHandle<()> {
         let token = self.add();
+        let here = Here { group: self.id(), number: 0, place: Location::caller() };
         std::thread::spawn(move || {
             // Dropped last: after what `f` owned, also when it unwinds.
             let _token = token;
+            let _inside = who::enter(here);
             f();
         })
     }
@@ -190,6 +195,16 @@ impl WaitGroup {
         })
     }
 
+    /// What tells this group from others: where it is. Groups of tasks and threads have numbers, which are too small to be
+    /// places.
+    fn id(&self) -> who::Id {
+        std::ptr::from_ref(self.shared()).addr()
+    }
+
+    fn place(&self) -> &'static Location<'static> {
+        self.shared().extra.place()
+    }
+
     #[cold]
     #[track_caller]
     fn wait_until(
@@ -207,6 +222,14 @@ impl WaitGroup {
     #[track_caller]
     fn block(&self, at_most: u64, deadline: Option<Instant>, what: &str, instead: &str) -> bool {
         crate::blocking::assert_allowed(what, instead);
+        let title = || Title::of_wait_group(self.place());
+        let waiting = match (at_most, deadline) {
+            (0, None) => who::wait_for(self.id(), title).map(Some),
+            (0, Some(_)) => who::may_wait(self.id(), title).map(|()| None),
+            // With somebody left to be out, that may be the caller.
+            _ => Ok(None),
+        };
+        let _waiting = waiting.unwrap_or_else(|cycle| panic!("{what} {cycle}"));
         self.shared().counter.block(at_most, deadline)
     }
 }

@@ -1,12 +1,13 @@
 //! Which types may cross threads, be pinned loosely, and be used after a panic: the table.
 
+use std::cell::Cell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use headcount::{
     BoxError, Cancelled, Canceller, CollectAll, Context, ContextWait, Discard, DrivenClock, Ended,
     ErrorBudget, FailFast, FirstOk, GroupError, Member, MemberError, Missing, Name, OnCancel, Outcome,
-    PanicReport, Panics, Quorum, RollCall, RunAsync, Tally, Token, Tokens, Trial, Verdict, Wait,
-    WaitCancelledError, WaitGroup, WaitTimeoutError, raw,
+    PanicReport, Panics, Quorum, RollCall, RunAsync, State, Tally, Token, Tokens, Trial, Verdict, Wait,
+    WaitCancelledError, WaitGroup, WaitTimeoutError, WouldDeadlock, raw, task,
 };
 
 const fn thread_safe<T: Send + Sync>() {}
@@ -58,6 +59,17 @@ fn the_table_of_auto_traits_holds() {
         Quorum: thread_safe unwind_safe unpin;
         ErrorBudget: thread_safe unwind_safe unpin;
         Discard: thread_safe unwind_safe unpin;
+        WouldDeadlock: thread_safe unwind_safe unpin;
+        State: thread_safe unwind_safe unpin;
+        task::Group<Cell<u8>>: thread_safe unpin;
+        task::Group<u8, std::fmt::Error, CollectAll>: thread_safe unpin;
+        task::Spawner<Cell<u8>>: thread_safe unpin;
+        task::Results<Cell<u8>>: thread_safe unpin;
+        // A value that may not be shared may be handed over.
+        task::Fork<Cell<u8>>: thread_safe unpin;
+        task::GroupTimeoutError<task::Group<u8>>: thread_safe unpin;
+        task::SubmitError<fn()>: thread_safe unpin;
+        task::TrySpawnError<fn()>: thread_safe unpin;
     }
 }
 
@@ -79,4 +91,18 @@ fn a_group_error_is_one_word() {
 #[test]
 fn a_wait_is_one_cache_line() {
     assert!(size_of::<Wait<'static>>() <= 64);
+}
+
+/// The futures of a group may be awaited by tasks, which move from thread to thread.
+#[test]
+fn the_futures_of_a_group_may_be_sent() {
+    fn sent<F: Future + Send>(_: F) {}
+    let group = || task::Group::<Cell<u8>>::new(&Context::background()).on(drop);
+    sent(group().wait());
+    sent(group().wait_timeout(std::time::Duration::ZERO));
+    sent(group().wait_deadline(std::time::Instant::now()));
+    sent(group().wait_idle());
+    sent(group().wait_idle_timeout(std::time::Duration::ZERO));
+    sent(group().stream().next());
+    sent(group().submit(|_| async { headcount::ok(Cell::new(1)) }));
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use headcount::WaitGroup;
 
-use crate::{LIMIT, within};
+use crate::{LIMIT, message, within};
 
 /// Long enough to be seen on the clock, short enough to be repeated.
 const SHORT: Duration = Duration::from_millis(20);
@@ -185,4 +185,18 @@ fn no_thread_is_started_by_any_wait() {
     if let (Some(before), Some(after)) = (before, threads()) {
         assert!(after < before + 100, "{before} threads before, {after} after");
     }
+}
+
+#[test]
+fn a_thread_that_waits_for_the_group_it_is_a_member_of_is_told_so() {
+    within(|| {
+        let group = WaitGroup::new();
+        let own = group.clone();
+        let member = group.spawn(move || own.wait());
+        let panic = member.join().unwrap_err();
+        let text = message(&*panic);
+        assert!(text.starts_with("WaitGroup::wait would wait for itself: member ("), "{text}");
+        assert!(text.contains("of wait group ("), "{text}");
+        group.wait();
+    });
 }

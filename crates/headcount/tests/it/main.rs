@@ -20,6 +20,8 @@ mod counting;
 #[cfg(feature = "std")]
 mod group;
 #[cfg(feature = "std")]
+mod handover;
+#[cfg(feature = "std")]
 mod happens_before;
 #[cfg(all(feature = "std", headcount_fault))]
 mod planted;
@@ -29,6 +31,12 @@ mod raw;
 mod roll_call;
 #[cfg(feature = "std")]
 mod rounds;
+#[cfg(feature = "stream")]
+mod stream;
+#[cfg(feature = "std")]
+mod task;
+#[cfg(feature = "std")]
+mod thread;
 #[cfg(feature = "tokio")]
 mod tokio;
 

@@ -17,6 +17,18 @@ fn relaxed_done() {
 }
 
 #[test]
+fn relaxed_page() {
+    plant(Fault::RelaxedPage);
+    crate::handover::members_write_and_a_waiter_reads();
+}
+
+#[test]
+fn relaxed_end() {
+    plant(Fault::RelaxedEnd);
+    crate::handover::members_end_while_results_are_taken();
+}
+
+#[test]
 fn drop_stays_listed() {
     plant(Fault::DropStaysListed);
     let (group, poller) = (WaitGroup::new(), Poller::new());

@@ -34,7 +34,7 @@ macro_rules! controls {
 }
 
 const FAULTS: usize = Fault::PROTOCOLS.len() + Fault::GROUPS.len() + Fault::THREADS.len();
-const _: () = assert!(FAULTS == 33, "a new fault needs a control");
+const _: () = assert!(FAULTS == 34, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -104,4 +104,6 @@ controls! {
         TurnUnheard, workers::a_turn_is_granted_at_a_jobs_end, "deadlock"
     a_turn_that_keeps_its_slots_is_caught:
         TurnKept, workers::a_turn_is_given_up_while_it_is_granted, "deadlock"
+    an_end_that_is_not_looked_for_is_caught:
+        EndUnlooked, threads::the_last_end_ends_the_stream, "deadlock"
 }

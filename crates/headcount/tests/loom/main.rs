@@ -21,6 +21,7 @@ mod lists;
 mod models;
 mod quiet;
 mod tasks;
+mod threads;
 mod workers;
 
 use std::sync::Arc;

@@ -151,3 +151,5 @@ fn a_roster_gives_its_memory_back_when_nobody_is_listed() {
     });
     assert_eq!(kept.1, 0);
 }
+
+mod groups;

@@ -46,4 +46,15 @@ controls! {
         LookThenSleep, timer::the_thread_does_not_stay_for_a_deadline_that_was_taken_back, "does not end"
     a_last_deadline_taken_back_in_silence_is_caught:
         LastGoneUnheard, timer::the_thread_does_not_stay_for_a_deadline_that_was_taken_back, "does not end"
+
+    // Loom objects to these too; here they show that the larger models would see it. What they cannot see: a group that is
+    // closed a moment too early, which takes a spawn at just that moment.
+    a_pen_that_is_kept_is_caught:
+        PenKept, groups::whoever_runs_is_waited_for, "deadlock"
+    a_waker_taken_before_the_result_is_caught:
+        WakerThenResult, groups::a_result_is_told_when_it_comes, "deadlock"
+    a_look_before_a_slot_is_given_back_is_caught:
+        LookThenGiveBack, groups::slots_are_handed_on, "deadlock"
+    who_queues_unlooked_is_caught:
+        QueuedUnlooked, groups::a_turn_is_refused_by_the_cancellation, "deadlock"
 }

@@ -1,5 +1,7 @@
-//! The timer under a schedule checker: deadlines set, dropped and passed while its thread goes idle, ends and is started
-//! again, on a clock that the models drive. For each step of the protocol a fault is planted that shuttle must object to.
+//! The timer and groups of tasks under a schedule checker. The timer: deadlines set, dropped and passed while its thread goes
+//! idle, ends and is started again, on a clock that the models drive. Groups: on shuttle's executor, with more members than
+//! loom can go through. For each step of the timer's protocol, and for wake-ups of the groups, a fault is planted that shuttle
+//! must object to.
 //!
 //! Run by `cargo xtask test shuttle`. Unlike loom, shuttle does not try every schedule and takes every operation as
 //! sequentially consistent; it samples, at random and by priorities that change a few times (PCT). Seeds are fixed, so that
@@ -14,6 +16,7 @@ macro_rules! models {
 }
 
 mod controls;
+mod groups;
 mod timer;
 
 use std::time::Duration;

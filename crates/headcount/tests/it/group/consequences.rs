@@ -5,21 +5,27 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use headcount::{BoxError, Cancelled, Discard, FailFast, Raise, Trial};
+use headcount::{BoxError, Cancelled, Discard, FailFast, FromMember, Trial};
 
 use super::{Oops, cancelled, too_late};
 
 /// Whether a group that is cancelled because of `group` counts a member that fails with `error` as cancelled.
-fn excused_by(group: Cancelled, error: impl Raise<BoxError>) -> bool {
+fn excused_by<X>(group: Cancelled, error: X) -> bool
+where
+    BoxError: FromMember<X>,
+{
     let mut trial = Trial::<(), BoxError, _>::new(Discard);
     trial.cancel(group);
-    trial.failed(0, error.raise());
+    trial.failed(0, BoxError::from_member(error));
     let tally = trial.end();
     assert_eq!(tally.total(), 1);
     tally.cancelled == 1
 }
 
-fn excused(error: impl Raise<BoxError>) -> bool {
+fn excused<X>(error: X) -> bool
+where
+    BoxError: FromMember<X>,
+{
     excused_by(cancelled(), error)
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use std::io;
 
 use headcount::{
-    BoxError, CollectAll, ErrorBudget, FailFast, FirstOk, GroupError, MemberError, PanicReport, Policy,
-    Quorum, Raise, Trial,
+    BoxError, CollectAll, ErrorBudget, FailFast, FirstOk, FromMember, GroupError, MemberError, PanicReport,
+    Policy, Quorum, Trial,
 };
 
 use super::{Oops, cancelled, too_late};
@@ -40,7 +40,7 @@ fn one_failure_reads_as_one_error() {
     trial.succeeded(0, 7);
     trial.failed(2, refused());
     trial.cancel(cancelled());
-    trial.failed(1, cancelled().raise());
+    trial.failed(1, BoxError::new(cancelled()));
     let error = trial.end().unwrap_err();
     assert_eq!(plain(&error), REFUSED);
     assert_eq!(plain(format!("{error:?}")), REFUSED);
@@ -78,7 +78,7 @@ fn several_failures_are_counted_in_the_text_and_listed_on_request() {
     );
 
     let mut trial = prices(FailFast);
-    trial.failed(2, Oops::over("could not fetch", "connection refused").raise());
+    trial.failed(2, BoxError::new(Oops::over("could not fetch", "connection refused")));
     trial.failed(1, BoxError::new("no route"));
     trial.ended(0, Err(MemberError::Panicked(PanicReport::new(Box::new("boom")))));
     let three = trial.end().unwrap_err();
@@ -127,7 +127,7 @@ fn a_cancelled_group_says_why() {
     let mut trial = prices(FailFast);
     let why = too_late();
     trial.cancel(why.clone());
-    trial.failed(0, why.raise());
+    trial.failed(0, BoxError::new(why));
     let error = trial.end().unwrap_err();
     assert_eq!(
         plain(&error),
@@ -167,7 +167,7 @@ fn an_anyhow_chain_is_printed_once_and_whole() {
     let disk = io::Error::other(Oops::over("disk full", "no blocks"));
     let member = anyhow::Error::from(disk).context("writing page 7").context("saving");
     let mut trial = prices(FailFast);
-    trial.failed(2, member.raise());
+    trial.failed(2, BoxError::new(member));
     let error = trial.end().unwrap_err();
     let sentence = REFUSED.replace("connection refused", "saving");
     assert_eq!(report(&error), [sentence.as_str(), "writing page 7", "disk full", "no blocks"]);
@@ -180,18 +180,21 @@ fn an_anyhow_chain_is_printed_once_and_whole() {
 #[test]
 fn a_group_in_a_group_reads_on() {
     let mut inner = Trial::<u32>::new(FailFast).named("pages");
-    inner.failed(0, Oops::over("could not fetch", "connection refused").raise());
+    inner.failed(0, BoxError::new(Oops::over("could not fetch", "connection refused")));
     let mut outer = prices(FailFast);
-    outer.failed(2, inner.end().unwrap_err().raise());
+    outer.failed(2, BoxError::new(inner.end().unwrap_err()));
     let error = outer.end().unwrap_err();
     let inner = r#"group "pages" (errors.rs:_): member #1 (errors.rs:_) failed: could not fetch"#;
     assert_eq!(report(&error), [REFUSED.replace("connection refused", inner).as_str(), "connection refused"]);
     assert!(error.downcast_ref::<GroupError>().unwrap().downcast_ref::<Oops>().is_some());
 }
 
-fn failed<E: Raise<BoxError>>(error: E) -> Result<Vec<u32>, GroupError> {
+fn failed<E>(error: E) -> Result<Vec<u32>, GroupError>
+where
+    BoxError: FromMember<E>,
+{
     let mut trial = prices(FailFast);
-    trial.failed(2, error.raise());
+    trial.failed(2, BoxError::from_member(error));
     trial.end()
 }
 
@@ -262,7 +265,7 @@ fn the_question_mark_works_everywhere() {
 fn a_typed_group_keeps_the_type() {
     fn typed() -> Result<Vec<u32>, GroupError<fmt::Error>> {
         let mut trial = Trial::new(FailFast);
-        trial.failed(0, fmt::Error.raise());
+        trial.failed(0, fmt::Error);
         trial.end()
     }
     let root: fmt::Error = typed().unwrap_err().into_root().unwrap();
@@ -272,13 +275,13 @@ fn a_typed_group_keeps_the_type() {
     }
     assert!(matches!(mine(), Err(Mine::Typed(error)) if error.root() == Some(&root)));
     let infallible: Result<u8, std::convert::Infallible> = Ok(1);
-    assert_eq!(infallible.map_err(Raise::<BoxError>::raise).unwrap(), 1);
+    assert_eq!(infallible.map_err(BoxError::from_member).unwrap(), 1);
 }
 
 #[test]
 fn a_members_error_has_the_text_of_what_happened_to_it() {
     let mut trial = Trial::<u32, BoxError, _>::new(CollectAll);
-    trial.failed(0, Oops::over("could not fetch", Oops::new("connection refused")).raise());
+    trial.failed(0, BoxError::new(Oops::over("could not fetch", Oops::new("connection refused"))));
     trial.ended(1, Err(MemberError::Panicked(PanicReport::new(Box::new("boom")))));
     trial.ended(2, Err(MemberError::Cancelled(cancelled())));
     trial.ended(3, Err(MemberError::Aborted));
@@ -315,7 +318,7 @@ fn a_quorum_says_how_many_it_had() {
 
     let mut trial = prices(Quorum(5));
     trial.cancel(cancelled());
-    trial.failed(0, cancelled().raise());
+    trial.failed(0, BoxError::new(cancelled()));
     assert_eq!(
         plain(trial.end().unwrap_err()),
         r#"group "prices" (errors.rs:_): only 0 of 5 needed succeeded: cancelled early: cancelled at mod.rs:_"#
@@ -333,7 +336,7 @@ fn failures_that_were_allowed_are_not_blamed_for_a_cancellation() {
     let mut trial = prices(ErrorBudget(1));
     trial.failed(2, refused());
     trial.cancel(cancelled());
-    trial.failed(0, cancelled().raise());
+    trial.failed(0, BoxError::new(cancelled()));
     let error = trial.end().unwrap_err();
     assert_eq!(plain(&error), r#"group "prices" (errors.rs:_) was cancelled: cancelled at mod.rs:_"#);
     assert_eq!(error.others().len(), 1);

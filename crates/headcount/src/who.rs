@@ -3,7 +3,8 @@
 //!
 //! A wait for a group ends when *all* its members have. So if a member of A waits for B, and a member of B waits for A, or
 //! through others for A, neither ends, whatever the rest does. That is a cycle of edges "a member of this group waits for
-//! that one", and it is looked for by whoever would close it. Only waits inside members have edges; all others cost one
+//! that one", and it is looked for by whoever would close it. The threads that a wait group launches itself are members in
+//! this sense as well; whose token somebody holds is not known. Only waits inside members have edges; all others cost one
 //! look at a variable of the thread. A wait with a limit of time may be refused and leaves no edge: it ends by itself.
 
 use std::cell::Cell;
@@ -12,15 +13,17 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Title;
-use super::core::Id;
+use crate::roll::Title;
 use crate::sync::of_thread;
+
+/// The number that tells groups apart.
+pub(crate) type Id = usize;
 
 /// A member that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Here {
     pub(crate) group: Id,
-    /// From one, as texts count.
+    /// From one, as texts count; zero if it has none.
     pub(crate) number: u64,
     pub(crate) place: &'static Location<'static>,
 }
@@ -70,21 +73,22 @@ fn edges() -> MutexGuard<'static, Edges> {
 }
 
 /// Looks whether the member that runs here may wait for the group `to`.
-pub(crate) fn may_wait(to: Id, title: &Title) -> Result<(), WouldDeadlock> {
+pub(crate) fn may_wait(to: Id, title: impl FnOnce() -> Title) -> Result<(), WouldDeadlock> {
     match here() {
-        Some(from) => edges().look(from, to, title),
+        Some(from) => edges().look(from, to, &title()),
         None => Ok(()),
     }
 }
 
 /// Says that the member that runs here waits for the group `to`, until the guard is dropped.
-pub(crate) fn wait_for(to: Id, title: &Title) -> Result<Waiting, WouldDeadlock> {
+pub(crate) fn wait_for(to: Id, title: impl FnOnce() -> Title) -> Result<Waiting, WouldDeadlock> {
     let Some(from) = here() else { return Ok(Waiting(None)) };
+    let title = title();
     let mut edges = edges();
-    edges.look(from, to, title)?;
+    edges.look(from, to, &title)?;
     edges.numbered += 1;
     let number = edges.numbered;
-    edges.edges.push(Edge { number, from, to, title: title.clone() });
+    edges.edges.push(Edge { number, from, to, title });
     Ok(Waiting(Some(number)))
 }
 
@@ -148,20 +152,18 @@ pub struct WouldDeadlock {
 
 impl fmt::Display for WouldDeadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = |place: &Location<'_>| format!("{}:{}", place.file(), place.line());
+        let member = |Here { number, place, .. }: Here| match number {
+            0 => format!("({}:{})", place.file(), place.line()),
+            _ => format!("#{number} ({}:{})", place.file(), place.line()),
+        };
         for (nth, edge) in self.way.iter().enumerate() {
-            let Here { number, place: at, .. } = edge.from;
             match nth {
                 // The group it comes from is where the way ends.
                 0 => {
                     let home = self.way.last().map_or(&edge.title, |last| &last.title);
-                    write!(
-                        f,
-                        "would wait for itself: member #{number} ({}) of {home} waits for ",
-                        place(at)
-                    )?;
+                    write!(f, "would wait for itself: member {} of {home} waits for ", member(edge.from))?;
                 }
-                _ => write!(f, ", whose member #{number} ({}) waits for ", place(at))?,
+                _ => write!(f, ", whose member {} waits for ", member(edge.from))?,
             }
             match self.way.len() {
                 1 => f.write_str("that group, and so for itself")?,
@@ -183,14 +185,14 @@ impl Error for WouldDeadlock {}
 #[cfg(test)]
 mod tests {
     use super::{Edge, Edges, Here};
-    use crate::group::Title;
+    use crate::roll::Title;
     use std::panic::Location;
 
-    fn here(group: u64) -> Here {
+    fn here(group: usize) -> Here {
         Here { group, number: 1, place: Location::caller() }
     }
 
-    fn edges(pairs: &[(u64, u64)]) -> Edges {
+    fn edges(pairs: &[(usize, usize)]) -> Edges {
         let title = Title::new(None, Location::caller());
         let edge = |&(from, to)| Edge { number: 0, from: here(from), to, title: title.clone() };
         Edges { edges: pairs.iter().map(edge).collect(), numbered: 0 }

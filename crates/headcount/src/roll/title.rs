@@ -1,0 +1,46 @@
+//! What a group is called.
+
+use std::fmt;
+use std::panic::Location;
+
+use super::Name;
+
+/// What a group is called in the texts of its errors: `group "prices" (src/main.rs:9)`.
+#[derive(Clone, Debug)]
+pub(crate) struct Title {
+    what: &'static str,
+    name: Option<Name>,
+    place: &'static Location<'static>,
+}
+
+impl Title {
+    pub(crate) fn new(name: Option<Name>, place: &'static Location<'static>) -> Self {
+        Self { what: "group", name, place }
+    }
+
+    pub(crate) fn of_wait_group(place: &'static Location<'static>) -> Self {
+        Self { what: "wait group", name: None, place }
+    }
+
+    pub(crate) fn set_name(&mut self, name: Name) {
+        self.name = Some(name);
+    }
+
+    pub(crate) fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
+    }
+
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+}
+
+impl fmt::Display for Title {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.what)?;
+        if let Some(name) = &self.name {
+            write!(f, "{name:?} ")?;
+        }
+        write!(f, "({}:{})", self.place.file(), self.place.line())
+    }
+}

@@ -1,0 +1,165 @@
+//! Waits that could never end are told, with the way round.
+
+use std::time::Duration;
+
+use headcount::task::{Group, Spawner};
+use headcount::{Context, ok};
+
+use super::{Gate, Hand, paused};
+
+type Plain = Spawner<(), headcount::BoxError, headcount::FailFast>;
+
+/// What a member of `of` says when it waits for `to` in each of the ways; the panic's text.
+fn text_of_wait(hand: &Hand, of: &Group<()>, to: Plain, way: usize) -> String {
+    let (tell, told) = std::sync::mpsc::channel();
+    of.spawn(move |_| async move {
+        let wait = async move {
+            match way {
+                0 => to.wait_idle().await,
+                _ => drop(to.wait_idle_timeout(Duration::from_secs(3600)).await),
+            }
+        };
+        let wait = std::panic::AssertUnwindSafe(wait);
+        let caught = Caught(Box::pin(wait)).await;
+        tell.send(caught).unwrap();
+        ok(())
+    });
+    hand.run();
+    told.try_recv().unwrap().unwrap_err()
+}
+
+/// A future whose panic is its output.
+struct Caught<F>(std::pin::Pin<Box<std::panic::AssertUnwindSafe<F>>>);
+
+impl<F: Future> Future for Caught<F> {
+    type Output = Result<F::Output, String>;
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        let poll = std::panic::AssertUnwindSafe(|| self.0.as_mut().poll(cx));
+        match std::panic::catch_unwind(poll) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => std::task::Poll::Ready(Err(crate::message(&*payload).to_owned())),
+        }
+    }
+}
+
+#[test]
+fn a_member_that_waits_for_its_own_group_is_told_so() {
+    for (way, name) in [(0, "wait_idle"), (1, "wait_idle_timeout")] {
+        let hand = Hand::new();
+        let group = hand.group::<()>().named("outer");
+        let text = text_of_wait(&hand, &group, group.spawner(), way);
+        assert!(text.starts_with(&format!("{name} would wait for itself: member #1 (")), "{text}");
+        assert!(text.contains("of group \"outer\" ("), "{text}");
+        hand.finish(group.wait()).unwrap();
+    }
+}
+
+#[test]
+fn a_member_that_owns_its_group_and_waits_for_it_is_told_so() {
+    for way in 0..2 {
+        let hand = Hand::new();
+        let group = hand.group::<()>().named("snake").panics(headcount::Panics::AsError);
+        let (spawner, (tell, told)) = (group.spawner(), std::sync::mpsc::channel());
+        spawner.spawn(move |_| async move {
+            let wait = async move {
+                match way {
+                    0 => drop(group.wait().await),
+                    _ => drop(group.wait_timeout(Duration::from_secs(3600)).await),
+                }
+            };
+            tell.send(Caught(Box::pin(std::panic::AssertUnwindSafe(wait))).await).unwrap();
+            ok(())
+        });
+        hand.run();
+        let text = told.try_recv().unwrap().unwrap_err();
+        assert!(
+            text.starts_with(["wait would", "wait_timeout would"][way]) && text.contains("\"snake\""),
+            "{text}"
+        );
+        assert_eq!(spawner.running(), 0);
+    }
+}
+
+#[test]
+fn cycles_of_two_and_three_groups_are_found_and_named() {
+    for many in [2, 3] {
+        for way in 0..2 {
+            let hand = Hand::new();
+            let groups: Vec<_> = (0..many).map(|n| hand.group::<()>().named(format!("group {n}"))).collect();
+            for n in 0..many - 1 {
+                let next = groups[n + 1].spawner();
+                groups[n].spawn(move |_| async move { ok(next.wait_idle().await) });
+            }
+            // The last must have somebody out, or there is nothing to wait for.
+            let gate = Gate::closed();
+            let inside = gate.clone();
+            groups[many - 1].spawn(move |_| async move { ok(inside.pass().await) });
+            hand.run();
+            let text = text_of_wait(&hand, &groups[many - 1], groups[0].spawner(), way);
+            for n in 0..many {
+                assert!(text.contains(&format!("\"group {n}\"")), "{text}");
+            }
+            assert_eq!(text.matches(", whose member #1 (").count(), many - 1, "{text}");
+            gate.open();
+            for group in groups {
+                hand.finish(group.wait()).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_end_of_a_wait_opens_the_cycle() {
+    let hand = Hand::new();
+    let (one, two) = (hand.group::<()>(), hand.group::<()>());
+    let gate = Gate::closed();
+    let (spawner, inside) = (two.spawner(), gate.clone());
+    // It waits for the other for a while and gives up.
+    one.spawn(move |_| async move {
+        let mut idle = Box::pin(spawner.wait_idle());
+        std::future::poll_fn(|cx| std::task::Poll::Ready(assert!(idle.as_mut().poll(cx).is_pending()))).await;
+        drop(idle);
+        ok(inside.pass().await)
+    });
+    let inside = gate.clone();
+    two.spawn(move |_| async move { ok(inside.pass().await) });
+    hand.run();
+    let spawner = one.spawner();
+    two.spawn(move |_| async move { ok(spawner.wait_idle().await) });
+    hand.run();
+    gate.open();
+    hand.finish(one.wait()).unwrap();
+    hand.finish(two.wait()).unwrap();
+}
+
+#[test]
+fn a_wait_with_a_limit_of_time_closes_no_cycle() {
+    paused(|| async {
+        let (one, two) = (Group::<()>::new(&Context::background()), Group::<()>::new(&Context::background()));
+        let (to_two, to_one) = (two.spawner(), one.spawner());
+        one.spawn(move |_| async move {
+            assert!(to_two.wait_idle_timeout(Duration::from_secs(1)).await.is_err());
+            ok(())
+        });
+        two.spawn(move |_| async move { ok(to_one.wait_idle().await) });
+        one.wait().await.unwrap();
+        two.wait().await.unwrap();
+    });
+}
+
+#[test]
+fn members_may_wait_for_groups_that_do_not_wait_for_them() {
+    let hand = Hand::new();
+    let outer = hand.group();
+    for n in 0..10 {
+        let inner = hand.group();
+        outer.spawn(move |_| async move {
+            (0..n).for_each(|m| inner.spawn(move |_| async move { ok(m) }));
+            inner.wait().await.map(|values| values.len())
+        });
+    }
+    assert_eq!(hand.finish(outer.wait()).unwrap(), Vec::from_iter(0..10));
+}
