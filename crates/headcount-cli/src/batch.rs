@@ -3,7 +3,7 @@
 //! Lock order: `intake`, then `ledger`; a seat, then nothing. The printer and the account are taken alone.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::account::{Account, Unread};
@@ -146,7 +146,16 @@ impl Batch {
 
     /// Takes in the next input and counts its member out.
     pub(crate) fn next(self: &Arc<Self>) -> Option<Member> {
-        let mut intake = locked(&self.intake);
+        self.take_in(locked(&self.intake))
+    }
+
+    /// The same for one who must not wait: nothing also when an input may come, and nobody knows when.
+    pub(crate) fn next_at_once(self: &Arc<Self>) -> Option<Member> {
+        let intake = self.intake.try_lock().ok()?;
+        if intake.source.is_ready() { self.take_in(intake) } else { None }
+    }
+
+    fn take_in(self: &Arc<Self>, mut intake: MutexGuard<'_, Intake>) -> Option<Member> {
         if intake.ended.is_some() {
             return None;
         }

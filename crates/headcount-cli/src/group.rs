@@ -3,8 +3,8 @@
 //! A *lane* is what one member after the other runs in: a slot, a seat and buffers. It goes from hand to hand: a turn
 //! takes in an input and launches its member with the lane, and the member's last act is to launch the lane's next
 //! turn. Each waits in the group's queue for a moment only, and the thread that ended the one goes on with the other,
-//! so that nothing is handed from thread to thread. Taking in an input may take for ever, so it is never done by a
-//! member: a member that has ended is judged at once.
+//! so that nothing is handed from thread to thread. Waiting for an input may take for ever, so it is never done by a
+//! member: a member that has ended is judged at once. Only where an input lies ready does it save the lane the turn.
 //!
 //! There are never more lanes than members: the first is opened with the batch, and a turn that got an input opens
 //! another and takes in the next for it, as long as there may be more. It holds one slot meanwhile, which is that of
@@ -111,7 +111,10 @@ impl<'scope, 'env> Crew<'scope, 'env> {
         let group = self.group.clone();
         group.spawn_named(roll::name(member.number, &member.label), move |ctx| {
             if lane.run(&mut member, ctx) {
-                self.turn(lane);
+                match self.batch.next_at_once() {
+                    Some(next) => self.member(lane, next),
+                    None => self.turn(lane),
+                }
             }
             headcount::ok(())
         });

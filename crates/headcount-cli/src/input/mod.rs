@@ -65,6 +65,11 @@ pub trait Source: Send {
     /// When the rest cannot be had. It is not asked again after that.
     fn next(&mut self) -> Result<Option<Columns>, InputError>;
 
+    /// Whether the next input can be had without waiting for anything. No is always right.
+    fn is_ready(&self) -> bool {
+        false
+    }
+
     /// How many there are in all, when that is known without reading them.
     fn total(&self) -> Option<u64> {
         None

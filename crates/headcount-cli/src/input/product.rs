@@ -43,6 +43,10 @@ impl Source for Product {
         Ok(Some(columns))
     }
 
+    fn is_ready(&self) -> bool {
+        true
+    }
+
     fn total(&self) -> Option<u64> {
         let mut lengths = self.lists.iter().map(|list| list.len() as u64);
         if self.lists.is_empty() { Some(0) } else { lengths.try_fold(1_u64, |all, n| all.checked_mul(n)) }

@@ -34,4 +34,8 @@ impl<R: Read + Send> Source for Records<R> {
         }
         Ok(Some(vec![record]))
     }
+
+    fn is_ready(&self) -> bool {
+        self.reader.buffer().contains(&self.end)
+    }
 }
