@@ -45,6 +45,9 @@ where
             unbegun(f, Ending::Unbegun(why))
         } else {
             seat.begin();
+            if K::MARKS_BLOCKING {
+                seat.block();
+            }
             let inside = who::enter(seat.here());
             let output = panics::catch(|| settle.settle(f(ctx)));
             drop(inside);

@@ -48,6 +48,8 @@ use crate::who::{Here, Id};
 pub(crate) trait Kind {
     /// Who waits for a slot; in the books, under their lock.
     type Lane;
+    /// Whether a member that blocks is an exception, which roll calls mark.
+    const MARKS_BLOCKING: bool = false;
     /// How many members may run at once.
     fn limit(lane: &Self::Lane) -> Option<usize>;
 }
@@ -352,8 +354,8 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         let (now, cancelled) = (Moment::now(), self.ctx.is_cancelled());
         let mut missing = Vec::new();
         for page in &pages {
-            missing.extend(page.missing().map(|(line, entry, begun, told)| {
-                let state = match (begun, cancelled || told) {
+            missing.extend(page.missing().map(|(line, entry, stands)| {
+                let state = match (stands.has_begun(), cancelled || stands.is_told()) {
                     (false, _) => State::Queued,
                     (true, false) => State::Running,
                     (true, true) => State::Cancelled,
@@ -366,6 +368,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
                     now.since(entry.since),
                     state,
                 )
+                .blocking(stands.blocks())
             }));
         }
         RollCall::of_group(heading, missing)

@@ -74,6 +74,27 @@ const CALLED_OFF: u8 = 32;
 const BEGUN: u8 = 1;
 /// Of `begun`: it was cancelled by its own canceller.
 const TOLD: u8 = 2;
+/// Of `begun`: it is a closure that blocks, among tasks: nothing can stop it.
+const BLOCKS: u8 = 4;
+
+/// How a member stands that is out; for the roll call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stands(u8);
+
+impl Stands {
+    pub(crate) fn has_begun(self) -> bool {
+        self.0 & BEGUN != 0
+    }
+
+    /// Whether it was told to end, alone.
+    pub(crate) fn is_told(self) -> bool {
+        self.0 & TOLD != 0
+    }
+
+    pub(crate) fn blocks(self) -> bool {
+        self.0 & BLOCKS != 0
+    }
+}
 
 /// What was asked of a member's end before it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,13 +176,13 @@ impl<T, C> Page<T, C> {
         self.sheet.first()
     }
 
-    /// The members that are out: line, entry, whether it has begun, and whether it was told to end, alone.
-    pub(crate) fn missing(&self) -> impl Iterator<Item = (usize, &Entry, bool, bool)> {
+    /// The members that are out: line, entry, and how each stands.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = (usize, &Entry, Stands)> {
         (0..self.sheet.filled()).filter_map(|line| {
             // Relaxed, both: a roll call is a picture of one moment, and orders nothing.
             let over = self.lines[line].mark.load(Relaxed) & ENDED != 0;
             let begun = self.lines[line].begun.load(Relaxed);
-            (!over).then(|| (line, self.sheet.entry(line), begun & BEGUN != 0, begun & TOLD != 0))
+            (!over).then(|| (line, self.sheet.entry(line), Stands(begun)))
         })
     }
 
@@ -350,6 +371,12 @@ impl<T, C> Seat<T, C> {
     pub(crate) fn begin(&self) {
         // Relaxed: only for the roll call.
         self.page.lines[self.line()].begun.fetch_or(BEGUN, Relaxed);
+    }
+
+    /// Says that it cannot be stopped.
+    pub(crate) fn block(&self) {
+        // Relaxed: only for the roll call.
+        self.page.lines[self.line()].begun.fetch_or(BLOCKS, Relaxed);
     }
 
     /// Whether somebody takes the member's value as it comes.

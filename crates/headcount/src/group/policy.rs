@@ -53,7 +53,12 @@ pub trait Policy<T, E = BoxError>: Send {
     /// Whether [`judge`](Self::judge) is asked about members that succeed. If false, success takes no lock.
     const JUDGES_VALUES: bool = true;
 
-    /// Says, each time a member has ended, whether the group is to go on. Members are judged in the order in which they
+    /// Says, each time a member has ended, whether the group is to go on.
+    ///
+    /// It is asked under a lock of the group's own. It must not call the group, nor cancel a context above it: members that
+    /// end because of that would wait for this very judgement.
+    ///
+    /// Members are judged in the order in which they
     /// end, one at a time; after [`Verdict::Finish`] there is no further question.
     fn judge(&mut self, outcome: &Outcome<'_, T, E>) -> Verdict;
 

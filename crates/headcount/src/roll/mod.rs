@@ -65,6 +65,7 @@ pub struct Missing {
     age: Option<Duration>,
     count: usize,
     state: State,
+    blocks: bool,
 }
 
 /// How a member that is out stands.
@@ -212,6 +213,9 @@ impl RollCall {
             }
             let place = member.place;
             write!(f, "{:<state$}  {:>age$}  {}:{}", member.state, row[2], place.file(), place.line())?;
+            if member.blocks {
+                f.write_str("  (blocks, cannot be stopped)")?;
+            }
         }
         match rest.iter().map(|member| member.count).sum() {
             0usize => {}
@@ -252,7 +256,19 @@ impl Missing {
         age: Option<Duration>,
         state: State,
     ) -> Self {
-        Self { number, name, place, age, count: 1, state }
+        Self { number, name, place, age, count: 1, state, blocks: false }
+    }
+
+    /// The same member, which cannot be stopped if `blocks`.
+    #[cfg(feature = "std")]
+    pub(crate) fn blocking(self, blocks: bool) -> Self {
+        Self { blocks, ..self }
+    }
+
+    /// Whether it is a closure that blocks, among tasks: it cannot be called off, only waited for.
+    #[must_use]
+    pub fn is_blocking(&self) -> bool {
+        self.blocks
     }
 
     /// How it stands.

@@ -118,6 +118,7 @@ impl Roster {
             age: now.since(entry.since),
             count: usize::try_from(entry.count).unwrap_or(usize::MAX),
             state: State::Out,
+            blocks: false,
         });
         RollCall::new(what, Some(self.place), outstanding, missing.collect())
     }

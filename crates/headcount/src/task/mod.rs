@@ -70,6 +70,7 @@ pub(crate) struct Tasks {
 
 impl Kind for Tasks {
     type Lane = Lane;
+    const MARKS_BLOCKING: bool = true;
 
     fn limit(lane: &Lane) -> Option<usize> {
         lane.limit()

@@ -1,5 +1,7 @@
 //! Seen from the inside: who is out, and how they stand.
 
+use std::sync::mpsc;
+
 use headcount::{State, ok};
 
 use super::{Gate, Hand};
@@ -95,4 +97,22 @@ fn a_group_of_which_nobody_is_out_says_so() {
     assert_eq!(group.roll_call().to_string(), "prices: nobody is out");
     let text = format!("{group:?}");
     assert!(text.starts_with("task::Group { title: group \"prices\""), "{text}");
+}
+
+#[test]
+fn the_roll_call_says_who_blocks_and_cannot_be_stopped() {
+    let hand = Hand::new();
+    let group = hand.group().named("files");
+    let (begun, has_begun) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    group.spawn_blocking(move |_| {
+        begun.send(()).unwrap();
+        let _ = released.recv();
+        ok(())
+    });
+    has_begun.recv_timeout(crate::LIMIT).expect("it begins on a thread of its own");
+    let roll_call = group.roll_call();
+    assert!(roll_call.iter().next().unwrap().is_blocking());
+    assert!(roll_call.to_string().ends_with("  (blocks, cannot be stopped)"), "{roll_call}");
+    drop(release);
 }
