@@ -5,6 +5,8 @@
 use core::time::Duration;
 
 #[cfg(feature = "std")]
+use std::sync::OnceLock;
+#[cfg(feature = "std")]
 use std::time::Instant;
 
 #[cfg(shuttle)]
@@ -20,24 +22,34 @@ pub(crate) fn now() -> Instant {
 }
 
 /// When something happened. Without an operating system there is no clock, and ages are unknown.
+///
+/// Half the size of an [`Instant`], because every member of every group has one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
+    /// Nanoseconds since the first that was asked for: five hundred years fit in.
     #[cfg(feature = "std")]
-    at: Instant,
+    at: u64,
 }
 
 impl Moment {
+    #[inline]
     pub(crate) fn now() -> Self {
-        Self {
-            #[cfg(feature = "std")]
-            at: now(),
+        #[cfg(feature = "std")]
+        {
+            static FIRST: OnceLock<Instant> = OnceLock::new();
+            let now = now();
+            let since = now.saturating_duration_since(*FIRST.get_or_init(|| now));
+            // No overflow within the five hundred years.
+            Self { at: since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos()) }
         }
+        #[cfg(not(feature = "std"))]
+        Self {}
     }
 
     /// How long after `earlier` this was.
     pub(crate) fn since(self, earlier: Self) -> Option<Duration> {
         #[cfg(feature = "std")]
-        return Some(self.at.saturating_duration_since(earlier.at));
+        return Some(Duration::from_nanos(self.at.saturating_sub(earlier.at)));
         #[cfg(not(feature = "std"))]
         {
             let _ = earlier;

@@ -1,5 +1,7 @@
 //! Members that are closures: they run on threads that may block, from their first line to their last.
 
+use std::panic::Location;
+
 use super::core::{Core, Kind, SeatOf};
 use super::ending::{Ending, Riders, context, finish, why_cancelled};
 use super::settle::Settle;
@@ -15,6 +17,7 @@ where
     Core<T, E, P, K>: Riders,
 {
     seat: Option<SeatOf<T, E, P, K>>,
+    place: &'static Location<'static>,
     /// A context of its own, for one that can be cancelled by hand.
     hand: Option<Context>,
     /// What it does, and what its output comes to.
@@ -28,8 +31,15 @@ where
     K: Kind,
     Core<T, E, P, K>: Riders,
 {
-    pub(crate) fn new(seat: SeatOf<T, E, P, K>, hand: Option<Context>, settle: S, f: F) -> Self {
-        Self { seat: Some(seat), hand, work: Some((f, settle)) }
+    /// Launched at `place`.
+    pub(crate) fn new(
+        seat: SeatOf<T, E, P, K>,
+        place: &'static Location<'static>,
+        hand: Option<Context>,
+        settle: S,
+        f: F,
+    ) -> Self {
+        Self { seat: Some(seat), place, hand, work: Some((f, settle)) }
     }
 
     /// Runs the closure to its end. Does not unwind.
@@ -48,7 +58,7 @@ where
             if K::MARKS_BLOCKING {
                 seat.block();
             }
-            let inside = who::enter(seat.here());
+            let inside = who::enter(seat.here_from(self.place));
             let output = panics::catch(|| settle.settle(f(ctx)));
             drop(inside);
             output.unwrap_or_else(Ending::Panicked)

@@ -32,7 +32,8 @@ use std::time::Duration;
 use super::arrivals::Arrivals;
 use super::ended::Who;
 use super::ending::Court;
-use super::page::{Asked, Page, Pen, Seat};
+use super::mark::{Asked, Bell};
+use super::page::{Page, Pen, Seat};
 use super::sheet::Entry;
 use super::{Ended, Policy, Title};
 use crate::context::{Cancelled, Canceller, Context};
@@ -48,15 +49,21 @@ use crate::who::{Here, Id};
 pub(crate) trait Kind {
     /// Who waits for a slot; in the books, under their lock.
     type Lane;
+    /// How a member is woken that is called off.
+    type Bell: Bell;
     /// Whether a member that blocks is an exception, which roll calls mark.
     const MARKS_BLOCKING: bool = false;
+    /// Whether members get contexts by value, to clone and drop: then each page has one of its own, so that they do not all
+    /// count on one cache line. Members that are lent theirs only read it, and share the group's.
+    const CLONES_CONTEXTS: bool = true;
     /// How many members may run at once.
     fn limit(lane: &Self::Lane) -> Option<usize>;
 }
 
 /// A page, and a seat, of a group of the kind `K` with values `T`, errors `E` and policy `P`.
-pub(crate) type PageOf<T, E, P, K> = Page<T, Core<T, E, P, K>>;
-pub(crate) type SeatOf<T, E, P, K> = Seat<T, Core<T, E, P, K>>;
+pub(crate) type PageOf<T, E, P, K> = Page<T, Core<T, E, P, K>, <K as Kind>::Bell>;
+pub(crate) type SeatOf<T, E, P, K> = Seat<T, Core<T, E, P, K>, <K as Kind>::Bell>;
+type PenOf<T, E, P, K> = Pen<T, Core<T, E, P, K>, <K as Kind>::Bell>;
 
 /// A member's seat, and what its lane made of it.
 pub(crate) type Registered<T, E, P, K, R> = (SeatOf<T, E, P, K>, R);
@@ -80,7 +87,7 @@ pub(crate) struct Books<T, E, P, K: Kind> {
     pub(crate) title: Title,
     pub(crate) grace: Duration,
     /// Writes on the last page.
-    pen: Option<Pen<T, Core<T, E, P, K>>>,
+    pen: Option<PenOf<T, E, P, K>>,
     /// Those that are not over, by the number of their first line.
     pages: BTreeMap<usize, Arc<PageOf<T, E, P, K>>>,
     /// Those that are over and kept for the owner, as they came.
@@ -152,16 +159,29 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         place: &'static Location<'static>,
         admit: impl FnOnce(&mut K::Lane) -> R,
     ) -> Result<Registered<T, E, P, K, R>, Closed> {
-        let entry = Entry { place, since: Moment::now(), name: name.map(Box::new) };
+        let since = Moment::now();
+        self.register_since(name, place, |_| since, admit)
+    }
+
+    /// The same where the lane knows what time it is.
+    #[inline]
+    pub(crate) fn register_since<R>(
+        self: &Arc<Self>,
+        name: Option<Name>,
+        place: &'static Location<'static>,
+        since: impl FnOnce(&mut K::Lane) -> Moment,
+        admit: impl FnOnce(&mut K::Lane) -> R,
+    ) -> Result<Registered<T, E, P, K, R>, Closed> {
         let mut books = self.books.lock();
         if books.closed {
             return Err(Closed);
         }
+        let entry = Entry { place, since: since(&mut books.lane) };
         let full = books.pen.take_if(|pen| pen.is_full());
         let asked = books.asked;
         let seat = match &mut books.pen {
-            Some(pen) => pen.write(entry, asked),
-            None => self.turn_over(&mut books).write(entry, asked),
+            Some(pen) => pen.write(entry, name, asked),
+            None => self.turn_over(&mut books).write(entry, name, asked),
         };
         let seat = seat.unwrap_or_else(|| unreachable!("the pen is not full"));
         let admitted = admit(&mut books.lane);
@@ -174,11 +194,16 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
 
     /// Opens a new page.
     #[cold]
-    fn turn_over<'b>(self: &Arc<Self>, books: &'b mut Books<T, E, P, K>) -> &'b mut Pen<T, Core<T, E, P, K>> {
+    fn turn_over<'b>(self: &Arc<Self>, books: &'b mut Books<T, E, P, K>) -> &'b mut PenOf<T, E, P, K> {
         // G2, before anybody can be on it.
         self.out.add(1);
-        let (ctx, canceller) = self.ctx.with_cancel();
-        canceller.keep();
+        let ctx = if K::CLONES_CONTEXTS {
+            let (ctx, canceller) = self.ctx.with_cancel();
+            canceller.keep();
+            ctx
+        } else {
+            self.ctx.clone()
+        };
         let pen = Page::open(Arc::clone(self), ctx, books.next);
         books.next = pen.last_number() + 1;
         books.pages.insert(pen.page().first(), Arc::clone(pen.page()));
@@ -203,7 +228,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     }
 
     /// Takes the pen away if `which` says so, and puts it down.
-    fn seal(&self, which: impl FnOnce(&Pen<T, Self>) -> bool) {
+    fn seal(&self, which: impl FnOnce(&PenOf<T, E, P, K>) -> bool) {
         let mut books = self.books.lock();
         let pen = books.pen.take_if(|pen| which(pen));
         if let Some(pen) = &pen {
@@ -215,7 +240,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         }
     }
 
-    fn put_down(&self, pen: Pen<T, Core<T, E, P, K>>) {
+    fn put_down(&self, pen: PenOf<T, E, P, K>) {
         if let Some(page) = pen.close() {
             self.page_is_over(page);
         }
@@ -270,12 +295,18 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         pages.dedup_by_key(|page| page.first());
         let mut values = Vec::with_capacity(pages.iter().map(|page| page.sheet.filled()).sum());
         let mut who = Vec::with_capacity(pages.len());
-        for page in pages {
-            let mut lines = 0;
-            for line in 0..page.sheet.filled() {
-                if let Some(value) = page.take(line) {
-                    values.push(value);
-                    lines |= 1 << line;
+        for mut page in pages {
+            let mut lines = 0_u64;
+            let mut keep = |line: usize, value| {
+                values.push(value);
+                lines |= 1 << line;
+            };
+            if let Some(page) = Arc::get_mut(&mut page) {
+                page.take_all(&mut keep);
+            } else {
+                // Whoever was the last on it has not let it go yet.
+                for line in 0..page.sheet.filled() {
+                    page.take(line).into_iter().for_each(|value| keep(line, value));
                 }
             }
             who.push((Arc::clone(&page.sheet), lines));
@@ -361,14 +392,8 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
                     (true, true) => State::Cancelled,
                 };
                 let number = (page.first() + line) as u64 + 1;
-                Missing::member(
-                    number,
-                    entry.name.as_deref().cloned(),
-                    entry.place,
-                    now.since(entry.since),
-                    state,
-                )
-                .blocking(stands.blocks())
+                Missing::member(number, page.sheet.name(line), entry.place, now.since(entry.since), state)
+                    .blocking(stands.blocks())
             }));
         }
         RollCall::of_group(heading, missing)
@@ -378,7 +403,13 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
 impl<T, E, P, K: Kind> SeatOf<T, E, P, K> {
     /// Who runs, for those who ask.
     pub(crate) fn here(&self) -> Here {
-        Here { group: self.page().core.id, number: self.index() as u64 + 1, place: self.place() }
+        self.here_from(self.place())
+    }
+
+    /// The same for who has kept the place where it was launched: it need not be looked up on the sheet then, on which others
+    /// may be writing.
+    pub(crate) fn here_from(&self, place: &'static Location<'static>) -> Here {
+        Here { group: self.page().core.id, number: self.index() as u64 + 1, place }
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) mod ending;
 mod error;
 pub(crate) mod fork;
 mod group_error;
+pub(crate) mod mark;
 mod member;
 pub(crate) mod page;
 pub(crate) mod panics;

@@ -1,8 +1,9 @@
 //! The pages of a group's book: one line for each member, with who it is and what came of it.
 //!
 //! A page has a few dozen lines and is filled in order. It is also what members share instead of the group: its count is
-//! one unit of the group's, its context a child of the group's, so that members on different pages, which mostly run on
-//! different processors, do not pass the group's own cache lines to and fro at every start and end.
+//! one unit of the group's, its context a child of the group's where members have theirs by value, so that members on
+//! different pages, which mostly run on different processors, do not pass the group's own cache lines to and fro at every
+//! start and end.
 //!
 //! Only the right to do something with a line is handed out, never the line:
 //!
@@ -31,108 +32,54 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::mark::{Asked, BEGUN, BLOCKS, Bell, CALLED_OFF, ENDED, HEARD, RIDER, Stands, TAKEN, TOLD, VALUE};
 use super::member::Member;
 use super::panics;
 use super::sheet::{Entry, Quill, Sheet};
 use crate::context::Context;
 use crate::fault::{self, Fault};
+use crate::roll::Name;
 use crate::sync::{AcqRel, AtomicU8, AtomicU64, Relaxed, UnsafeCell};
-use crate::wait::lock::Lock;
 
 /// As many lines as the first page of a group has; a group of two or three need not pay for more.
 const FEWEST: usize = 4;
 /// As many as the later ones have: enough to share the cost of a page, few enough that one straggler holds little back.
-const MOST: usize = 64;
+///
+/// And few enough that none of a page's parts is large to an allocator: glibc's tidies up before it gives 1024 bytes or
+/// more, which costs as much as launching a dozen members.
+const MOST: usize = 60;
 const _: () = assert!(MOST <= 1 << u8::BITS, "a line's number fits into a seat");
 
 #[derive(Debug)]
-struct Line<T> {
-    /// P2.
-    value: UnsafeCell<Option<T>>,
-    /// The bits below.
+struct Line<B> {
+    /// `ENDED` and the others.
     mark: AtomicU8,
-    /// Whether the member has begun, and whether it was told to end, alone; only for the roll call.
+    /// `BEGUN` and the others; only for the roll call.
     begun: AtomicU8,
     /// Whom to wake when the page is called off.
-    waker: Lock<Option<Waker>>,
-}
-
-/// The member is over. Set once, by its seat.
-const ENDED: u8 = 1;
-/// A value was there when it ended.
-const VALUE: u8 = 2;
-/// The value has been taken, or is being taken. Set once, by whoever may take it.
-const TAKEN: u8 = 4;
-/// Somebody wants to hear of the end when it comes.
-const HEARD: u8 = 8;
-/// The member was launched without a slot of the limit and is counted against it all the same.
-const RIDER: u8 = 16;
-/// The member is to drop what it has.
-const CALLED_OFF: u8 = 32;
-
-/// Of `begun`: its closure is being called, or has been.
-const BEGUN: u8 = 1;
-/// Of `begun`: it was cancelled by its own canceller.
-const TOLD: u8 = 2;
-/// Of `begun`: it is a closure that blocks, among tasks: nothing can stop it.
-const BLOCKS: u8 = 4;
-
-/// How a member stands that is out; for the roll call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stands(u8);
-
-impl Stands {
-    pub(crate) fn has_begun(self) -> bool {
-        self.0 & BEGUN != 0
-    }
-
-    /// Whether it was told to end, alone.
-    pub(crate) fn is_told(self) -> bool {
-        self.0 & TOLD != 0
-    }
-
-    pub(crate) fn blocks(self) -> bool {
-        self.0 & BLOCKS != 0
-    }
-}
-
-/// What was asked of a member's end before it came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Asked(u8);
-
-impl Asked {
-    /// Nothing.
-    pub(crate) const NOTHING: Self = Self(0);
-    /// That it be told to those who take results as they come.
-    pub(crate) const HEARD: Self = Self(HEARD);
-    /// That it give back a slot which it never took.
-    pub(crate) const RIDER: Self = Self(RIDER);
-
-    pub(crate) fn is_heard(self) -> bool {
-        self.0 & HEARD != 0
-    }
-
-    pub(crate) fn is_rider(self) -> bool {
-        self.0 & RIDER != 0
-    }
+    bell: B,
 }
 
 /// A page of the book of `C`.
 #[derive(Debug)]
-pub(crate) struct Page<T, C> {
+pub(crate) struct Page<T, C, B> {
     /// Whose page it is.
     pub(crate) core: Arc<C>,
     /// What its members are given: a child of the group's context.
     pub(crate) ctx: Context,
     pub(crate) sheet: Arc<Sheet>,
-    lines: Box<[Line<T>]>,
+    /// The sheet's, close at hand.
+    first: usize,
+    lines: Box<[Line<B>]>,
+    /// P2. Apart from the lines, so that neither is large.
+    values: Box<[UnsafeCell<Option<T>>]>,
     /// Members out and, while the page has a pen, one for each line that is not used yet, and one for the pen.
     out: AtomicU64,
     /// Not zero once its members are to be dropped where they stand.
     called_off: AtomicU8,
 }
 
-impl<T> Line<T> {
+impl<B> Line<B> {
     /// Loom does not see the reference counts of std's `Arc`, by which whoever drops a page comes after all who used it. This
     /// stands for them: the last thing that a taker does, and the first that the page's end does. Nothing elsewhere.
     fn told_to_loom(&self) {
@@ -143,27 +90,24 @@ impl<T> Line<T> {
 }
 
 // SAFETY: P2: values go from the thread that wrote them to the one that takes them, which needs `T: Send`.
-unsafe impl<T: Send, C: Send + Sync> Sync for Page<T, C> {}
+unsafe impl<T: Send, C: Send + Sync, B: Sync> Sync for Page<T, C, B> {}
 
 // A panic never leaves a value half written: it is moved in whole, or not at all.
-impl<T, C> std::panic::RefUnwindSafe for Page<T, C> {}
+impl<T, C, B> std::panic::RefUnwindSafe for Page<T, C, B> {}
 
-impl<T, C> Page<T, C> {
+impl<T, C, B: Bell> Page<T, C, B> {
     /// Opens the page whose first line has the number `first`.
-    pub(crate) fn open(core: Arc<C>, ctx: Context, first: usize) -> Pen<T, C> {
+    pub(crate) fn open(core: Arc<C>, ctx: Context, first: usize) -> Pen<T, C, B> {
         let lines = (first.max(FEWEST / 4) * 4).clamp(FEWEST, MOST);
-        let line = |_| Line {
-            value: UnsafeCell::new(None),
-            mark: AtomicU8::new(0),
-            begun: AtomicU8::new(0),
-            waker: Lock::new(None),
-        };
+        let line = |_| Line { mark: AtomicU8::new(0), begun: AtomicU8::new(0), bell: B::default() };
         let quill = Sheet::open(first, lines);
         let page = Arc::new(Self {
             core,
             ctx,
             sheet: Arc::clone(quill.sheet()),
+            first,
             lines: (0..lines).map(line).collect(),
+            values: (0..lines).map(|_| UnsafeCell::new(None)).collect(),
             out: AtomicU64::new(lines as u64 + 1),
             called_off: AtomicU8::new(0),
         });
@@ -173,7 +117,7 @@ impl<T, C> Page<T, C> {
 
     /// The number of its first line.
     pub(crate) fn first(&self) -> usize {
-        self.sheet.first()
+        self.first
     }
 
     /// The members that are out: line, entry, and how each stands.
@@ -197,7 +141,7 @@ impl<T, C> Page<T, C> {
 
     /// Takes the value of a line, if its member left one and nobody has taken it.
     pub(crate) fn take(&self, line: usize) -> Option<T> {
-        let line = self.lines.get(line)?;
+        let (value, line) = (self.values.get(line)?, &self.lines[line]);
         if !fault::planted(Fault::TakenUnlooked) {
             // Relaxed: only to leave the others alone; the exchange below is what counts.
             if line.mark.load(Relaxed) & (ENDED | VALUE | TAKEN) != ENDED | VALUE {
@@ -209,7 +153,7 @@ impl<T, C> Page<T, C> {
             return None;
         }
         // SAFETY: P2: ended, and this call has set `TAKEN` first.
-        let value = line.value.with_mut(|value| unsafe { (*value).take() });
+        let value = value.with_mut(|value| unsafe { (*value).take() });
         line.told_to_loom();
         value
     }
@@ -245,10 +189,7 @@ impl<T, C> Page<T, C> {
     }
 
     fn wake(&self, line: usize) {
-        let waker = self.lines[line].waker.lock().take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.lines[line].bell.ring();
     }
 
     /// Units back: a member's, or the pen's and those of lines that were not used. How many are left.
@@ -259,30 +200,39 @@ impl<T, C> Page<T, C> {
     }
 }
 
+impl<T, C, B> Page<T, C, B> {
+    /// Takes all values that are left, with their lines.
+    pub(crate) fn take_all(&mut self, mut each: impl FnMut(usize, T)) {
+        for (line, value) in self.values.iter().enumerate() {
+            self.lines[line].told_to_loom();
+            // SAFETY: P2: nobody else has the page, so nobody else could touch it.
+            if let Some(value) = value.with_mut(|value| unsafe { (*value).take() }) {
+                each(line, value);
+            }
+        }
+    }
+}
+
 /// Values that nobody has taken may panic when they are dropped, each by itself.
-impl<T, C> Drop for Page<T, C> {
+impl<T, C, B> Drop for Page<T, C, B> {
     fn drop(&mut self) {
         if mem::needs_drop::<T>() {
-            for line in &mut self.lines {
-                line.told_to_loom();
-                // SAFETY: P2: nobody else is left who could touch it.
-                panics::drop_quietly(line.value.with_mut(|value| unsafe { (*value).take() }));
-            }
+            self.take_all(|_, value| panics::drop_quietly(value));
         }
     }
 }
 
 /// The right to count members out on a page. The page is not over while its pen is there.
 #[derive(Debug)]
-pub(crate) struct Pen<T, C> {
-    page: Arc<Page<T, C>>,
+pub(crate) struct Pen<T, C, B> {
+    page: Arc<Page<T, C, B>>,
     quill: Quill,
     /// One for each line that is not used yet.
-    stock: Vec<Arc<Page<T, C>>>,
+    stock: Vec<Arc<Page<T, C, B>>>,
 }
 
-impl<T, C> Pen<T, C> {
-    pub(crate) fn page(&self) -> &Arc<Page<T, C>> {
+impl<T, C, B: Bell> Pen<T, C, B> {
+    pub(crate) fn page(&self) -> &Arc<Page<T, C, B>> {
         &self.page
     }
 
@@ -306,9 +256,9 @@ impl<T, C> Pen<T, C> {
     }
 
     /// Counts a member out and writes its entry; nothing if the page is [full](Self::is_full).
-    pub(crate) fn write(&mut self, entry: Entry, asked: Asked) -> Option<Seat<T, C>> {
+    pub(crate) fn write(&mut self, entry: Entry, name: Option<Name>, asked: Asked) -> Option<Seat<T, C, B>> {
         let page = self.stock.pop()?;
-        let line = self.quill.write(entry);
+        let line = self.quill.write(entry, name);
         if asked != Asked::NOTHING {
             // Relaxed: nobody but the seat, which is made now, changes the mark before it is asked for; and who asks
             // holds the lock that the caller holds.
@@ -318,24 +268,24 @@ impl<T, C> Pen<T, C> {
     }
 
     /// Closes the page; it, if nobody of it is out any more.
-    pub(crate) fn close(self) -> Option<Arc<Page<T, C>>> {
+    pub(crate) fn close(self) -> Option<Arc<Page<T, C, B>>> {
         (self.page.leave(self.quill.left() as u64 + 1) == 0).then_some(self.page)
     }
 }
 
 /// Who is left on a page when a member has left it.
-pub(crate) enum Left<T, C> {
+pub(crate) enum Left<T, C, B> {
     Others,
     /// Nobody but the pen, perhaps.
-    Pen(Arc<Page<T, C>>),
+    Pen(Arc<Page<T, C, B>>),
     /// The page is over.
-    Nobody(Arc<Page<T, C>>),
+    Nobody(Arc<Page<T, C, B>>),
 }
 
 /// One member's place on a page.
 #[derive(Debug)]
-pub(crate) struct Seat<T, C> {
-    page: Arc<Page<T, C>>,
+pub(crate) struct Seat<T, C, B> {
+    page: Arc<Page<T, C, B>>,
     /// Small, because it is part of every member.
     line: u8,
     /// Whether the member has ended.
@@ -344,8 +294,8 @@ pub(crate) struct Seat<T, C> {
     parked: Cell<bool>,
 }
 
-impl<T, C> Seat<T, C> {
-    pub(crate) fn page(&self) -> &Arc<Page<T, C>> {
+impl<T, C, B: Bell> Seat<T, C, B> {
+    pub(crate) fn page(&self) -> &Arc<Page<T, C, B>> {
         &self.page
     }
 
@@ -394,14 +344,8 @@ impl<T, C> Seat<T, C> {
 
     /// Leaves a waker for when the member is called off; false if it has been, and then nobody may ever come to wake.
     pub(crate) fn park(&self, waker: &Waker) -> bool {
-        let line = &self.page.lines[self.line()];
-        let known = line.waker.lock().as_ref().is_some_and(|old| old.will_wake(waker));
-        if !known {
-            // Wakers are foreign code: cloned and dropped without the lock.
-            let waker = waker.clone();
+        if self.page.lines[self.line()].bell.hang(waker) {
             self.parked.set(true);
-            let old = line.waker.lock().replace(waker);
-            drop(old);
         }
         // After the lock; see `Page::call_off` for the other side.
         !self.is_called_off() || fault::planted(Fault::CalledOffUnseen)
@@ -413,12 +357,11 @@ impl<T, C> Seat<T, C> {
         let line = &self.page.lines[self.line()];
         if self.parked.get() {
             // Its waker would keep its task's memory for as long as the page is kept. The lock is the line's own.
-            let waker = line.waker.lock().take();
-            panics::drop_quietly(waker);
+            line.bell.remove();
         }
         let mark = if value.is_some() { ENDED | VALUE } else { ENDED };
         // SAFETY: P2: this is the one seat, it has not ended before, and `ENDED` is not set yet.
-        line.value.with_mut(|place| unsafe { *place = value });
+        self.page.values[self.line()].with_mut(|place| unsafe { *place = value });
         let order = if fault::planted(Fault::RelaxedEnd) { Relaxed } else { AcqRel };
         // Release, G2: the value is seen by who takes it. Acquire: and we see who asked.
         let before = line.mark.fetch_or(mark, order);
@@ -430,7 +373,7 @@ impl<T, C> Seat<T, C> {
     }
 
     /// Counts the member back in.
-    pub(crate) fn leave(self) -> Left<T, C> {
+    pub(crate) fn leave(self) -> Left<T, C, B> {
         debug_assert!(self.over.get(), "G1: a member leaves after it has ended");
         let page = self.page;
         match page.leave(1) {

@@ -21,14 +21,13 @@ use super::member::Member;
 use crate::roll::Name;
 use crate::sync::{Acquire, AtomicU64, Release, UnsafeCell};
 use crate::time::Moment;
+use crate::wait::lock::Lock;
 
 /// What is known of a member when it is launched.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) place: &'static Location<'static>,
     pub(crate) since: Moment,
-    /// Boxed: most members have none.
-    pub(crate) name: Option<Box<Name>>,
 }
 
 /// The entries of one page.
@@ -37,6 +36,8 @@ pub(crate) struct Sheet {
     first: usize,
     /// P1.
     lines: Box<[UnsafeCell<Option<Entry>>]>,
+    /// The names of those who have one, by line. Most members have none.
+    names: Lock<Vec<(usize, Name)>>,
     /// How many lines have an entry.
     filled: AtomicU64,
 }
@@ -51,7 +52,8 @@ impl Sheet {
     /// A sheet whose first line has the number `first`, and the right to write on it.
     pub(crate) fn open(first: usize, lines: usize) -> Quill {
         let lines = (0..lines).map(|_| UnsafeCell::new(None)).collect();
-        Quill { sheet: Arc::new(Self { first, lines, filled: AtomicU64::new(0) }), next: 0 }
+        let names = Lock::new(Vec::new());
+        Quill { sheet: Arc::new(Self { first, lines, names, filled: AtomicU64::new(0) }), next: 0 }
     }
 
     pub(crate) fn first(&self) -> usize {
@@ -76,8 +78,14 @@ impl Sheet {
 
     /// The member of such a line.
     pub(crate) fn member(&self, line: usize) -> Member {
-        let entry = self.entry(line);
-        Member::new(self.first + line, entry.name.as_deref().cloned(), entry.place)
+        Member::new(self.first + line, self.name(line), self.entry(line).place)
+    }
+
+    /// The name of such a line's member.
+    pub(crate) fn name(&self, line: usize) -> Option<Name> {
+        let names = self.names.lock();
+        let at = names.binary_search_by_key(&line, |(line, _)| *line).ok()?;
+        Some(names[at].1.clone())
     }
 }
 
@@ -110,8 +118,11 @@ impl Quill {
     }
 
     /// Writes an entry; its line. There must be one left.
-    pub(crate) fn write(&mut self, entry: Entry) -> usize {
+    pub(crate) fn write(&mut self, entry: Entry, name: Option<Name>) -> usize {
         let line = self.next;
+        if let Some(name) = name {
+            self.sheet.names.lock().push((line, name));
+        }
         // SAFETY: P1: this is the one quill, and `filled` is not above the line yet.
         self.sheet.lines[line].with_mut(|place| unsafe { *place = Some(entry) });
         self.next += 1;

@@ -60,6 +60,7 @@ use self::executor::Executor;
 use self::lane::Lane;
 use self::stop::Timers;
 use crate::group::core::{Core, Kind};
+use crate::group::mark::Polled;
 
 /// What a group of tasks has that one of threads has not.
 #[derive(Debug, Default)]
@@ -70,6 +71,7 @@ pub(crate) struct Tasks {
 
 impl Kind for Tasks {
     type Lane = Lane;
+    type Bell = Polled;
     const MARKS_BLOCKING: bool = true;
 
     fn limit(lane: &Lane) -> Option<usize> {

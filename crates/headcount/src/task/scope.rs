@@ -18,6 +18,7 @@ use crate::context::{CancelKind, Cancelled, Context};
 use crate::fault::{self, Fault};
 use crate::group::core::{Core, Kind};
 use crate::group::ending::{Ending, Riders, finish};
+use crate::group::mark::Polled;
 use crate::group::settle::Plain;
 use crate::group::{Body, BoxError, FailFast, FromMember, GroupError, panics};
 use crate::roll::{Name, RollCall};
@@ -29,6 +30,7 @@ pub(crate) struct Local;
 
 impl Kind for Local {
     type Lane = ();
+    type Bell = Polled;
 
     fn limit((): &()) -> Option<usize> {
         None

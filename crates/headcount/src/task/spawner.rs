@@ -197,8 +197,9 @@ where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'static,
         E: FromMember<X>,
     {
-        let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) else { return };
-        let member = Closure::new(seat, None, Plain, f);
+        let place = Location::caller();
+        let Some((seat, free, f)) = self.register(None, 1, place, f) else { return };
+        let member = Closure::new(seat, place, None, Plain, f);
         match free {
             Some(held) => {
                 let slots = Slots::new(Arc::clone(&self.core), held);

@@ -19,6 +19,9 @@
 //!   limit is reached. [`Desk::plan`] restores this rule and is called at the end of every visit.
 //! * **D4, direct.** A pusher may leave its jobs on the front page unannounced only while somebody attends who will look
 //!   there: [`Desk::attended`]. `direct` is the negation, kept in both places and changed under both locks.
+//! * **D5, soon.** Who searches, watches or is coming visits within a fraction of a millisecond, and then somebody else
+//!   attends or pushers come directly. So a time that was read since the last visit of all is still good, unless those who
+//!   attend are the ones who hold all the slots: they come when their jobs are over. [`Desk::will_be_visited`].
 //!
 //! Lock order: the front page's lock, the desk's, a tray's. Nobody is woken and no thread started under them: that is
 //! what a [`Plan`] is for.
@@ -221,11 +224,13 @@ impl<'scope> Desk<'scope> {
 
     /// D4: is somebody about who will look at the front page?
     pub(super) fn attended(&self) -> bool {
-        self.searching
-            || self.coming
-            // Who gives back slots looks at the front page when the queue has nothing for it.
-            || self.used >= self.limit
-            || (self.watcher.is_some() && !self.has_spare_cores())
+        // Who gives back slots looks at the front page when the queue has nothing for it.
+        self.will_be_visited() || self.used >= self.limit
+    }
+
+    /// D5.
+    pub(super) fn will_be_visited(&self) -> bool {
+        self.searching || self.coming || (self.watcher.is_some() && !self.has_spare_cores())
     }
 
     /// Restores D3, and says what must be done for it.

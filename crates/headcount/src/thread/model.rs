@@ -9,7 +9,7 @@ use loom::thread::JoinHandle;
 
 use super::launch::Launch;
 use super::stream::Stream;
-use super::team::{Launched, OnThreads, Team};
+use super::team::{Lane, Launched, OnThreads, Team};
 use super::turn;
 use super::workers;
 use crate::context::{CancelKind, Cancelled, Context};
@@ -99,7 +99,7 @@ impl Group {
         let threads = Threads::default();
         let handles = Arc::clone(&threads.0);
         let place = std::panic::Location::caller();
-        let core = Core::new(&Context::background(), CollectAll, OnThreads, Some(limit), place);
+        let core = Core::new(&Context::background(), CollectAll, OnThreads, Lane::new(Some(limit)), place);
         let workers = Arc::new(workers::Workers::with(Some(limit), cores, Duration::ZERO, threads));
         Self { team: Team { core, workers }, threads: handles }
     }

@@ -34,8 +34,10 @@ impl<'scope> Job<'scope> {
     }
 }
 
-/// How many entries a page holds.
-pub(super) const PAGE: usize = 64;
+/// How many entries a page holds: so few that a page is not large to an allocator. Glibc's tidies up before it gives 1024
+/// bytes or more, which would cost more than running a page of tiny jobs.
+pub(super) const PAGE: usize = 40;
+const _: () = assert!(PAGE * size_of::<Entry<'_>>() < 1000);
 
 /// Larger ones are freed at once, so that what is kept stays small.
 const LARGEST_SPENT: usize = 256;
@@ -89,6 +91,9 @@ impl<'scope> Page<'scope> {
     pub(super) fn keep_spent(&mut self, job: Job<'scope>) -> Option<Job<'scope>> {
         if self.spent.len() >= PAGE || size_of_val(&*job.0) > LARGEST_SPENT {
             return Some(job);
+        }
+        if self.spent.capacity() == 0 {
+            self.spent.reserve_exact(PAGE);
         }
         self.spent.push(job);
         None

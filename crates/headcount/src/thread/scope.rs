@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::launch::Threads;
-use super::team::{OnThreads, Team};
+use super::team::{Lane, OnThreads, Team};
 use super::workers::Workers;
 use super::{Group, Spawner};
 use crate::context::Context;
@@ -264,7 +264,7 @@ where
         crate::blocking::assert_allowed("thread::Scope::run", "task::Group::wait()");
         let place = Location::caller();
         let name = self.title.name().cloned();
-        let core = Core::new(&self.ctx, self.policy, OnThreads, self.limit, self.title.place());
+        let core = Core::new(&self.ctx, self.policy, OnThreads, Lane::new(self.limit), self.title.place());
         // A member of another group waits here until this one is over, from now on: whoever would close a circle is told.
         let _waiting = who::wait_for(core.id, || self.title.clone());
         core.books.lock().title = self.title;

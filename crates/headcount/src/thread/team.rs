@@ -17,17 +17,44 @@ use crate::group::ending::{Ending, Riders, finish};
 use crate::group::settle::{Plain, Settle};
 use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, panics, who};
 use crate::roll::Name;
+use crate::time::Moment;
 
-/// What a group of threads has that one of tasks has not: nothing. Who waits for a slot stands in the workers' queue.
+/// What a group of threads has that one of tasks has not: nothing.
 #[derive(Debug)]
 pub(crate) struct OnThreads;
 
-impl Kind for OnThreads {
-    /// The limit, for the roll call.
-    type Lane = Option<usize>;
+/// Who waits for a slot stands in the workers' queue, not here.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    /// For the roll call.
+    limit: Option<usize>,
+    /// When the clock was read last, and the workers' [visits](Workers::visits) then.
+    read: (u64, Moment),
+}
 
-    fn limit(limit: &Option<usize>) -> Option<usize> {
-        *limit
+impl Lane {
+    pub(crate) fn new(limit: Option<usize>) -> Self {
+        Self { limit, read: (0, Moment::now()) }
+    }
+
+    /// What time it is, or was a moment ago: less than a millisecond where threads get their turn. Reading the clock costs as
+    /// much as half of launching a tiny member.
+    #[inline]
+    fn now(&mut self, visits: Option<u64>) -> Moment {
+        if visits != Some(self.read.0) {
+            self.read = (visits.unwrap_or(0), Moment::now());
+        }
+        self.read.1
+    }
+}
+
+impl Kind for OnThreads {
+    const CLONES_CONTEXTS: bool = false;
+    type Lane = Lane;
+    type Bell = ();
+
+    fn limit(lane: &Lane) -> Option<usize> {
+        lane.limit
     }
 }
 
@@ -96,7 +123,8 @@ where
         F: FnOnce(&Context) -> O + Send + 'scope,
         S: Settle<T, E, O> + Send + 'scope,
     {
-        let Ok((seat, ())) = self.core.register(who.name, who.place, |_| ()) else {
+        let since = |lane: &mut Lane| lane.now(self.workers.visits());
+        let Ok((seat, ())) = self.core.register_since(who.name, who.place, since, |_| ()) else {
             panics::drop_quietly(f);
             return Err(());
         };
@@ -104,7 +132,7 @@ where
             finish(seat, unbegun(f, Ending::Unbegun(why)), who.hand.as_ref());
             return Ok(None);
         }
-        let member = Closure::new(seat, who.hand, settle, f);
+        let member = Closure::new(seat, who.place, who.hand, settle, f);
         Ok(Some(Job::new(move || member.run())))
     }
 
@@ -182,7 +210,7 @@ where
     }
 
     pub(crate) fn set_limit(&self, n: usize) {
-        self.core.books.lock().lane = Some(n);
+        self.core.books.lock().lane.limit = Some(n);
         self.workers.set_limit(Some(n));
     }
 

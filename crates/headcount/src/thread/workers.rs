@@ -26,7 +26,7 @@ pub(crate) use super::queue::Job;
 use super::queue::{Entry, PAGE, Page};
 use super::tray::Tray;
 use crate::fault::{self, Fault};
-use crate::sync::{AtomicU8, Relaxed};
+use crate::sync::{AtomicU8, AtomicU64, Relaxed};
 use crate::wait::lock::Lock;
 
 /// The most that a worker takes at once.
@@ -63,6 +63,8 @@ pub(super) struct Hints {
     pub(super) ready: AtomicU8,
     /// 1 while more slots are held than there are, so that trays must go back.
     crowded: AtomicU8,
+    /// How often both locks were held, times two; and one more if they will soon be again (D5).
+    visits: AtomicU64,
 }
 
 /// A worker: one thread's way from job to job.
@@ -93,7 +95,11 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
         Self {
             front: Apart(Lock::new(Front { page: Page::default(), direct: true })),
             desk: Apart(Lock::new(Desk::new(limit.unwrap_or(usize::MAX).max(1), cores))),
-            hints: Apart(Hints { ready: AtomicU8::new(0), crowded: AtomicU8::new(0) }),
+            hints: Apart(Hints {
+                ready: AtomicU8::new(0),
+                crowded: AtomicU8::new(0),
+                visits: AtomicU64::new(0),
+            }),
             launch,
             spin,
         }
@@ -116,6 +122,13 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
     #[cold]
     fn hand_over(self: &Arc<Self>) {
         self.visit(|_| ());
+    }
+
+    /// A number that changes from visit to visit, and so, as long as there is one, before a millisecond is over (D5).
+    #[inline]
+    pub(crate) fn visits(&self) -> Option<u64> {
+        // Relaxed: see `visit`.
+        Some(self.hints.0.visits.load(Relaxed)).filter(|visits| visits & 1 == 1)
     }
 
     /// From now on there are `limit` slots. More start at once; if there are fewer, those who run end as they would have.
@@ -163,6 +176,11 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
         let plan = self.settle(&mut desk);
         desk.direct = !desk.attended() && !fault::planted(Fault::IdleUnannounced);
         front.direct = desk.direct;
+        if !cfg!(loom) {
+            // Relaxed, both: only written here, under the lock; and whoever reads it late goes by an older time.
+            let visits = self.hints.0.visits.load(Relaxed) >> 1;
+            self.hints.0.visits.store((visits + 1) << 1 | u64::from(desk.will_be_visited()), Relaxed);
+        }
         drop(desk);
         drop(front);
         self.carry_out(plan);

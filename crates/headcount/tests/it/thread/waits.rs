@@ -79,6 +79,35 @@ fn the_roll_call_tells_running_queued_and_cancelled() {
     });
 }
 
+/// The clock is not read for each member of a crowd; who comes after a pause is told apart all the same, whether threads are
+/// idle, blocked, or all slots are taken.
+#[test]
+fn ages_are_right_after_a_pause() {
+    const PAUSE: Duration = Duration::from_millis(60);
+    within(|| {
+        for (limit, blocked) in [(Some(1), 1), (Some(4), 8), (None, 0), (None, 1), (None, 8)] {
+            let (come, go) = (Count::default(), Count::default());
+            let values = limited(scope(), limit).run(|group| {
+                for _ in 0..blocked {
+                    group.spawn(|_| {
+                        come.add();
+                        headcount::ok(go.reaches(1))
+                    });
+                }
+                come.reaches(blocked.min(limit.unwrap_or(blocked)));
+                (0..10_000).for_each(|_| group.spawn(|_| headcount::ok(0)));
+                std::thread::sleep(PAUSE);
+                group.spawn_named("late", |_| headcount::ok(go.reaches(1)));
+                let roll_call = group.roll_call();
+                let late = roll_call.iter().find(|missing| missing.name() == Some("late")).unwrap();
+                assert!(late.age().unwrap() < PAUSE / 2, "limit {limit:?}: {roll_call}");
+                go.add();
+            });
+            assert_eq!(values.unwrap().len(), blocked + 10_001);
+        }
+    });
+}
+
 #[test]
 fn a_member_that_waits_for_its_own_group_is_told() {
     within(|| {
