@@ -5,8 +5,6 @@
 use core::time::Duration;
 
 #[cfg(feature = "std")]
-use std::sync::OnceLock;
-#[cfg(feature = "std")]
 use std::time::Instant;
 
 #[cfg(shuttle)]
@@ -22,34 +20,30 @@ pub(crate) fn now() -> Instant {
 }
 
 /// When something happened. Without an operating system there is no clock, and ages are unknown.
-///
-/// Half the size of an [`Instant`], because every member of every group has one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
-    /// Nanoseconds since the first that was asked for: five hundred years fit in.
     #[cfg(feature = "std")]
-    at: u64,
+    at: Instant,
 }
 
 impl Moment {
-    #[inline]
     pub(crate) fn now() -> Self {
-        #[cfg(feature = "std")]
-        {
-            static FIRST: OnceLock<Instant> = OnceLock::new();
-            let now = now();
-            let since = now.saturating_duration_since(*FIRST.get_or_init(|| now));
-            // No overflow within the five hundred years.
-            Self { at: since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos()) }
+        Self {
+            #[cfg(feature = "std")]
+            at: now(),
         }
-        #[cfg(not(feature = "std"))]
-        Self {}
+    }
+
+    /// So many nanoseconds later.
+    #[cfg(feature = "std")]
+    pub(crate) fn plus(self, nanoseconds: u64) -> Self {
+        Self { at: self.at + Duration::from_nanos(nanoseconds) }
     }
 
     /// How long after `earlier` this was.
     pub(crate) fn since(self, earlier: Self) -> Option<Duration> {
         #[cfg(feature = "std")]
-        return Some(Duration::from_nanos(self.at.saturating_sub(earlier.at)));
+        return Some(self.at.saturating_duration_since(earlier.at));
         #[cfg(not(feature = "std"))]
         {
             let _ = earlier;

@@ -176,12 +176,13 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         if books.closed {
             return Err(Closed);
         }
-        let entry = Entry { place, since: since(&mut books.lane) };
+        let since = since(&mut books.lane);
+        let entry = Entry { place, since };
         let full = books.pen.take_if(|pen| pen.is_full());
         let asked = books.asked;
         let seat = match &mut books.pen {
             Some(pen) => pen.write(entry, name, asked),
-            None => self.turn_over(&mut books).write(entry, name, asked),
+            None => self.turn_over(&mut books, since).write(entry, name, asked),
         };
         let seat = seat.unwrap_or_else(|| unreachable!("the pen is not full"));
         let admitted = admit(&mut books.lane);
@@ -194,7 +195,11 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
 
     /// Opens a new page.
     #[cold]
-    fn turn_over<'b>(self: &Arc<Self>, books: &'b mut Books<T, E, P, K>) -> &'b mut PenOf<T, E, P, K> {
+    fn turn_over<'b>(
+        self: &Arc<Self>,
+        books: &'b mut Books<T, E, P, K>,
+        now: Moment,
+    ) -> &'b mut PenOf<T, E, P, K> {
         // G2, before anybody can be on it.
         self.out.add(1);
         let ctx = if K::CLONES_CONTEXTS {
@@ -204,7 +209,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         } else {
             self.ctx.clone()
         };
-        let pen = Page::open(Arc::clone(self), ctx, books.next);
+        let pen = Page::open(Arc::clone(self), ctx, books.next, now);
         books.next = pen.last_number() + 1;
         books.pages.insert(pen.page().first(), Arc::clone(pen.page()));
         books.pen.insert(pen)

@@ -40,6 +40,7 @@ use crate::context::Context;
 use crate::fault::{self, Fault};
 use crate::roll::Name;
 use crate::sync::{AcqRel, AtomicU8, AtomicU64, Relaxed, UnsafeCell};
+use crate::time::Moment;
 
 /// As many lines as the first page of a group has; a group of two or three need not pay for more.
 const FEWEST: usize = 4;
@@ -97,10 +98,10 @@ impl<T, C, B> std::panic::RefUnwindSafe for Page<T, C, B> {}
 
 impl<T, C, B: Bell> Page<T, C, B> {
     /// Opens the page whose first line has the number `first`.
-    pub(crate) fn open(core: Arc<C>, ctx: Context, first: usize) -> Pen<T, C, B> {
+    pub(crate) fn open(core: Arc<C>, ctx: Context, first: usize, opened: Moment) -> Pen<T, C, B> {
         let lines = (first.max(FEWEST / 4) * 4).clamp(FEWEST, MOST);
         let line = |_| Line { mark: AtomicU8::new(0), begun: AtomicU8::new(0), bell: B::default() };
-        let quill = Sheet::open(first, lines);
+        let quill = Sheet::open(first, lines, opened);
         let page = Arc::new(Self {
             core,
             ctx,
@@ -121,7 +122,7 @@ impl<T, C, B: Bell> Page<T, C, B> {
     }
 
     /// The members that are out: line, entry, and how each stands.
-    pub(crate) fn missing(&self) -> impl Iterator<Item = (usize, &Entry, Stands)> {
+    pub(crate) fn missing(&self) -> impl Iterator<Item = (usize, Entry, Stands)> {
         (0..self.sheet.filled()).filter_map(|line| {
             // Relaxed, both: a roll call is a picture of one moment, and orders nothing.
             let over = self.lines[line].mark.load(Relaxed) & ENDED != 0;

@@ -24,25 +24,33 @@ use crate::time::Moment;
 use crate::wait::lock::Lock;
 
 /// What is known of a member when it is launched.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) place: &'static Location<'static>,
     pub(crate) since: Moment,
+}
+
+/// The same as it is written: in two words, because there is one for every member.
+struct Written {
+    place: &'static Location<'static>,
+    /// How many nanoseconds after the sheet was opened.
+    after: u64,
 }
 
 /// The entries of one page.
 pub(crate) struct Sheet {
     /// The number of its first line.
     first: usize,
+    opened: Moment,
     /// P1.
-    lines: Box<[UnsafeCell<Option<Entry>>]>,
+    lines: Box<[UnsafeCell<Option<Written>>]>,
     /// The names of those who have one, by line. Most members have none.
     names: Lock<Vec<(usize, Name)>>,
     /// How many lines have an entry.
     filled: AtomicU64,
 }
 
-// SAFETY: P1: entries are only shared once they are written, and `Entry` is made of shareable parts.
+// SAFETY: P1: entries are only shared once they are written, and `Written` is made of shareable parts.
 unsafe impl Sync for Sheet {}
 
 // A panic never leaves an entry half written: it is moved in whole.
@@ -50,10 +58,11 @@ impl std::panic::RefUnwindSafe for Sheet {}
 
 impl Sheet {
     /// A sheet whose first line has the number `first`, and the right to write on it.
-    pub(crate) fn open(first: usize, lines: usize) -> Quill {
+    pub(crate) fn open(first: usize, lines: usize, opened: Moment) -> Quill {
         let lines = (0..lines).map(|_| UnsafeCell::new(None)).collect();
         let names = Lock::new(Vec::new());
-        Quill { sheet: Arc::new(Self { first, lines, names, filled: AtomicU64::new(0) }), next: 0 }
+        let sheet = Self { first, opened, lines, names, filled: AtomicU64::new(0) };
+        Quill { sheet: Arc::new(sheet), next: 0 }
     }
 
     pub(crate) fn first(&self) -> usize {
@@ -67,11 +76,13 @@ impl Sheet {
     }
 
     /// The entry of a line below [`filled`](Self::filled), or whose number the caller was given after it was written.
-    pub(crate) fn entry(&self, line: usize) -> &Entry {
-        let entry = self.lines[line].with_mut(|entry| {
+    pub(crate) fn entry(&self, line: usize) -> Entry {
+        let entry = self.lines[line].with_mut(|written| {
             // SAFETY: P1.
-            let entry: &Option<Entry> = unsafe { &*entry };
-            entry.as_ref()
+            let written: &Option<Written> = unsafe { &*written };
+            let whole =
+                |written: &Written| Entry { place: written.place, since: self.opened.plus(written.after) };
+            written.as_ref().map(whole)
         });
         entry.unwrap_or_else(|| unreachable!("P1"))
     }
@@ -123,8 +134,12 @@ impl Quill {
         if let Some(name) = name {
             self.sheet.names.lock().push((line, name));
         }
+        let after = entry.since.since(self.sheet.opened).unwrap_or_default();
+        // No overflow within five hundred years.
+        let after = after.as_secs() * 1_000_000_000 + u64::from(after.subsec_nanos());
+        let written = Written { place: entry.place, after };
         // SAFETY: P1: this is the one quill, and `filled` is not above the line yet.
-        self.sheet.lines[line].with_mut(|place| unsafe { *place = Some(entry) });
+        self.sheet.lines[line].with_mut(|place| unsafe { *place = Some(written) });
         self.next += 1;
         // Release, G1.
         self.sheet.filled.store(self.next as u64, Release);
