@@ -180,7 +180,7 @@ fn nobody_overtakes_a_heavy_member() {
 fn the_limit_goes_up_and_down_while_members_run() {
     within(|| {
         let (come, go) = (Count::default(), Count::default());
-        let gauge = Gauge::default();
+        let (gauge, barrier) = (Gauge::default(), Barrier::new(31));
         let done = scope().limit(1).run(|group| {
             for _ in 0..40 {
                 group.spawn(|_| {
@@ -204,11 +204,7 @@ fn the_limit_goes_up_and_down_while_members_run() {
             }
             group.wait_idle();
             group.set_limit(10_000);
-            let barrier = Barrier::new(31);
-            // Leaked, because members may borrow only what outlives the scope.
-            let barrier: &'static Barrier = Box::leak(Box::new(barrier));
-            (0..30)
-                .for_each(|_| group.spawn(move |_| headcount::ok(usize::from(barrier.wait().is_leader()))));
+            (0..30).for_each(|_| group.spawn(|_| headcount::ok(usize::from(barrier.wait().is_leader()))));
             barrier.wait();
         });
         assert_eq!(done.unwrap().len(), 270);
