@@ -114,6 +114,7 @@ impl Stop {
     }
 
     pub(crate) fn is_late(&self) -> bool {
+        // SeqCst: as above.
         self.late.load(Ordering::SeqCst)
     }
 
@@ -122,12 +123,14 @@ impl Stop {
         // SeqCst: as the strength, which is raised after it.
         let first = self.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         if first && !self.is_asked() {
+            // SeqCst: as above.
             self.signal_first.store(true, Ordering::SeqCst);
         }
     }
 
     /// Whether that signal stopped the batch, and what else did only came to it.
     pub(crate) fn is_signal_first(&self) -> bool {
+        // SeqCst: as above.
         self.signal_first.load(Ordering::SeqCst)
     }
 

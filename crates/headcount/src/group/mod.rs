@@ -3,7 +3,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `core` | the book of members, and the group's way from its first member to its end: invariants G1 to G4 |
-//! | `page`, `sheet` | a page of the book: what came of its members, and who they are; edges G1 to G3, rules P1 and P2 |
+//! | `page`, `pen`, `sheet` | a page of the book: what came of its members, and who they are; edges G1 to G3, rules P1 and P2 |
 //! | `ending`, `settle` | how a member's end is taken; what its output comes to |
 //! | `closure`, `fork` | members that are closures; members whose value has a type of its own |
 //! | `refused` | members that were not launched |
@@ -29,6 +29,7 @@ pub(crate) mod mark;
 mod member;
 pub(crate) mod page;
 pub(crate) mod panics;
+pub(crate) mod pen;
 mod policies;
 mod policy;
 mod refused;

@@ -35,10 +35,10 @@ use std::task::Waker;
 use super::mark::{Asked, BEGUN, BLOCKS, Bell, CALLED_OFF, ENDED, HEARD, RIDER, Stands, TAKEN, TOLD, VALUE};
 use super::member::Member;
 use super::panics;
-use super::sheet::{Entry, Quill, Sheet};
+use super::pen::Pen;
+use super::sheet::{Entry, Sheet};
 use crate::context::Context;
 use crate::fault::{self, Fault};
-use crate::roll::Name;
 use crate::sync::{AcqRel, AtomicU8, AtomicU64, Relaxed, UnsafeCell};
 use crate::time::Moment;
 
@@ -112,8 +112,18 @@ impl<T, C, B: Bell> Page<T, C, B> {
             out: AtomicU64::new(lines as u64 + 1),
             called_off: AtomicU8::new(0),
         });
-        let stock = vec![Arc::clone(&page); lines];
-        Pen { page, quill, stock }
+        Pen::new(page, quill)
+    }
+
+    /// The seat of a line that has just been written, and what is asked of its end from the beginning. The line's one seat:
+    /// only the pen calls this, once a line.
+    pub(super) fn seat(self: Arc<Self>, line: usize, asked: Asked) -> Seat<T, C, B> {
+        if asked != Asked::NOTHING {
+            // Relaxed: nobody but the seat changes the mark before it is asked for; and who asks holds the books' lock, as
+            // the pen's holder does.
+            self.lines[line].mark.store(asked.0, Relaxed);
+        }
+        Seat { page: self, line: line as u8, over: Cell::new(false), parked: Cell::new(false) }
     }
 
     /// The number of its first line.
@@ -194,7 +204,7 @@ impl<T, C, B: Bell> Page<T, C, B> {
     }
 
     /// Units back: a member's, or the pen's and those of lines that were not used. How many are left.
-    fn leave(&self, units: u64) -> u64 {
+    pub(super) fn leave(&self, units: u64) -> u64 {
         let order = if fault::planted(Fault::RelaxedPage) { Relaxed } else { AcqRel };
         // AcqRel, G3: what this member did is seen by the last end, and the last end has seen what all the others did.
         self.out.fetch_sub(units, order) - units
@@ -220,57 +230,6 @@ impl<T, C, B> Drop for Page<T, C, B> {
         if mem::needs_drop::<T>() {
             self.take_all(|_, value| panics::drop_quietly(value));
         }
-    }
-}
-
-/// The right to count members out on a page. The page is not over while its pen is there.
-#[derive(Debug)]
-pub(crate) struct Pen<T, C, B> {
-    page: Arc<Page<T, C, B>>,
-    quill: Quill,
-    /// One for each line that is not used yet.
-    stock: Vec<Arc<Page<T, C, B>>>,
-}
-
-impl<T, C, B: Bell> Pen<T, C, B> {
-    pub(crate) fn page(&self) -> &Arc<Page<T, C, B>> {
-        &self.page
-    }
-
-    /// The number of the next line, wherever it is going to stand.
-    pub(crate) fn next_number(&self) -> usize {
-        self.page.first() + self.quill.written()
-    }
-
-    /// The number of its last line.
-    pub(crate) fn last_number(&self) -> usize {
-        self.next_number() + self.quill.left() - 1
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.stock.is_empty()
-    }
-
-    /// How many members of the page are out.
-    pub(crate) fn out(&self) -> usize {
-        self.page.units() - self.quill.left() - 1
-    }
-
-    /// Counts a member out and writes its entry; nothing if the page is [full](Self::is_full).
-    pub(crate) fn write(&mut self, entry: Entry, name: Option<Name>, asked: Asked) -> Option<Seat<T, C, B>> {
-        let page = self.stock.pop()?;
-        let line = self.quill.write(entry, name);
-        if asked != Asked::NOTHING {
-            // Relaxed: nobody but the seat, which is made now, changes the mark before it is asked for; and who asks
-            // holds the lock that the caller holds.
-            page.lines[line].mark.store(asked.0, Relaxed);
-        }
-        Some(Seat { page, line: line as u8, over: Cell::new(false), parked: Cell::new(false) })
-    }
-
-    /// Closes the page; it, if nobody of it is out any more.
-    pub(crate) fn close(self) -> Option<Arc<Page<T, C, B>>> {
-        (self.page.leave(self.quill.left() as u64 + 1) == 0).then_some(self.page)
     }
 }
 

@@ -254,6 +254,7 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
         if let Some(weight) = worker.held.take() {
             desk.release(weight);
         }
+        // Relaxed, both: as above.
         if desk.used <= desk.limit && self.hints.0.crowded.load(Relaxed) != 0 {
             self.hints.0.crowded.store(0, Relaxed);
         }

@@ -7,7 +7,7 @@ use headcount::{
     BoxError, Cancelled, Canceller, CollectAll, Context, ContextWait, Discard, DrivenClock, Ended,
     ErrorBudget, FailFast, FirstOk, GroupError, Member, MemberError, Missing, Name, OnCancel, Outcome,
     PanicReport, Panics, Quorum, RollCall, RunAsync, State, Tally, Token, Tokens, Trial, Verdict, Wait,
-    WaitCancelledError, WaitGroup, WaitTimeoutError, WouldDeadlock, raw, task,
+    WaitCancelledError, WaitGroup, WaitTimeoutError, WouldDeadlock, raw, task, thread,
 };
 
 const fn thread_safe<T: Send + Sync>() {}
@@ -68,6 +68,10 @@ fn the_table_of_auto_traits_holds() {
         // A value that may not be shared may be handed over.
         task::Fork<Cell<u8>>: thread_safe unpin;
         task::GroupTimeoutError<task::Group<u8>>: thread_safe unpin;
+        task::Scope<'static, Cell<u8>>: thread_safe unpin;
+        thread::Scope<Cell<u8>>: thread_safe unpin;
+        thread::Group<'static, 'static, Cell<u8>>: thread_safe unpin;
+        thread::Spawner<'static, 'static, Cell<u8>>: thread_safe unpin;
         task::SubmitError<fn()>: thread_safe unpin;
         task::TrySpawnError<fn()>: thread_safe unpin;
     }

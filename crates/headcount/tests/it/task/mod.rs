@@ -30,6 +30,8 @@ mod grace;
 mod grid;
 #[cfg(feature = "tokio")]
 mod runtimes;
+#[cfg(feature = "tokio")]
+mod scopes;
 
 use std::collections::VecDeque;
 use std::future::Future;
