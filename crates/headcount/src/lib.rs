@@ -60,6 +60,8 @@
 extern crate alloc;
 
 #[cfg(feature = "std")]
+mod attempt;
+#[cfg(feature = "std")]
 mod blocking;
 #[cfg(feature = "std")]
 mod context;
@@ -90,6 +92,8 @@ mod wait_group;
 #[cfg(feature = "std")]
 mod who;
 
+#[cfg(feature = "retry")]
+pub use attempt::RetryPolicy;
 #[cfg(all(feature = "signals", unix))]
 pub use context::SignalReceived;
 #[cfg(feature = "std")]

@@ -9,6 +9,8 @@ mod future;
 mod names;
 mod oracle;
 
+#[cfg(all(feature = "retry", feature = "rate", feature = "tokio"))]
+mod attempts;
 #[cfg(feature = "std")]
 mod auto_traits;
 #[cfg(feature = "std")]
