@@ -71,6 +71,11 @@ mod fault;
 pub mod fault;
 #[cfg(feature = "std")]
 mod group;
+#[cfg(all(feature = "std", not(loom)))]
+mod pipeline;
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod pipeline;
 pub mod raw;
 mod roll;
 mod sync;
@@ -99,6 +104,8 @@ pub use group::{
     Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, FromMember, GroupError,
     Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict, ok,
 };
+#[cfg(feature = "std")]
+pub use pipeline::{Meter, Pipeline, Report, StageCounters};
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
 pub use wait_group::{Token, Tokens, WaitGroup};
