@@ -153,13 +153,8 @@ impl Fault {
     ];
 
     /// The faults of pipelines' hand-offs: loom must object to each.
-    pub const PIPELINES: [Self; 5] = [
-        Self::IdleUnrung,
-        Self::ListThenSleep,
-        Self::RoomUnheard,
-        Self::CloseUnheard,
-        Self::GoneUnheard,
-    ];
+    pub const PIPELINES: [Self; 5] =
+        [Self::IdleUnrung, Self::ListThenSleep, Self::RoomUnheard, Self::CloseUnheard, Self::GoneUnheard];
 
     /// The faults of the timer: shuttle must object to each.
     pub const TIMER: [Self; 4] =
@@ -167,7 +162,8 @@ impl Fault {
 
     /// The fault of this name.
     pub fn named(name: &str) -> Option<Self> {
-        let checked = Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS).chain(Self::PIPELINES);
+        let checked =
+            Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS).chain(Self::PIPELINES);
         let mut all = checked.chain(Self::TIMER);
         all.find(|fault| alloc::format!("{fault:?}") == name)
     }

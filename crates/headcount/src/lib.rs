@@ -105,7 +105,7 @@ pub use group::{
     Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict, ok,
 };
 #[cfg(feature = "std")]
-pub use pipeline::{Meter, Pipeline, Report, StageCounters};
+pub use pipeline::{Chain, Meter, OnThreads, Pipeline, Report, StageCounters, Staged};
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
 pub use wait_group::{Token, Tokens, WaitGroup};

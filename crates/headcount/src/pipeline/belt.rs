@@ -29,12 +29,15 @@ use super::door::Door;
 use super::order::{Runs, Turn};
 use super::seat::Seat;
 use crate::fault::{self, Fault};
-use crate::wait::lock::Lock;
+use crate::wait::lock::{BriefLock, Lock};
 
 /// On cache lines of its own, two of them, since they are fetched in pairs.
 #[repr(align(128))]
 #[derive(Debug)]
 struct Apart<T>(T);
+
+/// Where an outbox is; its pusher knows the way without asking the belt.
+type Place<T> = Arc<Apart<BriefLock<Outbox<T>>>>;
 
 /// What a belt connects, and how.
 #[derive(Clone, Copy, Debug)]
@@ -49,9 +52,10 @@ pub(super) struct Shape {
     pub(super) in_runs: bool,
 }
 
+/// The belt between two stages.
 #[derive(Debug)]
-pub(super) struct Belt<T> {
-    outboxes: Box<[Apart<Lock<Outbox<T>>>]>,
+pub struct Belt<T> {
+    outboxes: Box<[Place<T>]>,
     door: Apart<Door>,
     /// Only where order is kept.
     turn: Option<Lock<Turn>>,
@@ -108,14 +112,14 @@ impl<T> Belt<T> {
     pub(super) fn new(shape: Shape) -> Arc<Self> {
         let share = shape.room.div_ceil(shape.pushers).max(1);
         let outbox = |_| {
-            Apart(Lock::new(Outbox {
+            Arc::new(Apart(BriefLock::new(Outbox {
                 items: VecDeque::new(),
                 runs: Runs::default(),
                 room: share,
                 seat: None,
                 waiting: false,
                 gone: false,
-            }))
+            })))
         };
         Arc::new(Self {
             outboxes: (0..shape.pushers).map(outbox).collect(),
@@ -128,8 +132,9 @@ impl<T> Belt<T> {
 
     /// The end for the `nth` worker of the stage above; to be made once for each.
     pub(super) fn pusher(self: &Arc<Self>, nth: usize, seat: &Arc<Seat>) -> Pusher<T> {
-        self.outboxes[nth].0.lock().seat = Some(Arc::clone(seat));
-        Pusher { belt: Arc::clone(self), nth }
+        let outbox = Arc::clone(&self.outboxes[nth]);
+        outbox.0.lock().seat = Some(Arc::clone(seat));
+        Pusher { belt: Arc::clone(self), outbox }
     }
 
     /// The end for the `nth` worker of the stage below; to be made once for each.
@@ -142,7 +147,7 @@ impl<T> Belt<T> {
         self.share
     }
 
-    fn outbox(&self, nth: usize) -> &Lock<Outbox<T>> {
+    fn outbox(&self, nth: usize) -> &BriefLock<Outbox<T>> {
         &self.outboxes[nth].0
     }
 }
@@ -151,14 +156,14 @@ impl<T> Belt<T> {
 #[derive(Debug)]
 pub(super) struct Pusher<T> {
     belt: Arc<Belt<T>>,
-    nth: usize,
+    outbox: Place<T>,
 }
 
 impl<T> Pusher<T> {
     /// Puts an item where the stage below can take it, and rings if that sleeps. Never blocks.
     #[inline]
     pub(super) fn push(&self, item: T) -> Result<(), Refused<T>> {
-        let mut outbox = self.belt.outbox(self.nth).lock();
+        let mut outbox = self.outbox.0.lock();
         if outbox.gone {
             return Err(Refused::Gone(item));
         }
@@ -177,21 +182,21 @@ impl<T> Pusher<T> {
     /// B5: what is pushed from now on came of the input with this number.
     pub(super) fn begin_run(&self, number: Option<u64>) {
         if let Some(number) = number.filter(|_| self.belt.in_runs) {
-            self.belt.outbox(self.nth).lock().runs.begin(number);
+            self.outbox.0.lock().runs.begin(number);
         }
     }
 
     /// B5: nothing more comes of that input. It may have been what the takers waited for, so this rings as a push does.
     pub(super) fn end_run(&self) {
         if self.belt.in_runs {
-            self.belt.outbox(self.nth).lock().runs.end();
+            self.outbox.0.lock().runs.end();
             self.ring_if_of_use();
         }
     }
 
     /// Whether nobody will take anything from it any more.
     pub(super) fn is_gone(&self) -> bool {
-        self.belt.outbox(self.nth).lock().gone
+        self.outbox.0.lock().gone
     }
 
     #[inline]
@@ -292,7 +297,9 @@ impl<T> Taker<T> {
     #[cold]
     fn answer(&mut self) {
         self.answers = false;
-        if self.belt.door.0.hint() && self.belt.outboxes.iter().any(|outbox| !outbox.0.lock().items.is_empty()) {
+        if self.belt.door.0.hint()
+            && self.belt.outboxes.iter().any(|outbox| !outbox.0.lock().items.is_empty())
+        {
             self.belt.door.0.ring();
         }
     }

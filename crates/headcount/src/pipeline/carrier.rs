@@ -26,7 +26,7 @@ pub trait Carrier: 'static {
 
 /// A thread, which may be blocked.
 #[derive(Debug)]
-pub struct Thread;
+pub(super) struct Thread;
 
 /// How often a thread gives way before it sleeps. Falling asleep and being woken costs both sides microseconds; giving way
 /// costs a fraction of one and lets those run who share its core.
@@ -50,7 +50,7 @@ impl Carrier for Thread {
 
 /// A task, which must not block.
 #[derive(Debug)]
-pub struct Task;
+pub(super) struct Task;
 
 impl Carrier for Task {
     async fn sit(seat: &Seat) {

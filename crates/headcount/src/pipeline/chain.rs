@@ -3,6 +3,7 @@
 //! A pipeline is a chain of types: a stage holds the chain above it. Running it goes up the chain once: each part makes the
 //! belt below it, asks the part above for the belt that it takes from, and launches its workers between the two.
 
+use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -19,9 +20,16 @@ use crate::group::{BoxError, FromMember};
 use crate::roll::Name;
 use crate::{task, thread};
 
-/// How many items lie between two stages at most, for each worker of the upper one, unless [`buffer`](super::Pipeline::buffer)
-/// says otherwise: enough for the one below to be busy while its producers are called.
-const ROOM: usize = 512;
+/// How much lies between two stages at most, for each worker of the upper one, unless [`buffer`](super::Pipeline::buffer) says
+/// otherwise: as many items as fill so many bytes. Where threads share cores, a hand-off of tiny items is as fast as it is
+/// roomy, because each time that it is full or empty somebody must be woken; for large ones that matters less than memory.
+const BYTES: usize = 32 * 1024;
+const LEAST: usize = 64;
+const MOST: usize = 4096;
+
+fn default_room<T>() -> usize {
+    (BYTES / size_of::<T>().max(1)).clamp(LEAST, MOST)
+}
 
 /// A source and the stages below it. Sealed: pipelines are put together by [`Pipeline`](super::Pipeline)'s methods.
 pub trait Chain: Sized {
@@ -63,7 +71,7 @@ pub trait Crew<'a> {
 
 /// Threads, which may borrow.
 #[derive(Debug)]
-pub struct Threads<'g, 'scope, 'env: 'scope> {
+pub(super) struct Threads<'g, 'scope, 'env: 'scope> {
     pub(super) group: &'g thread::Spawner<'scope, 'env, ()>,
     pub(super) meter: &'g Meter,
 }
@@ -80,7 +88,7 @@ impl<'scope> Crew<'scope> for Threads<'_, 'scope, '_> {
 
 /// Tasks, which own what they use.
 #[derive(Debug)]
-pub struct Tasks<'g> {
+pub(super) struct Tasks<'g> {
     pub(super) group: &'g task::Spawner<()>,
     pub(super) meter: &'g Meter,
 }
@@ -120,7 +128,7 @@ impl Post {
         Belt::new(Shape {
             pushers: self.workers,
             takers: below.takers,
-            room: self.room.unwrap_or(ROOM * self.workers),
+            room: self.room.unwrap_or_else(|| default_room::<T>() * self.workers),
             numbered: below.numbered,
             // One worker keeps the order without being told.
             in_runs: self.ordered && self.workers > 1,
@@ -163,6 +171,18 @@ impl Post {
         (1..=of).map(move |nth| if of == 1 { name.clone() } else { Name::from(format!("{name} {nth}/{of}")) })
     }
 }
+
+macro_rules! opaque {
+    ($($name:ident<$($param:ident),*>)*) => {
+        $(impl<$($param),*> fmt::Debug for $name<$($param),*> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).field("post", &self.post).finish_non_exhaustive()
+            }
+        })*
+    };
+}
+
+opaque! { Sources<I> Stage<C, S> AsyncStage<C, F, R> Tee<C, F, X> }
 
 /// The top: iterators, each pulled by a worker of its own.
 pub struct Sources<I> {

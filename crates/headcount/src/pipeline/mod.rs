@@ -38,8 +38,8 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 
-pub use self::chain::{Chain, OnThreads, Staged};
 use self::chain::{AsyncStage, Post, Sources, Stage, Tee};
+pub use self::chain::{Chain, OnThreads, Staged};
 pub use self::report::{Meter, Report, StageCounters};
 use self::step::{FilterMap, FlatMap, Map, Step};
 use crate::context::Context;
@@ -56,7 +56,7 @@ use crate::task::Spawn;
 /// # The promises
 ///
 /// * **Bounded.** Between two stages lie no more items than [`buffer`](Self::buffer) says; who produces more waits. Besides,
-///   each worker may have in hand what it has taken: one item if items are long, up to 256 tiny ones.
+///   each worker may have in hand what it has taken: one item if items are long, up to 1024 tiny ones.
 /// * **Nothing waits for a batch to fill.** Items are handed over in batches because that is cheap, but a batch is what
 ///   came while the stage below was busy. An item is within the next stage's reach as soon as it has been made.
 /// * **Stages close themselves.** When the source is exhausted, each stage ends after its last item, and then the next one.
@@ -119,6 +119,11 @@ pub struct Pipeline<C> {
     executor: Option<Arc<dyn Spawn>>,
 }
 
+type Mapped<C, F, U, X> = Stage<C, Map<F, Result<U, X>>>;
+type FilterMapped<C, F, U, X> = Stage<C, FilterMap<F, Result<Option<U>, X>>>;
+type FlatMapped<C, F, I, X> = Stage<C, FlatMap<F, Result<I, X>>>;
+type Awaited<C, F, Fut, U, X> = AsyncStage<C, F, (Fut, Result<U, X>)>;
+
 impl<I> Pipeline<Sources<I>>
 where
     I: IntoIterator<IntoIter: Send, Item: Send> + Send,
@@ -167,12 +172,7 @@ impl<C: Chain> Pipeline<C> {
     ///
     /// If `workers` is zero: nothing would ever come out.
     #[track_caller]
-    pub fn stage<U, X, F>(
-        self,
-        name: impl Into<Name>,
-        workers: usize,
-        f: F,
-    ) -> Pipeline<Stage<C, Map<F, Result<U, X>>>>
+    pub fn stage<U, X, F>(self, name: impl Into<Name>, workers: usize, f: F) -> Pipeline<Mapped<C, F, U, X>>
     where
         F: Fn(&Context, C::Item) -> Result<U, X> + Send + Sync,
         U: Send,
@@ -202,7 +202,7 @@ impl<C: Chain> Pipeline<C> {
         name: impl Into<Name>,
         workers: usize,
         f: F,
-    ) -> Pipeline<Stage<C, FilterMap<F, Result<Option<U>, X>>>>
+    ) -> Pipeline<FilterMapped<C, F, U, X>>
     where
         F: Fn(&Context, C::Item) -> Result<Option<U>, X> + Send + Sync,
         U: Send,
@@ -224,7 +224,7 @@ impl<C: Chain> Pipeline<C> {
         name: impl Into<Name>,
         workers: usize,
         f: F,
-    ) -> Pipeline<Stage<C, FlatMap<F, Result<I, X>>>>
+    ) -> Pipeline<FlatMapped<C, F, I, X>>
     where
         F: Fn(&Context, C::Item) -> Result<I, X> + Send + Sync,
         I: IntoIterator<IntoIter: Send, Item: Send>,
@@ -262,7 +262,7 @@ impl<C: Chain> Pipeline<C> {
         name: impl Into<Name>,
         workers: usize,
         f: F,
-    ) -> Pipeline<AsyncStage<C, F, (Fut, Result<U, X>)>>
+    ) -> Pipeline<Awaited<C, F, Fut, U, X>>
     where
         F: Fn(Context, C::Item) -> Fut + Send + Sync,
         Fut: Future<Output = Result<U, X>> + Send,
@@ -301,7 +301,8 @@ impl<C: Chain> Pipeline<C> {
     }
 
     /// How many items may lie between the part that was added last (source, stage or tee) and the next one; shared by the
-    /// part's workers, each of which gets at least one place. Without it there are 512 places for each worker.
+    /// part's workers, each of which gets at least one place. Without it there is for each worker as much room as 32 KiB have
+    /// for the item's type, without what it points to: at least 64 items, at most 4096.
     ///
     /// More room evens out items of uneven length; less room bounds memory where items are large.
     ///
@@ -380,6 +381,9 @@ impl<C: Staged> Pipeline<C> {
 
 impl<C> fmt::Debug for Pipeline<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pipeline").field("name", &self.name).field("meter", &self.meter).finish_non_exhaustive()
+        f.debug_struct("Pipeline")
+            .field("name", &self.name)
+            .field("meter", &self.meter)
+            .finish_non_exhaustive()
     }
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use super::belt::Outbox;
 use super::seat::Seat;
-use crate::wait::lock::Lock;
+use crate::wait::lock::BriefLock;
 
 /// What one worker's outbox holds, run by run.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl Turn {
     /// Takes what is there of the head, up to a hand of `most`. True if the head has moved on, so that there may be more.
     pub(super) fn go_on<'a, T: 'a>(
         &mut self,
-        outboxes: impl Iterator<Item = &'a Lock<Outbox<T>>>,
+        outboxes: impl Iterator<Item = &'a BriefLock<Outbox<T>>>,
         most: usize,
         hand: &mut VecDeque<T>,
         relieved: &mut Vec<Arc<Seat>>,

@@ -11,7 +11,7 @@ use super::report::{Record, Shift};
 /// How long a batch should take.
 const TARGET: Duration = Duration::from_micros(20);
 /// The most that is taken at once.
-const MOST: usize = 256;
+const MOST: usize = 1024;
 /// A worker that has been busy for longer lets others run.
 const LONG: Duration = Duration::from_micros(100);
 
@@ -31,7 +31,13 @@ pub(super) struct Pace {
 impl Pace {
     /// For a worker that never takes more than `limit` at once.
     pub(super) fn new(limit: usize) -> Self {
-        Self { most: 1, limit: limit.clamp(1, MOST), last: Instant::now(), blocked: Duration::ZERO, ran: Duration::ZERO }
+        Self {
+            most: 1,
+            limit: limit.clamp(1, MOST),
+            last: Instant::now(),
+            blocked: Duration::ZERO,
+            ran: Duration::ZERO,
+        }
     }
 
     pub(super) fn most(&self) -> usize {
@@ -84,7 +90,7 @@ mod tests {
     fn a_batch_doubles_while_items_are_tiny_and_is_one_item_as_soon_as_they_are_long() {
         let record = Record::default();
         let mut pace = Pace::new(usize::MAX);
-        for most in [1, 2, 4, 8, 16, 32, 64, 128, MOST, MOST] {
+        for most in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, MOST, MOST] {
             assert_eq!(pace.most(), most);
             pace.last = Instant::now() + Duration::from_secs(1); // so that it took no time at all
             pace.done(most, most, &record);

@@ -196,7 +196,11 @@ impl<C: Chain + 'static> Pipeline<C> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn run_async<F>(self, ctx: &Context, mut sink: F) -> impl Future<Output = Result<(), GroupError>> + use<C, F>
+    pub fn run_async<F>(
+        self,
+        ctx: &Context,
+        mut sink: F,
+    ) -> impl Future<Output = Result<(), GroupError>> + use<C, F>
     where
         F: FnMut(C::Item) -> ControlFlow<()>,
     {

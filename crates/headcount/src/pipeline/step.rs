@@ -52,7 +52,13 @@ where
     type Out = U;
     type Rest = ();
 
-    fn go_on(&self, ctx: &Context, (): &mut (), hand: &mut VecDeque<T>, out: &mut Out<U>) -> Result<(), Halt> {
+    fn go_on(
+        &self,
+        ctx: &Context,
+        (): &mut (),
+        hand: &mut VecDeque<T>,
+        out: &mut Out<U>,
+    ) -> Result<(), Halt> {
         while let Some(item) = hand.pop_front() {
             out.put((self.0)(ctx, item).map_err(failed)?)?;
         }
@@ -73,7 +79,13 @@ where
     type Out = U;
     type Rest = ();
 
-    fn go_on(&self, ctx: &Context, (): &mut (), hand: &mut VecDeque<T>, out: &mut Out<U>) -> Result<(), Halt> {
+    fn go_on(
+        &self,
+        ctx: &Context,
+        (): &mut (),
+        hand: &mut VecDeque<T>,
+        out: &mut Out<U>,
+    ) -> Result<(), Halt> {
         while let Some(item) = hand.pop_front() {
             if let Some(item) = (self.0)(ctx, item).map_err(failed)? {
                 out.put(item)?;

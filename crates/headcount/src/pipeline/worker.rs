@@ -57,7 +57,7 @@ fn call_when_cancelled(ctx: &Context, seat: &Arc<Seat>) -> OnCancel {
 /// Where a worker puts what it hands on.
 #[derive(Debug)]
 pub struct Out<T> {
-    pusher: Pusher<T>,
+    pub(super) pusher: Pusher<T>,
     seat: Arc<Seat>,
     /// The item that there was no room for.
     held: Option<T>,
@@ -66,7 +66,7 @@ pub struct Out<T> {
 }
 
 impl<T: Send> Out<T> {
-    fn new(pusher: Pusher<T>, seat: &Arc<Seat>) -> Self {
+    pub(super) fn new(pusher: Pusher<T>, seat: &Arc<Seat>) -> Self {
         Self { pusher, seat: Arc::clone(seat), held: None, given: 0, blocked: Duration::ZERO }
     }
 
@@ -87,7 +87,7 @@ impl<T: Send> Out<T> {
     }
 
     /// If this was what `halted` it, waits until the held item is handed on.
-    async fn make_room<C: Carrier>(&mut self, ctx: &Context, halted: Halt) -> Result<(), Halt> {
+    pub(super) async fn make_room<C: Carrier>(&mut self, ctx: &Context, halted: Halt) -> Result<(), Halt> {
         let Halt::NoRoom = halted else { return Err(halted) };
         let since = Instant::now();
         let mut ended = Ok(());
