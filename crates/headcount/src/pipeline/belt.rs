@@ -110,7 +110,8 @@ pub(super) enum Refused<T> {
 
 impl<T> Belt<T> {
     pub(super) fn new(shape: Shape) -> Arc<Self> {
-        let share = shape.room.div_ceil(shape.pushers).max(1);
+        // There may be none, of no sources.
+        let share = shape.room.div_ceil(shape.pushers.max(1)).max(1);
         let outbox = |_| {
             Arc::new(Apart(BriefLock::new(Outbox {
                 items: VecDeque::new(),
