@@ -1,5 +1,7 @@
 //! Random pipelines against plain iterators: the same items, in the same order where order is kept; the same failure.
 
+use std::sync::{Arc, Mutex};
+
 use headcount::{Context, Pipeline};
 use proptest::prelude::*;
 
@@ -47,7 +49,9 @@ fn expected(items: usize) -> Vec<(usize, usize)> {
 
 fn run(plan: &Plan) -> Result<Vec<(usize, usize)>, headcount::GroupError> {
     let (ctx, canceller) = Context::background().with_cancel();
-    let canceller = std::sync::Mutex::new(Some(canceller));
+    // Kept here as well: dropped with the stage, it would cancel.
+    let canceller = Arc::new(Mutex::new(Some(canceller)));
+    let _kept = Arc::clone(&canceller);
     let Plan { items, workers, buffers, fails, cancelled, .. } = plan.clone();
     let first = move |_: &Context, n: usize| {
         if cancelled == Some(n) {
