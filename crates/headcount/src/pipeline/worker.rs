@@ -133,6 +133,10 @@ impl<T> In<T> {
         gone: impl Fn() -> bool + Send,
     ) -> Result<Option<Option<u64>>, Halt> {
         ctx.check().map_err(Halt::Cancelled)?;
+        // Asked here and not only when an item is refused: a stage may take items for ever and hand on none.
+        if gone() {
+            return Err(Halt::Gone);
+        }
         let most = self.pace.most();
         let mut number = self.taker.try_take(most, &mut self.hand);
         if number.is_none() {

@@ -141,6 +141,30 @@ fn a_cancellation_ends_all_wherever_they_wait_and_is_the_error() {
     }
 }
 
+/// A worker with hundreds of tiny items in its hand heeds a cancellation at the next one.
+#[test]
+fn no_item_is_begun_after_the_cancellation() {
+    for on_tasks in [false, true] {
+        within(move || {
+            let (ctx, canceller) = Context::background().with_cancel();
+            let (canceller, late) =
+                (std::sync::Mutex::new(Some(canceller)), std::sync::Arc::new(Count::default()));
+            let begun = std::sync::Arc::clone(&late);
+            let pipeline = Pipeline::source(0..).stage("count", 1, move |ctx, n| {
+                if ctx.is_cancelled() {
+                    begun.add();
+                }
+                if n == 20_000 {
+                    canceller.lock().unwrap().take().unwrap().cancel();
+                }
+                ok(n)
+            });
+            assert!(collect(pipeline, &ctx, on_tasks).unwrap_err().cancelled().is_some());
+            assert_eq!(late.get(), 0);
+        });
+    }
+}
+
 #[test]
 fn a_deadline_wakes_workers_that_wait_for_a_source_that_gives_nothing() {
     within(|| {

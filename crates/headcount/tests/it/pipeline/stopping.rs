@@ -31,6 +31,23 @@ fn an_endless_source_ends_when_the_sink_has_enough() {
 }
 
 #[test]
+fn a_stage_that_hands_on_nothing_more_ends_as_well_when_the_sink_has_enough() {
+    within(|| {
+        let pipeline =
+            Pipeline::source(0_u64..)
+                .stage("pass", 2, |_, n| ok(n))
+                .filter_map("only five", 2, |_, n| ok((n == 5).then_some(n)));
+        let mut seen = None;
+        let result = pipeline.run(&Context::background(), |n| {
+            seen = Some(n);
+            ControlFlow::Break(())
+        });
+        result.unwrap();
+        assert_eq!(seen, Some(5));
+    });
+}
+
+#[test]
 fn a_branch_gets_all_that_has_passed_though_the_sink_stops_early() {
     within(|| {
         let (mut beside, mut seen) = (Vec::new(), 0);
