@@ -121,14 +121,14 @@ fn a_cancellation_ends_all_wherever_they_wait_and_is_the_error() {
         within(move || {
             let census = Census::default();
             let (ctx, canceller) = Context::background().with_cancel();
-            let canceller = std::sync::Mutex::new(Some(canceller));
+            let (canceller, come) = (std::sync::Mutex::new(Some(canceller)), Count::default());
             // An endless source: those above wait for room, those below for items.
-            let pipeline = furnished(&census, usize::MAX, move |ctx, n| {
-                if n == 20 {
-                    canceller.lock().unwrap().take().unwrap().cancel_because("the plug is pulled");
-                }
-                if n > 20 {
-                    ctx.wait(); // for ever, if it were not for the cancellation
+            let pipeline = furnished(&census, usize::MAX, move |ctx, _| {
+                match come.add() {
+                    21 => canceller.lock().unwrap().take().unwrap().cancel_because("the plug is pulled"),
+                    // For ever, if it were not for the cancellation; a task must not, and goes on.
+                    22.. if !on_tasks => drop(ctx.wait()),
+                    _ => {}
                 }
                 Ok(())
             });
