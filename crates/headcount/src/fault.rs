@@ -92,6 +92,16 @@ pub enum Fault {
     LookThenLeave,
     /// Whoever waits for the results of threads sleeps without looking whether anybody is out still.
     EndUnlooked,
+    /// A worker of a pipeline that puts an item out does not look whether anybody sleeps below.
+    IdleUnrung,
+    /// A worker of a pipeline is listed as asleep and sleeps, without another look into the outboxes.
+    ListThenSleep,
+    /// Room is made in a full outbox, and whoever waits for it is not told.
+    RoomUnheard,
+    /// The last worker of a stage closes, and nobody below is told.
+    CloseUnheard,
+    /// The last worker of a stage leaves, and nobody above is told.
+    GoneUnheard,
 }
 
 #[cfg(any(loom, shuttle, headcount_fault))]
@@ -142,13 +152,19 @@ impl Fault {
         Self::EndUnlooked,
     ];
 
+    /// The faults of pipelines' hand-offs: loom must object to each.
+    pub const PIPELINES: [Self; 5] =
+        [Self::IdleUnrung, Self::ListThenSleep, Self::RoomUnheard, Self::CloseUnheard, Self::GoneUnheard];
+
     /// The faults of the timer: shuttle must object to each.
     pub const TIMER: [Self; 4] =
         [Self::IdleUnlooked, Self::EarlierUnheard, Self::LookThenSleep, Self::LastGoneUnheard];
 
     /// The fault of this name.
     pub fn named(name: &str) -> Option<Self> {
-        let mut all = Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS).chain(Self::TIMER);
+        let checked =
+            Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS).chain(Self::PIPELINES);
+        let mut all = checked.chain(Self::TIMER);
         all.find(|fault| alloc::format!("{fault:?}") == name)
     }
 }

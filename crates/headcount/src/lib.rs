@@ -32,6 +32,7 @@
 //! | launch no more than so many at once | [`WaitGroup::wait_at_most`] |
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
+//! | take items through several stages, each with its own workers | [`Pipeline`] |
 //! | borrow from the stack in threads | `std::thread::scope` |
 //!
 //! # Borrowing, in parallel, in async: pick two
@@ -52,7 +53,7 @@
 //!
 //! # Unsafe code
 //!
-//! There is some, in three rooms: the list of waiters, the lock in front of it, and the allocation that tokens share.
+//! There is some, in three rooms: the list of waiters, the lock in front of it (and of each outbox in a pipeline), and the allocation that tokens share.
 //! Each names numbered rules, and every block cites the one that makes it sound. All else is checked by the compiler.
 #![cfg_attr(not(any(loom, feature = "std")), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -75,6 +76,11 @@ mod fault;
 pub mod fault;
 #[cfg(feature = "std")]
 mod group;
+#[cfg(all(feature = "std", not(loom)))]
+mod pipeline;
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod pipeline;
 pub mod raw;
 mod roll;
 mod sync;
@@ -107,6 +113,8 @@ pub use group::{
     Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, FromMember, GroupError,
     Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict, ok,
 };
+#[cfg(feature = "std")]
+pub use pipeline::{Chain, Meter, OnThreads, Pipeline, Report, StageCounters, Staged};
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
 pub use wait_group::{Token, Tokens, WaitGroup};

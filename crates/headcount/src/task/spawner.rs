@@ -118,6 +118,17 @@ where
         self.begin(Some(name.into()), 1, Location::caller(), f, Plain);
     }
 
+    /// Launches a member with a name, in the name of whoever called `place`.
+    #[track_caller]
+    pub(crate) fn spawn_at<F, Fut, X>(&self, name: Name, place: &'static Location<'static>, f: F)
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, X>> + Send + 'static,
+        E: FromMember<X>,
+    {
+        self.launch(Some(name), 1, place, f, Plain);
+    }
+
     /// Launches a member that takes `weight` slots of the limit while it runs; one heavier than the limit runs alone.
     ///
     /// Nobody overtakes a member that waits for its slots, so heavy ones do not starve.

@@ -33,8 +33,9 @@ macro_rules! controls {
     };
 }
 
-const FAULTS: usize = Fault::PROTOCOLS.len() + Fault::GROUPS.len() + Fault::THREADS.len();
-const _: () = assert!(FAULTS == 34, "a new fault needs a control");
+const FAULTS: usize =
+    Fault::PROTOCOLS.len() + Fault::GROUPS.len() + Fault::THREADS.len() + Fault::PIPELINES.len();
+const _: () = assert!(FAULTS == 39, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -106,4 +107,14 @@ controls! {
         TurnKept, workers::a_turn_is_given_up_while_it_is_granted, "deadlock"
     an_end_that_is_not_looked_for_is_caught:
         EndUnlooked, threads::the_last_end_ends_the_stream, "deadlock"
+    an_item_put_out_without_ringing_is_caught:
+        IdleUnrung, pipelines::an_item_reaches_a_taker_that_goes_to_sleep, "deadlock"
+    a_sleep_without_a_last_look_is_caught:
+        ListThenSleep, pipelines::an_item_reaches_a_taker_that_goes_to_sleep, "deadlock"
+    room_that_nobody_is_told_of_is_caught:
+        RoomUnheard, pipelines::a_pusher_waits_for_room_and_gets_it, "deadlock"
+    a_close_that_nobody_is_told_of_is_caught:
+        CloseUnheard, pipelines::the_close_reaches_a_taker_that_goes_to_sleep, "deadlock"
+    a_leaving_that_nobody_is_told_of_is_caught:
+        GoneUnheard, pipelines::a_pusher_that_waits_for_room_is_told_that_nobody_is_left, "deadlock"
 }

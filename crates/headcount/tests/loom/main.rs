@@ -19,6 +19,7 @@ mod groups;
 mod lanes;
 mod lists;
 mod models;
+mod pipelines;
 mod quiet;
 mod tasks;
 mod threads;
