@@ -71,6 +71,8 @@ mod fault;
 pub mod fault;
 #[cfg(feature = "std")]
 mod group;
+#[cfg(feature = "std")]
+mod map;
 pub mod raw;
 mod roll;
 mod sync;
