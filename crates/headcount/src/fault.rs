@@ -92,6 +92,12 @@ pub enum Fault {
     LookThenLeave,
     /// Whoever waits for the results of threads sleeps without looking whether anybody is out still.
     EndUnlooked,
+    /// Who found a map's window closed rests without looking again after it has said so.
+    RestUnlooked,
+    /// Who takes a map's results looks at the shelves, and only then says that it will rest.
+    ShelvesUnlooked,
+    /// Items change from tray to tray without the source's lock, and are seen in none.
+    TheftUnlocked,
 }
 
 #[cfg(any(loom, shuttle, headcount_fault))]

@@ -26,6 +26,11 @@ impl<T> Spool<T> {
         Self { values: Vec::new(), runs: Vec::new(), open: (0, 0), keeps, count: 0 }
     }
 
+    /// For `count` values that went elsewhere.
+    pub(crate) fn of_none(count: u64) -> Self {
+        Self { count, ..Self::new(false) }
+    }
+
     /// The value of the item `index`.
     #[inline]
     pub(crate) fn wind(&mut self, index: usize, value: T) {

@@ -43,6 +43,7 @@ mod desk;
 mod group;
 mod idle;
 mod launch;
+mod map;
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod model;
@@ -59,6 +60,7 @@ mod turn;
 mod workers;
 
 pub use self::group::{Group, Results};
+pub use self::map::{Map, MapResults, map};
 pub use self::roll::Roll;
 pub use self::scope::Scope;
 pub use self::spawner::Spawner;
