@@ -96,8 +96,8 @@ pub enum Fault {
     RestUnlooked,
     /// Who takes a map's results looks at the shelves, and only then says that it will rest.
     ShelvesUnlooked,
-    /// Items change from tray to tray without the source's lock, and are seen in none.
-    TheftUnlocked,
+    /// Who finds a map's source exhausted leaves without a look at what others have taken and not begun.
+    TraysUnlooked,
 }
 
 #[cfg(any(loom, shuttle, headcount_fault))]
@@ -139,13 +139,16 @@ impl Fault {
     ];
 
     /// The faults of the threads of a scope: loom must object to each.
-    pub const THREADS: [Self; 6] = [
+    pub const THREADS: [Self; 9] = [
         Self::IdleUnannounced,
         Self::SlotsUnoffered,
         Self::LimitUnlooked,
         Self::TurnUnheard,
         Self::TurnKept,
         Self::EndUnlooked,
+        Self::RestUnlooked,
+        Self::ShelvesUnlooked,
+        Self::TraysUnlooked,
     ];
 
     /// The faults of the timer: shuttle must object to each.

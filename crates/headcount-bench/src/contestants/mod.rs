@@ -16,6 +16,7 @@ mod rayon;
 mod std_threads;
 mod task_groups;
 mod task_tracker;
+mod thread_maps;
 mod thread_scopes;
 mod tokio_spawn;
 mod wg;
@@ -58,6 +59,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
         contexts::CONTESTANTS,
         task_groups::CONTESTANTS,
         thread_scopes::CONTESTANTS,
+        thread_maps::CONTESTANTS,
         floor::CONTESTANTS,
         futex::CONTESTANTS,
         awaitgroup::CONTESTANTS,

@@ -11,6 +11,7 @@ pub(crate) mod one_thread;
 pub(crate) mod resident;
 pub(crate) mod wake;
 pub(crate) mod wake_async;
+pub(crate) mod work;
 
 use std::time::Duration;
 

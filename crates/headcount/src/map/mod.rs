@@ -9,10 +9,11 @@
 //! |---|---|
 //! | `settings` | the words that both kinds are configured with |
 //! | `docket` | a running map: its context, its judge, and its conclusion |
-//! | `spool` | values on their way into the order of their items |
+//! | `spool`, `reel` | values on their way into the order of their items |
 //!
 //! Which items run when, and where, is the kinds' own: [`thread::map`](crate::thread) and `task::map`.
 
 pub(crate) mod docket;
+pub(crate) mod reel;
 pub(crate) mod settings;
 pub(crate) mod spool;

@@ -1,18 +1,27 @@
 //! Values on their way into the order of their items.
 //!
 //! Whoever runs items winds their values on a spool of its own, without a lock; items come in runs of neighbours, and only
-//! where a run begins is written down. When all is over the spools are unwound together, run by run, into one vector.
+//! where a run begins is written down. When all is over, or now and then, the spools are emptied together onto a [`Reel`], run
+//! by run.
 
 use std::mem;
 
+use super::reel::Reel;
 use crate::group::panics;
+
+/// Items that are neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Run {
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+}
 
 /// The values of one who ran items, in the order in which they ran.
 #[derive(Debug)]
 pub(crate) struct Spool<T> {
     values: Vec<T>,
-    /// Index of the first and how many; without the one that is being wound.
-    runs: Vec<(usize, usize)>,
+    /// Without the one that is being wound.
+    runs: Vec<Run>,
     /// The run being wound: the index of its first, and where in `values` it stands.
     open: (usize, usize),
     /// Whether values are kept. If not they are dropped as they come, and only counted.
@@ -54,8 +63,30 @@ impl<T> Spool<T> {
         let (first, from) = mem::replace(&mut self.open, (index, self.values.len()));
         let count = self.values.len() - from;
         if count > 0 {
-            self.runs.push((first, count));
+            self.runs.push(Run { first, count });
         }
+    }
+
+    /// Whether it is time to empty it before the value of `index` comes: a run is over, and there are so many that it is worth
+    /// it.
+    #[inline]
+    pub(crate) fn is_full(&self, index: usize) -> bool {
+        /// A spool with fewer is not worth it.
+        const WORTH: usize = 256;
+        self.values.len() >= WORTH && index != self.open.0 + (self.values.len() - self.open.1)
+    }
+
+    /// What is on it, to be taken: values, runs, and how many came.
+    pub(super) fn parts(&mut self) -> (&mut Vec<T>, &mut Vec<Run>, u64) {
+        self.cut(0);
+        self.open = (0, 0);
+        (&mut self.values, &mut self.runs, mem::take(&mut self.count))
+    }
+
+    /// One that has been wound in order.
+    pub(super) fn of(values: Vec<T>, runs: Vec<Run>, count: u64) -> Self {
+        let open = (0, values.len());
+        Self { values, runs, open, keeps: true, count }
     }
 
     /// How many values came, kept or not.
@@ -64,59 +95,42 @@ impl<T> Spool<T> {
     }
 }
 
-/// All values in the order of their items, and whose they are: runs of indices.
-pub(crate) fn unwind<T>(mut spools: Vec<Spool<T>>) -> (Vec<T>, Vec<(usize, usize)>) {
-    spools.iter_mut().for_each(|spool| spool.cut(0));
-    spools.retain(|spool| !spool.values.is_empty());
-    if let [spool] = &mut spools[..] {
-        if spool.runs.is_sorted() {
-            let runs = mem::take(&mut spool.runs);
-            return (mem::take(&mut spool.values), joined(runs));
-        }
+/// All values in the order of their items, and whose they are: index of the first and how many.
+pub(crate) fn unwind<T>(spools: Vec<Spool<T>>) -> (Vec<T>, Vec<(usize, usize)>) {
+    let mut reel = Reel::new(0);
+    for mut spool in spools {
+        reel.take(&mut spool);
     }
-    // Those whose runs came in their order are read from front to back. Who took over another's items may have gone back to
-    // lower indices; there are few such places, and the part after each is a reel of its own.
-    let mut reels = Vec::new();
-    let mut runs = Vec::new();
-    let mut all = 0;
-    for Spool { mut values, runs: own, .. } in spools {
-        all += values.len();
-        let mut cuts = Vec::new();
-        let mut at = 0;
-        for (nth, run) in own.iter().enumerate() {
-            if nth > 0 && *run < own[nth - 1] {
-                cuts.push(at);
-            }
-            at += run.1;
-            runs.push((*run, reels.len() + cuts.len()));
-        }
-        let tails: Vec<Vec<T>> = cuts.iter().rev().map(|&cut| values.split_off(cut)).collect();
-        reels.push(values.into_iter());
-        reels.extend(tails.into_iter().rev().map(Vec::into_iter));
-    }
-    runs.sort_unstable();
-    let mut values = Vec::with_capacity(all);
-    for ((_, count), reel) in &runs {
-        values.extend(reels[*reel].by_ref().take(*count));
-    }
-    (values, joined(runs.into_iter().map(|(run, _)| run)))
-}
-
-/// The same indices in as few runs as there can be.
-fn joined(runs: impl IntoIterator<Item = (usize, usize)>) -> Vec<(usize, usize)> {
-    let mut joined: Vec<(usize, usize)> = Vec::new();
-    for (first, count) in runs {
-        match joined.last_mut() {
-            Some(last) if last.0 + last.1 == first => last.1 += count,
-            _ => joined.push((first, count)),
-        }
-    }
-    joined
+    let Spool { values, runs, .. } = reel.finish();
+    (values, runs.into_iter().map(|run| (run.first, run.count)).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Spool, unwind};
+    use super::{Reel, Spool, unwind};
+
+    #[test]
+    fn a_reel_that_is_wound_now_and_then_has_all_in_order() {
+        for often in [1, 2, 5, 100] {
+            let mut reel = Reel::new(10);
+            let mut spools = [spool(&[]), spool(&[]), spool(&[])];
+            // Who is next, and with which run.
+            for (who, first) in [(1, 3), (0, 0), (2, 12), (2, 6), (1, 15), (0, 9), (1, 18)] {
+                for index in first..first + 3 {
+                    spools[who].wind(index, index.to_string());
+                    if index % often == 0 {
+                        reel.take(&mut spools[who]);
+                    }
+                }
+            }
+            spools.iter_mut().for_each(|spool| reel.take(spool));
+            let spool = reel.finish();
+            assert_eq!(spool.count(), 21);
+            let (values, runs) = unwind(vec![spool]);
+            assert!(values.into_iter().eq((0..21).map(|n| n.to_string())), "every {often}");
+            assert_eq!(runs, [(0, 21)]);
+        }
+    }
 
     fn spool(indices: &[usize]) -> Spool<String> {
         let mut spool = Spool::new(true);

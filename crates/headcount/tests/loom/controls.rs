@@ -34,7 +34,7 @@ macro_rules! controls {
 }
 
 const FAULTS: usize = Fault::PROTOCOLS.len() + Fault::GROUPS.len() + Fault::THREADS.len();
-const _: () = assert!(FAULTS == 34, "a new fault needs a control");
+const _: () = assert!(FAULTS == 37, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -106,4 +106,10 @@ controls! {
         TurnKept, workers::a_turn_is_given_up_while_it_is_granted, "deadlock"
     an_end_that_is_not_looked_for_is_caught:
         EndUnlooked, threads::the_last_end_ends_the_stream, "deadlock"
+    trays_that_are_not_looked_into_are_caught:
+        TraysUnlooked, maps::neighbours_run_side_by_side, "deadlock"
+    shelves_looked_at_too_early_are_caught:
+        ShelvesUnlooked, maps::results_are_taken_in_order_and_the_window_opens, "deadlock"
+    a_rest_at_an_open_window_is_caught:
+        RestUnlooked, maps::results_are_taken_in_order_and_the_window_opens, "deadlock"
 }

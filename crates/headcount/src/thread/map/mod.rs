@@ -198,8 +198,10 @@ where
         let docket = Docket::open(self.settings);
         // A member of a group waits here until this map is over: whoever would close a circle is told.
         let _waiting = who::wait_for(docket.id, || docket.title.clone());
+        // Who runs them all alone has them in order.
+        let expected = if keeps && limit > 1 { self.iter.size_hint().0 } else { 0 };
         let supply = Supply::new(self.iter, limit, cores(), None);
-        let spools = Spools::new(keeps);
+        let spools = Spools::new(keeps, expected);
         let running = Running { supply: &supply, docket: &docket, f, sink: &spools };
         std::thread::scope(|scope| {
             running.work(&Arc::new(Threads::new(scope, docket.title.name().cloned())));
