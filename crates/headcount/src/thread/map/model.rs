@@ -28,7 +28,11 @@ impl Map {
     pub fn work(&self, mut item: impl FnMut(usize)) {
         let mut own = self.shelves.open();
         let mut hand = self.supply.join();
-        while let Claim::Items { .. } = self.supply.claim(&mut hand, || false) {
+        while let Claim::Items { start } = self.supply.claim(&mut hand, || false) {
+            if start {
+                // There are no more threads in this model.
+                self.supply.cannot_come();
+            }
             while hand.items.pop().is_some() {
                 let index = hand.next;
                 hand.next += 1;

@@ -184,9 +184,9 @@ impl<I: Iterator> Supply<I> {
             };
             if pulled > 0 || !fault::planted(Fault::TraysUnlooked) && self.steal(hand) {
                 let more = source.more;
+                hand.grasp();
                 drop(source);
                 let start = self.wants_one_more(more, hand.pace.batch);
-                hand.grasp();
                 if pulled > 1 {
                     // T2: those who rest may help themselves.
                     self.open();
@@ -325,7 +325,7 @@ impl<I: Iterator> Source<I> {
         let asked = panics::catch(|| {
             let sure = self.iter.size_hint().0;
             // Near the end, who comes later gets a share.
-            let share = (sure / (2 * limit)).max(1);
+            let share = if cfg!(loom) { sure } else { sure / (2 * limit) }.max(1);
             // T3, T4.
             let most = room.min(share);
             if most == 1 {
