@@ -63,6 +63,8 @@ extern crate alloc;
 mod blocking;
 #[cfg(feature = "std")]
 mod context;
+#[cfg(feature = "std")]
+mod crew;
 mod error;
 #[cfg(not(any(loom, shuttle, headcount_fault)))]
 mod fault;
@@ -94,6 +96,8 @@ mod who;
 pub use context::SignalReceived;
 #[cfg(feature = "std")]
 pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, DrivenClock, OnCancel, RunAsync};
+#[cfg(feature = "std")]
+pub use crew::{Crew, CrewStopError, PostError};
 #[cfg(feature = "std")]
 pub use error::{WaitCancelledError, WaitTimeoutError};
 #[cfg(feature = "std")]

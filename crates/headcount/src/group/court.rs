@@ -115,6 +115,10 @@ impl<E, P> Court<E, P> {
         self.tickets
     }
 
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
+    }
+
     pub(crate) fn take_panic(&mut self) -> Option<Box<dyn Any + Send>> {
         self.panic.take()
     }

@@ -19,14 +19,14 @@
 pub(crate) mod arrivals;
 mod body;
 pub(crate) mod closure;
-mod consequence;
+pub(crate) mod consequence;
 pub(crate) mod core;
 pub(crate) mod court;
 pub(crate) mod ended;
 pub(crate) mod ending;
 mod error;
 pub(crate) mod fork;
-mod group_error;
+pub(crate) mod group_error;
 pub(crate) mod mark;
 mod member;
 pub(crate) mod page;

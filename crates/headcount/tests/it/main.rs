@@ -18,6 +18,8 @@ mod context;
 #[cfg(feature = "std")]
 mod counting;
 #[cfg(feature = "std")]
+mod crew;
+#[cfg(feature = "std")]
 mod group;
 #[cfg(feature = "std")]
 mod handover;
