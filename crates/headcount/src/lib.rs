@@ -32,7 +32,8 @@
 //! | launch no more than so many at once | [`WaitGroup::wait_at_most`] |
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
-//! | borrow from the stack in threads | `std::thread::scope` |
+//! | do the same for every item of something, on several threads | [`thread::map()`] |
+//! | borrow from the stack in threads | [`thread::Scope`] |
 //!
 //! # Borrowing, in parallel, in async: pick two
 //!

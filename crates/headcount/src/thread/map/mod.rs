@@ -200,7 +200,7 @@ where
         let _waiting = who::wait_for(docket.id, || docket.title.clone());
         // Who runs them all alone has them in order.
         let expected = if keeps && limit > 1 { self.iter.size_hint().0 } else { 0 };
-        let supply = Supply::new(self.iter, limit, cores(), None);
+        let supply = Supply::new(self.iter, limit, None);
         let spools = Spools::new(keeps, expected);
         let running = Running { supply: &supply, docket: &docket, f, sink: &spools };
         std::thread::scope(|scope| {
@@ -342,7 +342,7 @@ where
         let docket = Docket::open(self.settings);
         let _waiting = who::wait_for(docket.id, || docket.title.clone());
         let gate = Arc::new(Gate::default());
-        let supply = Supply::new(self.iter, limit, cores(), Some(Arc::clone(&gate)));
+        let supply = Supply::new(self.iter, limit, Some(Arc::clone(&gate)));
         // Those who rest look whether the map is cancelled after they have said that they rest; and this is called after it
         // was.
         let bell = docket.ctx.on_cancel_at_once(move |_| gate.open());

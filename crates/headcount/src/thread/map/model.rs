@@ -18,7 +18,7 @@ impl Map {
     /// For so many who run items, who are all there from the beginning. `taken` if results are taken one by one.
     pub fn new(end: usize, workers: usize, taken: bool) -> Self {
         let gate = taken.then(Arc::<Gate>::default);
-        let supply = Arc::new(Supply::new(0..end, workers, workers, gate));
+        let supply = Arc::new(Supply::new(0..end, workers, gate));
         // The first is counted already.
         (1..workers).for_each(|_| supply.expect_one());
         Self { supply, shelves: Arc::new(Shelves::new()) }

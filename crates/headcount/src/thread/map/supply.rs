@@ -44,7 +44,6 @@ pub(super) struct Supply<I: Iterator> {
     staff: Lock<Staff<I::Item>>,
     /// How many may run items at once.
     limit: usize,
-    cores: usize,
     /// Where those rest who found the window closed; if there is a window.
     gate: Option<Arc<Gate>>,
 }
@@ -108,13 +107,13 @@ pub(super) enum Claim {
 }
 
 impl<I: Iterator> Supply<I> {
-    /// All that `iter` has; for `limit` who run items, on so many cores. `taken` if results are taken one by one.
-    pub(super) fn new(iter: I, limit: usize, cores: usize, gate: Option<Arc<Gate>>) -> Self {
+    /// All that `iter` has; for `limit` who run items. `gate` if results are taken one by one.
+    pub(super) fn new(iter: I, limit: usize, gate: Option<Arc<Gate>>) -> Self {
         let more = iter.size_hint().1 != Some(0);
         let source = Source { iter, exhausted: false, more, next: 0 };
         let taken = gate.as_ref().map(|_| 0);
         let staff = Staff { trays: Vec::new(), working: 1, batch: 1, taken };
-        Self { source: Lock::new(source), staff: Lock::new(staff), limit, cores, gate }
+        Self { source: Lock::new(source), staff: Lock::new(staff), limit, gate }
     }
 
     /// Somebody who will run items; it was counted when it was asked for, or is the first.
@@ -186,7 +185,7 @@ impl<I: Iterator> Supply<I> {
                 let more = source.more;
                 hand.grasp();
                 drop(source);
-                let start = self.wants_one_more(more, hand.pace.batch);
+                let start = self.wants_one_more(more);
                 if pulled > 1 {
                     // T2: those who rest may help themselves.
                     self.open();
@@ -225,12 +224,11 @@ impl<I: Iterator> Supply<I> {
         }
     }
 
-    /// Whether somebody else is to be started, who is counted with this.
-    fn wants_one_more(&self, more: bool, batch: usize) -> bool {
+    /// Whether somebody else is to be started, who is counted with this. Also where items have been tiny, and cores enough:
+    /// the next ones may block, all at once, and then nobody would come by here.
+    fn wants_one_more(&self, more: bool) -> bool {
         let mut staff = self.staff.lock();
-        // Tiny items need no more threads than there are cores.
-        let helps = staff.working < self.limit && (staff.working < self.cores || batch == 1);
-        let start = helps && (more || staff.has_items());
+        let start = staff.working < self.limit && (more || staff.has_items());
         staff.working += usize::from(start);
         start
     }

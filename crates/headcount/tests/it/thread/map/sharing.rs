@@ -34,18 +34,20 @@ fn items_behind_a_long_one_are_run_by_others() {
 fn neighbours_that_are_no_longer_tiny_run_side_by_side() {
     within(|| {
         // Before them, items of a microsecond: they are taken many at a time, and yet one by one in hand.
-        let met = Count::default();
-        let run = thread::map(0..2002).limit(2).run(|_, n| {
-            if n < 2000 {
-                let begun = std::time::Instant::now();
-                while begun.elapsed().as_nanos() < 1000 {}
-            } else {
-                met.add();
-                met.reaches(2);
-            }
-            headcount::ok(n)
-        });
-        assert_eq!(run.unwrap().len(), 2002);
+        for limit in [2, 16] {
+            let met = Count::default();
+            let run = thread::map(0..2000 + limit).limit(limit).run(|_, n| {
+                if n < 2000 {
+                    let begun = std::time::Instant::now();
+                    while begun.elapsed().as_nanos() < 1000 {}
+                } else {
+                    met.add();
+                    met.reaches(limit);
+                }
+                headcount::ok(n)
+            });
+            assert_eq!(run.unwrap().len(), 2000 + limit);
+        }
     });
 }
 
