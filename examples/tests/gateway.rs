@@ -16,8 +16,10 @@ struct Running {
 
 impl Running {
     fn start() -> Self {
-        let mut process =
-            Command::new(env!("CARGO_BIN_EXE_gateway")).stdout(Stdio::piped()).spawn().expect("it can be started");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_gateway"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it can be started");
         let mut output = BufReader::new(process.stdout.take().expect("it is piped"));
         let mut line = String::new();
         output.read_line(&mut line).expect("it says where it listens");

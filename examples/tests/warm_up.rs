@@ -24,7 +24,10 @@ fn every_key_is_there_when_the_warm_up_returns() {
 #[test]
 fn a_key_that_cannot_be_cached_is_named() {
     let error = Cache::default().warm_up(&patience(), &[1, 2, u64::MAX]).unwrap_err();
-    assert!(error.to_string().ends_with(&format!("failed: the square of {} does not fit", u64::MAX)), "{error}");
+    assert!(
+        error.to_string().ends_with(&format!("failed: the square of {} does not fit", u64::MAX)),
+        "{error}"
+    );
     assert_eq!(error.member().unwrap().index(), 2);
 }
 

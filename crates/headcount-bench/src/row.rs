@@ -54,6 +54,10 @@ pub(crate) enum Row {
     LimitedThreads,
     /// Items through a pipeline.
     Stages,
+    /// Work of some length, spread over all cores.
+    Work,
+    /// Hardly any work for each of many.
+    TinyWork,
     /// Memory that stays resident for a member that waits.
     Resident,
     /// Allocations for a member from its launch to its end.
@@ -82,7 +86,7 @@ pub(crate) enum Aim {
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 28] = [
+    pub(crate) const ALL: [Row; 30] = [
         Row::FromZero,
         Row::Beside,
         Row::Waited,
@@ -100,6 +104,8 @@ impl Row {
         Row::OrderedThreads,
         Row::LimitedTasks,
         Row::LimitedThreads,
+        Row::Work,
+        Row::TinyWork,
         Row::CrowdOne,
         Row::CrowdMany,
         Row::AskOne,
@@ -133,6 +139,8 @@ impl Row {
             Row::OrderedThreads => "6-thread",
             Row::LimitedTasks => "7-limited",
             Row::LimitedThreads => "7-thread-limited",
+            Row::Work => "8",
+            Row::TinyWork => "8-tiny",
             Row::CrowdOne => "9-current",
             Row::CrowdMany => "9-multi",
             Row::AskOne => "10-one",
@@ -184,6 +192,12 @@ impl Row {
             Row::LimitedThreads => {
                 "1,000,000 tiny closures on threads (100,000 with --quick), 64 at once, each"
             }
+            Row::Work => {
+                "20 µs of computation for each of 10,000 numbers (1,000 with --quick), on all cores; × ideal: 1.02 is 0.98 of it"
+            }
+            Row::TinyWork => {
+                "10 ns of it for each of 1,000,000 (100,000 with --quick), returned in order, each"
+            }
             Row::CrowdOne => "cancel 100,000 parked tasks, each, tokio current_thread",
             Row::CrowdMany => "cancel 100,000 parked tasks, each, tokio multi_thread",
             Row::AskOne => "is it cancelled? one thread",
@@ -206,6 +220,7 @@ impl Row {
             Row::Batch | Row::Start => "ms",
             Row::Resident => "B",
             Row::Allocations => "allocations",
+            Row::Work => "× ideal",
             _ => "ns",
         }
     }
@@ -215,6 +230,7 @@ impl Row {
         match self {
             Row::Resident => "bytes",
             Row::Allocations => "allocations",
+            Row::Work => "times the ideal",
             _ => "nanos",
         }
     }
@@ -242,6 +258,8 @@ impl Row {
             Row::OrderedTasks => "task::Group of row 5",
             Row::OrderedThreads => "rayon slots",
             Row::LimitedTasks | Row::LimitedThreads => "shared index",
+            Row::Work => "scoped threads, shared index",
+            Row::TinyWork => "rayon par_iter",
             Row::Resident | Row::Allocations => "tokio spawn",
             Row::CrowdOne | Row::CrowdMany => "notify_waiters",
             Row::AskOne | Row::AskDeep | Row::AskTwo => "a load",
@@ -267,6 +285,8 @@ impl Row {
             Row::OrderedThreads => &[Aim::Times(1.1, "thread::Scope of row 5")],
             Row::LimitedTasks => &[Aim::Times(0.5, "Go SetLimit"), Aim::Times(0.6, "JoinSet + Semaphore")],
             Row::LimitedThreads => &[Aim::Times(0.5, "Go SetLimit")],
+            Row::Work => &[Aim::AtMost(1.02)],
+            Row::TinyWork => &[Aim::Times(1.3, "rayon par_iter")],
             Row::CrowdOne | Row::CrowdMany => &[Aim::Times(0.9, "notify_waiters")],
             Row::AskOne | Row::AskDeep | Row::AskTwo => &[Aim::Times(1.2, "a load")],
             Row::Child => &[Aim::AtMost(60.0)],

@@ -102,6 +102,12 @@ pub enum Fault {
     CloseUnheard,
     /// The last worker of a stage leaves, and nobody above is told.
     GoneUnheard,
+    /// Who found a map's window closed rests without looking again after it has said so.
+    RestUnlooked,
+    /// Who takes a map's results looks at the shelves, and only then says that it will rest.
+    ShelvesUnlooked,
+    /// Who finds a map's source exhausted leaves without a look at what others have taken and not begun.
+    TraysUnlooked,
 }
 
 #[cfg(any(loom, shuttle, headcount_fault))]
@@ -143,13 +149,16 @@ impl Fault {
     ];
 
     /// The faults of the threads of a scope: loom must object to each.
-    pub const THREADS: [Self; 6] = [
+    pub const THREADS: [Self; 9] = [
         Self::IdleUnannounced,
         Self::SlotsUnoffered,
         Self::LimitUnlooked,
         Self::TurnUnheard,
         Self::TurnKept,
         Self::EndUnlooked,
+        Self::RestUnlooked,
+        Self::ShelvesUnlooked,
+        Self::TraysUnlooked,
     ];
 
     /// The faults of pipelines' hand-offs: loom must object to each.

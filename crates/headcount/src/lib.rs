@@ -33,7 +33,8 @@
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
 //! | take items through several stages, each with its own workers | [`Pipeline`] |
-//! | borrow from the stack in threads | `std::thread::scope` |
+//! | do the same for every item of something, on several threads | [`thread::map()`] |
+//! | borrow from the stack in threads | [`thread::Scope`] |
 //!
 //! # Borrowing, in parallel, in async: pick two
 //!
@@ -76,6 +77,8 @@ mod fault;
 pub mod fault;
 #[cfg(feature = "std")]
 mod group;
+#[cfg(feature = "std")]
+mod map;
 #[cfg(all(feature = "std", not(loom)))]
 mod pipeline;
 #[cfg(loom)]

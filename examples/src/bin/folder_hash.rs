@@ -31,10 +31,15 @@ struct Line {
 }
 
 fn read(path: &Path) -> anyhow::Result<Content> {
-    let (name, is_compressed) = (path.file_name().unwrap_or_default(), path.extension().is_some_and(|kind| kind == "gz"));
+    let (name, is_compressed) =
+        (path.file_name().unwrap_or_default(), path.extension().is_some_and(|kind| kind == "gz"));
     let mut bytes = Vec::new();
     let mut file = File::open(path)?;
-    let read = if is_compressed { GzDecoder::new(file).read_to_end(&mut bytes) } else { file.read_to_end(&mut bytes) };
+    let read = if is_compressed {
+        GzDecoder::new(file).read_to_end(&mut bytes)
+    } else {
+        file.read_to_end(&mut bytes)
+    };
     read.with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Content { name: name.to_string_lossy().into_owned(), bytes })
 }
@@ -82,15 +87,17 @@ fn main() -> anyhow::Result<()> {
             made.path().to_owned()
         }
     };
-    let pipeline = Pipeline::source(files(&folder).with_context(|| format!("cannot list {}", folder.display()))?)
-        .stage("read", 2, |_ctx, path: PathBuf| read(&path))
-        .stage("hash", 2, |_ctx, content| headcount::ok(hash(content)))
-        .ordered();
+    let pipeline =
+        Pipeline::source(files(&folder).with_context(|| format!("cannot list {}", folder.display()))?)
+            .stage("read", 2, |_ctx, path: PathBuf| read(&path))
+            .stage("hash", 2, |_ctx, content| headcount::ok(hash(content)))
+            .ordered();
     let meter = pipeline.meter();
-    let (count, bytes) = pipeline.run_fold(&Context::background(), (0, 0), |(count, bytes), line: Line| {
-        println!("{}  {:>8}  {}", &line.hash[..16], line.size, line.name);
-        (count + 1, bytes + line.size)
-    })?;
+    let (count, bytes) =
+        pipeline.run_fold(&Context::background(), (0, 0), |(count, bytes), line: Line| {
+            println!("{}  {:>8}  {}", &line.hash[..16], line.size, line.name);
+            (count + 1, bytes + line.size)
+        })?;
     println!("{count} files, {bytes} bytes");
     eprintln!("{}", meter.report());
     Ok(())

@@ -69,7 +69,10 @@ impl Gateway {
     }
 }
 
-async fn offer(State(gateway): State<Arc<Gateway>>, Path(sku): Path<String>) -> Result<Json<Offer>, (StatusCode, String)> {
+async fn offer(
+    State(gateway): State<Arc<Gateway>>,
+    Path(sku): Path<String>,
+) -> Result<Json<Offer>, (StatusCode, String)> {
     let _under_way = gateway.requests.add_named(format!("GET /offer/{sku}"));
     let offer = gateway.offer(sku).await;
     offer.map(Json).map_err(|error| {
@@ -120,7 +123,8 @@ async fn main() -> anyhow::Result<()> {
     println!("listening on http://{}", listener.local_addr()?);
     let routes = Router::new().route("/offer/{sku}", get(offer)).with_state(Arc::clone(&gateway));
     let stop = ctx.clone();
-    let serving = axum::serve(listener, routes).with_graceful_shutdown(async move { _ = stop.wait_async().await });
+    let serving =
+        axum::serve(listener, routes).with_graceful_shutdown(async move { _ = stop.wait_async().await });
     let server = tokio::spawn(serving.into_future());
 
     println!("stopping: {}", because(&ctx.wait_async().await));

@@ -17,6 +17,7 @@ mod stages;
 mod std_threads;
 mod task_groups;
 mod task_tracker;
+mod thread_maps;
 mod thread_scopes;
 mod tokio_spawn;
 mod wg;
@@ -59,6 +60,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
         contexts::CONTESTANTS,
         task_groups::CONTESTANTS,
         thread_scopes::CONTESTANTS,
+        thread_maps::CONTESTANTS,
         floor::CONTESTANTS,
         futex::CONTESTANTS,
         awaitgroup::CONTESTANTS,

@@ -12,6 +12,7 @@ pub(crate) mod resident;
 pub(crate) mod stages;
 pub(crate) mod wake;
 pub(crate) mod wake_async;
+pub(crate) mod work;
 
 use std::time::Duration;
 

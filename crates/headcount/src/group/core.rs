@@ -30,8 +30,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::arrivals::Arrivals;
+use super::court::Court;
 use super::ended::Who;
-use super::ending::Court;
 use super::mark::{Asked, Bell};
 use super::page::{Page, Seat};
 use super::pen::Pen;

@@ -12,7 +12,8 @@ use super::{Group, Spawner};
 use crate::attempt::Attempts;
 use crate::context::Context;
 use crate::group::core::Core;
-use crate::group::ending::{Ending, Recognize, finish};
+use crate::group::court::Recognize;
+use crate::group::ending::{Ending, finish};
 use crate::group::{Body, BoxError, FailFast, Panics, Policy, Root, Title, panics, who};
 use crate::roll::Name;
 

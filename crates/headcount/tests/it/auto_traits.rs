@@ -75,6 +75,7 @@ fn the_table_of_auto_traits_holds() {
         task::Scope<'static, Cell<u8>>: thread_safe unpin;
         thread::Scope<Cell<u8>>: thread_safe unpin;
         thread::Group<'static, 'static, Cell<u8>>: thread_safe unpin;
+        thread::Map<std::vec::IntoIter<u8>>: thread_safe unpin;
         thread::Spawner<'static, 'static, Cell<u8>>: thread_safe unpin;
         task::SubmitError<fn()>: thread_safe unpin;
         task::TrySpawnError<fn()>: thread_safe unpin;

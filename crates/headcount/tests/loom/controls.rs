@@ -35,7 +35,7 @@ macro_rules! controls {
 
 const FAULTS: usize =
     Fault::PROTOCOLS.len() + Fault::GROUPS.len() + Fault::THREADS.len() + Fault::PIPELINES.len();
-const _: () = assert!(FAULTS == 39, "a new fault needs a control");
+const _: () = assert!(FAULTS == 42, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -117,4 +117,10 @@ controls! {
         CloseUnheard, pipelines::the_close_reaches_a_taker_that_goes_to_sleep, "deadlock"
     a_leaving_that_nobody_is_told_of_is_caught:
         GoneUnheard, pipelines::a_pusher_that_waits_for_room_is_told_that_nobody_is_left, "deadlock"
+    trays_that_are_not_looked_into_are_caught:
+        TraysUnlooked, maps::neighbours_run_side_by_side, "deadlock"
+    shelves_looked_at_too_early_are_caught:
+        ShelvesUnlooked, maps::results_are_taken_in_order_and_the_window_opens, "deadlock"
+    a_rest_at_an_open_window_is_caught:
+        RestUnlooked, maps::results_are_taken_in_order_and_the_window_opens, "deadlock"
 }
