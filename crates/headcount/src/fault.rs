@@ -98,6 +98,10 @@ pub enum Fault {
     ShelvesUnlooked,
     /// Who finds a map's source exhausted leaves without a look at what others have taken and not begun.
     TraysUnlooked,
+    /// Who wakes a member of a map looks whether the map sleeps before saying whom it woke.
+    BellUnlooked,
+    /// A map that goes to sleep does not look whether a member was woken meanwhile.
+    SleepUnlooked,
 }
 
 #[cfg(any(loom, shuttle, headcount_fault))]
@@ -151,13 +155,17 @@ impl Fault {
         Self::TraysUnlooked,
     ];
 
+    /// The faults of maps on the caller's own task: loom must object to each.
+    pub const TASK_MAPS: [Self; 2] = [Self::BellUnlooked, Self::SleepUnlooked];
+
     /// The faults of the timer: shuttle must object to each.
     pub const TIMER: [Self; 4] =
         [Self::IdleUnlooked, Self::EarlierUnheard, Self::LookThenSleep, Self::LastGoneUnheard];
 
     /// The fault of this name.
     pub fn named(name: &str) -> Option<Self> {
-        let mut all = Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS).chain(Self::TIMER);
+        let groups = Self::GROUPS.into_iter().chain(Self::THREADS).chain(Self::TASK_MAPS);
+        let mut all = Self::PROTOCOLS.into_iter().chain(groups).chain(Self::TIMER);
         all.find(|fault| alloc::format!("{fault:?}") == name)
     }
 }

@@ -32,6 +32,7 @@
 //! | launch no more than so many at once | [`WaitGroup::wait_at_most`] |
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
+//! | do the same for many items, so many at once | [`task::map()`] |
 //! | borrow from the stack in threads | `std::thread::scope` |
 //!
 //! # Borrowing, in parallel, in async: pick two
@@ -52,7 +53,8 @@
 //!
 //! # Unsafe code
 //!
-//! There is some, in three rooms: the list of waiters, the lock in front of it, and the allocation that tokens share.
+//! There is some, in a few rooms: the list of waiters, the lock in front of it, the allocation that tokens share, the slots in which
+//! groups keep results, and those in which [`task::map()`] keeps its members.
 //! Each names numbered rules, and every block cites the one that makes it sound. All else is checked by the compiler.
 #![cfg_attr(not(any(loom, feature = "std")), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
