@@ -25,6 +25,8 @@ mod group;
 mod handover;
 #[cfg(feature = "std")]
 mod happens_before;
+#[cfg(feature = "std")]
+mod map;
 #[cfg(all(feature = "std", headcount_fault))]
 mod planted;
 #[cfg(feature = "std")]

@@ -21,6 +21,7 @@ mod lists;
 mod maps;
 mod models;
 mod quiet;
+mod task_maps;
 mod tasks;
 mod threads;
 mod workers;
