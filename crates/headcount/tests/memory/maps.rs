@@ -28,7 +28,8 @@ async fn nap(mut left: usize) {
             return Poll::Ready(());
         }
         left -= 1;
-        cx.waker().clone().wake();
+        let waker = cx.waker().clone();
+        waker.wake();
         Poll::Pending
     })
     .await;
