@@ -16,7 +16,7 @@ pub(super) type End<E> = Pin<Box<dyn Future<Output = Result<(), GroupError<E>>> 
 /// Ends the map because whoever takes its values has panicked.
 pub(super) type Stop = Box<dyn Fn(Payload) + Send + Sync>;
 
-/// The values of a map's members, one by one; from [`Spawned::stream`].
+/// The values of a map's members, one by one; from [`Spawned::stream`](super::Spawned::stream).
 ///
 /// Dropped before its end, it calls the members off.
 #[must_use = "a map whose results are dropped calls its members off"]
