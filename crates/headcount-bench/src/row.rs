@@ -83,6 +83,8 @@ pub(crate) enum Aim {
     AtMostOf(f64, &'static str),
     /// At most this much more than the named contestant, in the row's unit.
     Above(f64, &'static str),
+    /// What the named one of ours aims for instead of the others.
+    For(&'static str, &'static Aim),
 }
 
 impl Row {
@@ -279,11 +281,23 @@ impl Row {
             Row::WakeTwoCores | Row::WakeOneCore => &[Aim::Times(1.05, "futex")],
             Row::WakeSoon => &[Aim::AtMost(1.0)],
             Row::AsyncOne | Row::AsyncMany => &[Aim::BestPeer(1.0)],
-            Row::Tasks => &[Aim::Times(1.1, "tokio spawn + counter"), Aim::Times(0.6, "JoinSet")],
+            Row::Tasks => &[
+                Aim::Times(1.1, "tokio spawn + counter"),
+                Aim::Times(0.6, "JoinSet"),
+                Aim::For("headcount task::map", &Aim::AtMost(50.0)),
+            ],
             Row::Threads => &[Aim::Times(0.5, "rayon scope")],
-            Row::OrderedTasks => &[Aim::Times(1.1, "task::Group of row 5"), Aim::Times(0.6, "JoinSet")],
+            Row::OrderedTasks => &[
+                Aim::Times(1.1, "task::Group of row 5"),
+                Aim::Times(0.6, "JoinSet"),
+                Aim::For("headcount task::map", &Aim::Times(1.1, "task::map of row 5")),
+            ],
             Row::OrderedThreads => &[Aim::Times(1.1, "thread::Scope of row 5")],
-            Row::LimitedTasks => &[Aim::Times(0.5, "Go SetLimit"), Aim::Times(0.6, "JoinSet + Semaphore")],
+            Row::LimitedTasks => &[
+                Aim::Times(0.5, "Go SetLimit"),
+                Aim::Times(0.6, "JoinSet + Semaphore"),
+                Aim::For("headcount task::map", &Aim::Times(0.7, "buffer_unordered")),
+            ],
             Row::LimitedThreads => &[Aim::Times(0.5, "Go SetLimit")],
             Row::Work => &[Aim::AtMost(1.02)],
             Row::TinyWork => &[Aim::Times(1.3, "rayon par_iter")],
@@ -296,9 +310,12 @@ impl Row {
                 Aim::Times(1.0 / 3.0, "kanal async"),
                 Aim::Times(0.125, "Go channels"),
             ],
-            Row::Resident => &[Aim::AtMost(400.0)],
+            Row::Resident => &[Aim::AtMost(400.0), Aim::For("headcount task::map", &Aim::AtMost(176.0))],
             // A page is shared by up to 64 members and has a handful of allocations: a tenth of one for each of them.
-            Row::Allocations => &[Aim::AtMostOf(1.2, "1 of its own, and a share of a page")],
+            Row::Allocations => &[
+                Aim::AtMostOf(1.2, "1 of its own, and a share of a page"),
+                Aim::For("headcount task::map", &Aim::AtMost(0.0)),
+            ],
             Row::Batch => &[Aim::Times(0.80, "xargs")],
             Row::Start => &[Aim::Above(3.0, "true")],
         }

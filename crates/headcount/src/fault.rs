@@ -108,6 +108,10 @@ pub enum Fault {
     ShelvesUnlooked,
     /// Who finds a map's source exhausted leaves without a look at what others have taken and not begun.
     TraysUnlooked,
+    /// Who wakes a member of a map looks whether the map sleeps before saying whom it woke.
+    BellUnlooked,
+    /// A map that goes to sleep does not look whether a member was woken meanwhile.
+    SleepUnlooked,
 }
 
 #[cfg(any(loom, shuttle, headcount_fault))]
@@ -164,6 +168,8 @@ impl Fault {
     /// The faults of pipelines' hand-offs: loom must object to each.
     pub const PIPELINES: [Self; 5] =
         [Self::IdleUnrung, Self::ListThenSleep, Self::RoomUnheard, Self::CloseUnheard, Self::GoneUnheard];
+    /// The faults of maps on the caller's own task: loom must object to each.
+    pub const TASK_MAPS: [Self; 2] = [Self::BellUnlooked, Self::SleepUnlooked];
 
     /// The faults of the timer: shuttle must object to each.
     pub const TIMER: [Self; 4] =
@@ -171,9 +177,9 @@ impl Fault {
 
     /// The fault of this name.
     pub fn named(name: &str) -> Option<Self> {
-        let checked =
-            Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS).chain(Self::PIPELINES);
-        let mut all = checked.chain(Self::TIMER);
+        let groups =
+            Self::GROUPS.into_iter().chain(Self::THREADS).chain(Self::TASK_MAPS).chain(Self::PIPELINES);
+        let mut all = Self::PROTOCOLS.into_iter().chain(groups).chain(Self::TIMER);
         all.find(|fault| alloc::format!("{fault:?}") == name)
     }
 }

@@ -33,7 +33,7 @@
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
 //! | take items through several stages, each with its own workers | [`Pipeline`] |
-//! | do the same for every item of something, on several threads | [`thread::map()`] |
+//! | do the same for many items, so many at once | [`task::map()`], [`thread::map()`] |
 //! | borrow from the stack in threads | [`thread::Scope`] |
 //!
 //! # Borrowing, in parallel, in async: pick two
@@ -54,7 +54,8 @@
 //!
 //! # Unsafe code
 //!
-//! There is some, in three rooms: the list of waiters, the lock in front of it (and of each outbox in a pipeline), and the allocation that tokens share.
+//! There is some, in a few rooms: the list of waiters, the lock in front of it (and of each outbox in a pipeline), the allocation that tokens share, the slots in which
+//! groups keep results, and those in which [`task::map()`] keeps its members.
 //! Each names numbered rules, and every block cites the one that makes it sound. All else is checked by the compiler.
 #![cfg_attr(not(any(loom, feature = "std")), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -16,6 +16,7 @@ mod rayon;
 mod stages;
 mod std_threads;
 mod task_groups;
+mod task_maps;
 mod task_tracker;
 mod thread_maps;
 mod thread_scopes;
@@ -59,6 +60,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
         ours::CONTESTANTS,
         contexts::CONTESTANTS,
         task_groups::CONTESTANTS,
+        task_maps::CONTESTANTS,
         thread_scopes::CONTESTANTS,
         thread_maps::CONTESTANTS,
         floor::CONTESTANTS,

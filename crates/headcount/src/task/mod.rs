@@ -21,6 +21,7 @@
 //! |---|---|
 //! | tasks in parallel, which own what they use | [`Group`] |
 //! | members that borrow, polled in turn by the task they are in | [`scope()`] |
+//! | the same for every item of a source, so many at once | [`map()`] |
 //! | threads, which may borrow | [`thread::Scope`](crate::thread::Scope) |
 //!
 //! | file | idea |
@@ -34,6 +35,7 @@
 //! | `waiting`, `results` | waiting for all of them, and taking results as they come |
 //! | `executor` | where tasks run |
 //! | `scope` | concurrency on the caller's own task |
+//! | `map` | the same for every item of a source |
 
 mod attempts;
 mod control;
@@ -41,6 +43,7 @@ mod executor;
 mod group;
 mod lane;
 mod launch;
+mod map;
 mod member;
 mod results;
 mod scope;
@@ -52,6 +55,9 @@ mod waiting;
 
 pub use self::executor::{BoxTask, Spawn};
 pub use self::group::Group;
+pub use self::map::{Iter, Map, MapResults, Source, Spawned, map};
+#[cfg(feature = "stream")]
+pub use self::map::{Streamed, map_stream};
 pub use self::results::Results;
 pub use self::scope::{Scope, scope};
 pub use self::spawner::Spawner;

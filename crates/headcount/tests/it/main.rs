@@ -28,6 +28,8 @@ mod handover;
 #[cfg(feature = "std")]
 mod happens_before;
 #[cfg(feature = "std")]
+mod map;
+#[cfg(feature = "std")]
 mod pipeline;
 #[cfg(all(feature = "std", headcount_fault))]
 mod planted;

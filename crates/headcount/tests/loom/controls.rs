@@ -33,9 +33,12 @@ macro_rules! controls {
     };
 }
 
-const FAULTS: usize =
-    Fault::PROTOCOLS.len() + Fault::GROUPS.len() + Fault::THREADS.len() + Fault::PIPELINES.len();
-const _: () = assert!(FAULTS == 42, "a new fault needs a control");
+const FAULTS: usize = Fault::PROTOCOLS.len()
+    + Fault::GROUPS.len()
+    + Fault::THREADS.len()
+    + Fault::TASK_MAPS.len()
+    + Fault::PIPELINES.len();
+const _: () = assert!(FAULTS == 44, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -123,4 +126,8 @@ controls! {
         ShelvesUnlooked, maps::results_are_taken_in_order_and_the_window_opens, "deadlock"
     a_rest_at_an_open_window_is_caught:
         RestUnlooked, maps::results_are_taken_in_order_and_the_window_opens, "deadlock"
+    a_look_at_the_sleeper_before_the_bell_is_caught:
+        BellUnlooked, task_maps::a_member_is_woken_while_its_map_goes_to_sleep, "deadlock"
+    a_map_that_sleeps_unlooked_is_caught:
+        SleepUnlooked, task_maps::a_member_is_woken_while_its_map_goes_to_sleep, "deadlock"
 }

@@ -22,6 +22,7 @@ mod maps;
 mod models;
 mod pipelines;
 mod quiet;
+mod task_maps;
 mod tasks;
 mod threads;
 mod workers;
