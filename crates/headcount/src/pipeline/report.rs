@@ -155,6 +155,11 @@ impl StageCounters {
         self.share(self.shift.busy)
     }
 
+    /// How long one of its workers has worked, on average.
+    fn busy_each(&self) -> Duration {
+        self.shift.busy / u32::try_from(self.workers.max(1)).unwrap_or(u32::MAX)
+    }
+
     fn share(&self, part: Duration) -> f64 {
         let all = self.shift.busy + self.shift.waiting + self.shift.blocked;
         if all.is_zero() { 0.0 } else { part.as_secs_f64() / all.as_secs_f64() }
@@ -164,7 +169,7 @@ impl StageCounters {
 /// What every stage of a pipeline has done so far. Printed, it says first which stage holds the others up.
 ///
 /// ```text
-/// 2.10 s, "resize" holds the others up: busy for 97 % of its time
+/// 2.10s, "resize" holds the others up: busy for 97 % of that
 ///   source           10000 out   busy  3 %   waiting  0 %   blocked 97 %
 ///   parse ×4      10000 in    9981 out   busy 12 %   waiting  1 %   blocked 87 %
 ///   …
@@ -196,11 +201,13 @@ impl Report {
         self.stages.iter().find(|stage| stage.name() == name)
     }
 
-    /// The stage that worked for the greatest share of its time: more workers, or a faster one, help there and nowhere else.
+    /// The stage each of whose workers has worked longest: more workers, or a faster one, help there and nowhere else.
+    ///
+    /// A stage that was done early may have been busy all its short time; that does not make it the one.
     #[must_use]
     pub fn bottleneck(&self) -> Option<&StageCounters> {
         let busy = self.stages.iter().filter(|stage| !stage.busy().is_zero());
-        busy.max_by(|one, two| one.utilization().total_cmp(&two.utilization()))
+        busy.max_by_key(|stage| stage.busy_each())
     }
 }
 
@@ -208,8 +215,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2?}", self.elapsed)?;
         if let Some(stage) = self.bottleneck() {
-            let percent = stage.utilization() * 100.0;
-            write!(f, ", {:?} holds the others up: busy for {percent:.0} % of its time", stage.name())?;
+            let percent =
+                stage.busy_each().as_secs_f64() / self.elapsed.as_secs_f64().max(f64::EPSILON) * 100.0;
+            write!(f, ", {:?} holds the others up: busy for {percent:.0} % of that", stage.name())?;
         }
         let label = |stage: &StageCounters| match stage.workers {
             1 => stage.name().to_owned(),
