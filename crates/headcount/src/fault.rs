@@ -90,6 +90,10 @@ pub enum Fault {
     TurnUnlooked,
     /// A scope looks who was woken before it leaves its waker, and not in the same breath.
     LookThenLeave,
+    /// A carrier goes home after it has looked, and not in the same breath.
+    HomeUnlooked,
+    /// A carrier takes several members along and sees to nobody who comes for the others.
+    TrayUnseen,
     /// Whoever waits for the results of threads sleeps without looking whether anybody is out still.
     EndUnlooked,
 }

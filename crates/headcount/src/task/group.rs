@@ -150,8 +150,10 @@ where
     #[track_caller]
     fn make(ctx: &Context, policy: P) -> Self {
         let place = Location::caller();
-        let tasks = Tasks { executor: Executor::current(), ..Tasks::default() };
+        let tasks = Tasks::new(Executor::current());
         let core = Core::new(ctx, policy, tasks, Lane::default(), place);
+        let weak = Arc::downgrade(&core);
+        core.kind.carriers.carry(weak);
         stop::when_cancelled(&core);
         Self { spawner: Spawner::new(core), place }
     }
@@ -197,7 +199,7 @@ where
 
     /// Where members run, if not in the Tokio runtime that the group was made in. For the first choice only.
     pub fn on(self, executor: impl Spawn) -> Self {
-        self.core().kind.executor.choose(executor);
+        self.core().kind.carriers.executor.choose(executor);
         self
     }
 

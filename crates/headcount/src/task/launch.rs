@@ -21,6 +21,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::carriers::Carriers;
 use super::lane::{Granted, Job, Queued};
 use super::turn::Turn;
 use super::{BoxTask, TaskCore};
@@ -119,6 +120,10 @@ where
     fn rider_left(self: &Arc<Self>) {
         release(self, 1);
     }
+
+    fn one_is_over(self: &Arc<Self>) {
+        self.kind.carriers.one_is_over();
+    }
 }
 
 of_thread! {
@@ -200,10 +205,13 @@ where
     P: Send + 'static,
 {
     match who {
-        Queued::Job(Job::Task(task)) => core.kind.executor.spawn(Runner::new(Arc::clone(core), held, task)),
+        Queued::Job(Job::Task(task)) => {
+            let way = core.books.lock().lane.way(&core.kind.carriers);
+            Carriers::launch(way, Runner::new(Arc::clone(core), held, task));
+        }
         Queued::Job(Job::Blocking(closure)) => {
             let slots = Slots::new(Arc::clone(core), held);
-            core.kind.executor.spawn_blocking(move || {
+            core.kind.carriers.executor.spawn_blocking(move || {
                 // Given back last, and also if it is dropped unrun.
                 let _slots = slots;
                 closure();
