@@ -90,10 +90,16 @@ pub enum Fault {
     TurnUnlooked,
     /// A scope looks who was woken before it leaves its waker, and not in the same breath.
     LookThenLeave,
-    /// A carrier goes home after it has looked, and not in the same breath.
-    HomeUnlooked,
+    /// Whoever makes a member ready looks who is coming before it is in the queue, and not in the same breath.
+    LookThenReady,
+    /// A carrier that is dropped says that it comes no more after it has looked who is ready, and not in the same breath.
+    DroppedUnlooked,
     /// A carrier takes several members along and sees to nobody who comes for the others.
     TrayUnseen,
+    /// A carrier goes home without a look at whether a member that it polled is ready again.
+    HomeUnlooked,
+    /// The last carrier that has something to do leaves the others at home.
+    LastUntold,
     /// Whoever waits for the results of threads sleeps without looking whether anybody is out still.
     EndUnlooked,
 }
@@ -121,7 +127,7 @@ impl Fault {
     ];
 
     /// The faults of groups, and of groups of tasks: loom must object to each.
-    pub const GROUPS: [Self; 12] = [
+    pub const GROUPS: [Self; 14] = [
         Self::RelaxedEnd,
         Self::RelaxedPage,
         Self::TakenUnlooked,
@@ -134,6 +140,8 @@ impl Fault {
         Self::QueuedUnlooked,
         Self::TurnUnlooked,
         Self::LookThenLeave,
+        Self::LookThenReady,
+        Self::DroppedUnlooked,
     ];
 
     /// The faults of the threads of a scope: loom must object to each.
@@ -150,9 +158,13 @@ impl Fault {
     pub const TIMER: [Self; 4] =
         [Self::IdleUnlooked, Self::EarlierUnheard, Self::LookThenSleep, Self::LastGoneUnheard];
 
+    /// The faults of carriers that take too many members for loom: shuttle must object to each.
+    pub const CARRIERS: [Self; 3] = [Self::TrayUnseen, Self::HomeUnlooked, Self::LastUntold];
+
     /// The fault of this name.
     pub fn named(name: &str) -> Option<Self> {
-        let mut all = Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS).chain(Self::TIMER);
+        let all = Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS);
+        let mut all = all.chain(Self::TIMER).chain(Self::CARRIERS);
         all.find(|fault| alloc::format!("{fault:?}") == name)
     }
 }

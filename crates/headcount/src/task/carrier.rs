@@ -10,12 +10,14 @@ use super::carriers::{Carriers, Then, Tray};
 pub(super) struct Carrier {
     carriers: Arc<Carriers>,
     tray: Arc<Tray>,
+    /// How often it comes again before it goes home.
+    linger: u32,
     has_ended: bool,
 }
 
 impl Carrier {
     pub(super) fn new(carriers: Arc<Carriers>, tray: Arc<Tray>) -> Self {
-        Self { carriers, tray, has_ended: false }
+        Self { carriers, tray, linger: 0, has_ended: false }
     }
 }
 
@@ -28,8 +30,8 @@ impl Future for Carrier {
             return Poll::Ready(());
         }
         this.carriers.arrive(&this.tray);
-        let over = this.carriers.carry_all(&this.tray);
-        match this.carriers.depart(&this.tray, cx.waker(), over) {
+        let carried = this.carriers.carry_all(&this.tray);
+        match this.carriers.depart(&this.tray, cx.waker(), &carried, &mut this.linger) {
             Then::Yield => cx.waker().wake_by_ref(),
             Then::Home => {}
             Then::End => {

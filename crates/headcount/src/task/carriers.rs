@@ -48,6 +48,11 @@ use crate::wait::lock::Lock;
 /// How many members a carrier takes on its tray at most; and, with all it finds there, polls in one go.
 const TRAY: usize = 64;
 
+/// A carrier that had at least so many to poll comes again before it goes home, so many times: more are likely to come, and
+/// whoever brings them need not wake anybody.
+const BUSY: usize = 8;
+const LINGER: u32 = 8;
+
 /// An emptied queue that has room for more than this is given back to the allocator.
 const LARGE: usize = 4096;
 
@@ -113,6 +118,13 @@ enum Call {
     Start(Arc<Tray>),
 }
 
+/// What a carrier has done in one go.
+pub(super) struct Carried {
+    polled: usize,
+    /// Members that are over.
+    over: u64,
+}
+
 /// What a carrier does that has polled what was on its tray.
 pub(super) enum Then {
     /// Let the executor's other tasks run, and come again.
@@ -151,17 +163,19 @@ impl Carriers {
 
     /// Launches a member.
     pub(super) fn launch(way: Arc<Way>, member: impl Future<Output = ()> + Send + 'static) {
-        let carriers = Arc::clone(&way.0);
         let schedule = move |member, info: ScheduleInfo| way.0.ready(member, info.woken_while_running);
         let (member, handle) = async_task::spawn(member, WithInfo(schedule));
         handle.detach();
-        carriers.ready(member, false);
+        member.schedule();
     }
 
     /// A member wants to be polled; or, after it has been, `again`: then its carrier, who is told by the executor of members
     /// as well, sees to it that somebody comes (K1).
     fn ready(self: &Arc<Self>, member: Runnable, again: bool) {
         let most = self.most();
+        if fault::planted(Fault::LookThenReady) && self.desk.lock().coming > 0 {
+            return self.desk.lock().ready.push_back(member);
+        }
         let mut desk = self.desk.lock();
         desk.ready.push_back(member);
         if again {
@@ -187,22 +201,19 @@ impl Carriers {
         let mut desk = self.desk.lock();
         let waker = desk.arrive(tray);
         let large = desk.fill(tray);
+        let call = desk.call_for_the_rest(self.most());
         drop(desk);
         drop((waker, large));
-        self.see_to_the_rest();
+        if call.is_some() {
+            self.make(call);
+            self.see_to_the_rest();
+        }
     }
 
     /// K1, K3: for those on trays, and for those who are left in the queue; the caller is about to poll one of them.
     pub(super) fn see_to_the_rest(self: &Arc<Self>) {
-        let most = self.most();
         loop {
-            let mut desk = self.desk.lock();
-            if fault::planted(Fault::TrayUnseen) {
-                return;
-            }
-            let others = desk.waiting(most + 1).saturating_sub(1);
-            let call = desk.call(others.min(most));
-            drop(desk);
+            let call = self.desk.lock().call_for_the_rest(self.most());
             if call.is_none() {
                 return;
             }
@@ -210,32 +221,37 @@ impl Carriers {
         }
     }
 
-    /// A carrier has polled what it had, and `over` members are over.
-    pub(super) fn depart(self: &Arc<Self>, tray: &Arc<Tray>, waker: &Waker, over: u64) -> Then {
+    /// A carrier has polled what it had.
+    pub(super) fn depart(
+        self: &Arc<Self>,
+        tray: &Arc<Tray>,
+        waker: &Waker,
+        carried: &Carried,
+        linger: &mut u32,
+    ) -> Then {
+        if carried.polled >= BUSY {
+            *linger = LINGER;
+        }
         let (most, group, waker) = (self.most(), self.group(), waker.clone());
         let mut home = Vec::new();
         let mut desk = self.desk.lock();
-        if fault::planted(Fault::HomeUnlooked) {
-            let empty = desk.waiting(1) == 0;
-            drop(desk);
-            desk = self.desk.lock();
-            if empty {
-                desk.over += over;
-                desk.home.push((Arc::clone(tray), waker));
-                return Then::Home;
-            }
-        }
-        desk.over += over;
+        desk.over += carried.over;
         // K2: the other side is `ready`.
-        let then = if desk.waiting(1) > 0 {
+        let then = if desk.waiting(1) > 0 && !fault::planted(Fault::HomeUnlooked) {
             desk.coming += 1;
             Then::Yield
         } else if group.as_ref().is_none_or(|group| group.spawned() == desk.over) {
             // K5.
-            home = std::mem::take(&mut desk.home);
+            if !fault::planted(Fault::LastUntold) {
+                home = std::mem::take(&mut desk.home);
+            }
             desk.coming += home.len();
             desk.leave(tray);
             Then::End
+        } else if *linger > 0 {
+            *linger -= 1;
+            desk.coming += 1;
+            Then::Yield
         } else if desk.home.len() < most {
             desk.home.push((Arc::clone(tray), waker));
             Then::Home
@@ -264,6 +280,10 @@ impl Carriers {
         loop {
             let mut desk = self.desk.lock();
             let ready = desk.take_all();
+            if ready.is_empty() && fault::planted(Fault::DroppedUnlooked) {
+                drop(desk);
+                desk = self.desk.lock();
+            }
             if ready.is_empty() {
                 desk.coming -= 1;
                 desk.leave(tray);
@@ -310,12 +330,14 @@ impl Carriers {
         Arc::as_ptr(self).addr()
     }
 
-    /// Polls what is on `tray`, within reason; how many members are over after that.
-    pub(super) fn carry_all(self: &Arc<Self>, tray: &Tray) -> u64 {
+    /// Polls what is on `tray`, within reason.
+    pub(super) fn carry_all(self: &Arc<Self>, tray: &Tray) -> Carried {
         let aboard = Carrying(ABOARD.with(|aboard| aboard.replace((self.address(), 0))));
-        for _ in 0..TRAY {
+        let mut polled = 0;
+        while polled < TRAY {
             let member = tray.lock().pop_front();
             let Some(member) = member else { break };
+            polled += 1;
             // K1: it is in the queue again, and the next on the tray may be one that blocks.
             if member.run() && !tray.lock().is_empty() {
                 self.see_to_the_rest();
@@ -324,11 +346,11 @@ impl Carriers {
                 break;
             }
         }
-        aboard.over()
+        Carried { polled, over: aboard.over() }
     }
 }
 
-/// Gives way to what was before, when a carrier has been polled by a member of another.
+/// One is carrying on this thread; gives way to who was before, if a member of that one has polled it.
 struct Carrying((usize, u64));
 
 impl Carrying {
@@ -370,6 +392,15 @@ impl Desk {
                 Call::Start(tray)
             }
         })
+    }
+
+    /// The same for those on trays and in the queue, except for one, who has a carrier at hand.
+    fn call_for_the_rest(&mut self, most: usize) -> Option<Call> {
+        if fault::planted(Fault::TrayUnseen) {
+            return None;
+        }
+        let rest = self.waiting(most + 1).saturating_sub(1);
+        self.call(rest.min(most))
     }
 
     /// The waker of one who was at home: an executor may poll, and drop, whom nobody has woken.

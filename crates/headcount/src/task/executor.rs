@@ -21,7 +21,8 @@ pub type BoxTask = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// assert_eq!(smol::block_on(group.wait()).unwrap(), [7]);
 /// ```
 ///
-/// A task that the runtime drops before it is over counts as aborted.
+/// It is given a few tasks for each group, which poll the members, and one or more of which wait as long as members are out. A
+/// runtime that drops one before it is over says that it is shutting down: the members that are out count as aborted.
 pub trait Spawn: Send + Sync + 'static {
     /// Starts the task, so that it runs by itself from now on. Must not run it before it returns.
     fn spawn(&self, task: BoxTask);
@@ -94,9 +95,10 @@ impl Executor {
 
     /// How many threads run its tasks; for another than Tokio, as many as there are processors.
     pub(crate) fn threads(&self) -> usize {
-        // Few, so that a model can go through it.
+        // Few, so that a model can go through it. One does not hide the members on a tray from shuttle's, who poll tasks side
+        // by side all the same; loom's want two carriers from the beginning.
         if cfg!(any(loom, shuttle)) {
-            return 1;
+            return if cfg!(loom) { 2 } else { 1 };
         }
         #[cfg(feature = "tokio")]
         if let (None, Some(tokio)) = (self.chosen.get(), self.tokio.get()) {

@@ -1,8 +1,7 @@
 //! How members of a group with a limit get their turn: runners.
 //!
-//! A *runner* is a task that holds slots and polls one member at a time; when that is over it takes the next from the queue
-//! and goes on with it. So a member under a limit costs no task of its own, only the box that it queues in. Members of a
-//! group without a limit are tasks by themselves and hold nothing.
+//! A *runner* holds slots and polls one member at a time; when that is over it takes the next from the queue and goes on with it.
+//! It is carried as members without a limit are (see `carriers`), which hold nothing.
 //!
 //! Invariants:
 //!

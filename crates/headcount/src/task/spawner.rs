@@ -87,7 +87,7 @@ where
 
     /// Launches a member. Never blocks: over the limit the member queues.
     ///
-    /// The member is counted out before this returns. `f` is called when it begins, on its own task. Once the group is over,
+    /// The member is counted out before this returns. `f` is called when it begins, where members run. Once the group is over,
     /// cancelled or finished by its policy, `f` is dropped unrun and the member counts as cancelled.
     ///
     /// # Panics

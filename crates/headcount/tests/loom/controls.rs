@@ -34,7 +34,7 @@ macro_rules! controls {
 }
 
 const FAULTS: usize = Fault::PROTOCOLS.len() + Fault::GROUPS.len() + Fault::THREADS.len();
-const _: () = assert!(FAULTS == 34, "a new fault needs a control");
+const _: () = assert!(FAULTS == 36, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -94,6 +94,10 @@ controls! {
         QueuedUnlooked, lanes::a_member_queues_while_its_group_is_cancelled, "somebody queues in a group that is over"
     a_turn_granted_unlooked_is_caught:
         TurnUnlooked, lanes::a_turn_is_given_up_while_it_is_granted, "a free slot"
+    a_look_before_a_member_is_ready_is_caught:
+        LookThenReady, carriers::a_member_is_spawned_while_a_carrier_goes_home, "deadlock"
+    a_dropped_carrier_that_does_not_look_again_is_caught:
+        DroppedUnlooked, carriers::a_carrier_is_dropped_while_a_member_is_spawned, "deadlock"
     an_idle_worker_that_says_nothing_is_caught:
         IdleUnannounced, workers::a_push_finds_the_worker_that_goes_idle, "deadlock"
     slots_offered_to_nobody_are_caught:

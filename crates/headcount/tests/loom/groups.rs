@@ -171,7 +171,6 @@ models! {
             ok(1)
         });
         spawner.spawn(|_| async { ok(2) });
-        block_on(tasks.take());
         let (first, second) = (tasks.take(), tasks.take());
         let one = thread::spawn(move || { block_on(first); tasks.run_all() });
         let other = thread::spawn(move || block_on(second));
