@@ -89,7 +89,7 @@ controls! {
     a_look_before_the_scopes_waker_is_left_is_caught:
         LookThenLeave, groups::a_member_of_a_scope_is_woken_from_elsewhere, "deadlock"
     a_look_before_a_slot_is_given_back_is_caught:
-        LookThenGiveBack, lanes::a_slot_is_given_back_while_somebody_queues, "somebody queues and nobody runs"
+        LookThenGiveBack, lanes::a_slot_is_given_back_while_somebody_queues, "deadlock"
     who_queues_unlooked_is_caught:
         QueuedUnlooked, lanes::a_member_queues_while_its_group_is_cancelled, "somebody queues in a group that is over"
     a_turn_granted_unlooked_is_caught:

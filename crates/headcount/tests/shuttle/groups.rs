@@ -36,6 +36,8 @@ impl Hands {
     fn abort(&self) {
         let hands = std::mem::take(&mut *self.0.lock().unwrap());
         hands.iter().for_each(JoinHandle::abort);
+        // Whether it was over before is not asked.
+        hands.into_iter().for_each(|hand| _ = block_on(hand).is_ok());
     }
 
     fn join(self) {
