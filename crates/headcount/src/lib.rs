@@ -60,9 +60,13 @@
 extern crate alloc;
 
 #[cfg(feature = "std")]
+mod attempt;
+#[cfg(feature = "std")]
 mod blocking;
 #[cfg(feature = "std")]
 mod context;
+#[cfg(feature = "std")]
+mod crew;
 mod error;
 #[cfg(not(any(loom, shuttle, headcount_fault)))]
 mod fault;
@@ -88,10 +92,14 @@ mod wait_group;
 #[cfg(feature = "std")]
 mod who;
 
+#[cfg(feature = "retry")]
+pub use attempt::RetryPolicy;
 #[cfg(all(feature = "signals", unix))]
 pub use context::SignalReceived;
 #[cfg(feature = "std")]
 pub use context::{CancelKind, Cancelled, Canceller, Context, ContextWait, DrivenClock, OnCancel, RunAsync};
+#[cfg(feature = "std")]
+pub use crew::{Crew, CrewStopError, PostError};
 #[cfg(feature = "std")]
 pub use error::{WaitCancelledError, WaitTimeoutError};
 #[cfg(feature = "std")]

@@ -390,7 +390,6 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     /// Who is out, and how they stand.
     pub(crate) fn roll_call(&self) -> RollCall {
         let books = self.books.lock();
-        let pages: Vec<_> = books.pages.values().cloned().collect();
         let heading = Heading {
             what: "group",
             name: books.title.name().cloned(),
@@ -399,6 +398,12 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
             limit: K::limit(&books.lane),
         };
         drop(books);
+        RollCall::of_group(heading, self.missing())
+    }
+
+    /// Those who are out.
+    pub(crate) fn missing(&self) -> Vec<Missing> {
+        let pages: Vec<_> = self.books.lock().pages.values().cloned().collect();
         let (now, cancelled) = (Moment::now(), self.ctx.is_cancelled());
         let mut missing = Vec::new();
         for page in &pages {
@@ -413,7 +418,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
                     .blocking(stands.blocks())
             }));
         }
-        RollCall::of_group(heading, missing)
+        missing
     }
 }
 

@@ -18,6 +18,7 @@ use super::mark::Asked;
 use super::page::Left;
 use super::panics::{self, Panics};
 use super::{MemberError, Outcome, PanicReport, Policy, Root, Tally, Verdict, consequence};
+use crate::attempt::Attempts;
 use crate::context::{CancelKind, Cancelled, Context};
 
 /// What came of a member.
@@ -50,6 +51,8 @@ pub(crate) struct Court<E, P> {
     /// The first panic, to be resumed by the waiter.
     panic: Option<Box<dyn Any + Send>>,
     pub(crate) recognize: Option<Recognize<E>>,
+    /// How bodies are called, if not just once.
+    pub(crate) attempts: Option<Arc<Attempts<E>>>,
     /// Whether failures go to those who take results as they come.
     pub(crate) heard: bool,
     /// Nobody will ask for what is kept here.
@@ -91,6 +94,7 @@ impl<E, P> Court<E, P> {
             panics: Panics::default(),
             panic: None,
             recognize: None,
+            attempts: None,
             heard: false,
             abandoned: false,
         }
@@ -124,6 +128,10 @@ impl<E, P> Court<E, P> {
     fn ticket(&mut self) -> u64 {
         self.tickets += 1;
         self.tickets
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
     }
 
     pub(crate) fn take_panic(&mut self) -> Option<Box<dyn Any + Send>> {

@@ -50,7 +50,7 @@ enum Why<E> {
 
 impl<E> GroupError<E> {
     /// The root is the first real failure, or else the cancellation.
-    pub(super) fn new(
+    pub(crate) fn new(
         title: Title,
         failures: Vec<Failure<E>>,
         tally: Tally,

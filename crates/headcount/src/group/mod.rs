@@ -18,13 +18,13 @@
 pub(crate) mod arrivals;
 mod body;
 pub(crate) mod closure;
-mod consequence;
+pub(crate) mod consequence;
 pub(crate) mod core;
-mod ended;
+pub(crate) mod ended;
 pub(crate) mod ending;
 mod error;
 pub(crate) mod fork;
-mod group_error;
+pub(crate) mod group_error;
 pub(crate) mod mark;
 mod member;
 pub(crate) mod page;

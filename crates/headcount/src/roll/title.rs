@@ -22,6 +22,18 @@ impl Title {
         Self { what: "wait group", name: None, place }
     }
 
+    /// That of a crew.
+    #[cfg(feature = "std")]
+    pub(crate) fn of_crew(name: Option<Name>, place: &'static Location<'static>) -> Self {
+        Self { what: "crew", name, place }
+    }
+
+    /// The same at another place.
+    #[cfg(feature = "std")]
+    pub(crate) fn moved_to(&mut self, place: &'static Location<'static>) {
+        self.place = place;
+    }
+
     pub(crate) fn set_name(&mut self, name: Name) {
         self.name = Some(name);
     }

@@ -26,6 +26,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `group` | [`Group`]: making one, and its end |
+//! | `attempts` | how bodies are called: retry, hedge, rate, timeout |
 //! | `spawner`, `submit`, `control` | [`Spawner`]: launching from anywhere; launching when there is room; asking and cancelling |
 //! | `member` | one member, as its task polls it |
 //! | `lane`, `launch`, `turn` | the limit: who may run now, how the next ones get their turn, and who waits to launch |
@@ -35,6 +36,7 @@
 //! | `executor` | where tasks run |
 //! | `scope` | concurrency on the caller's own task |
 
+mod attempts;
 mod carrier;
 mod carriers;
 mod control;
@@ -68,12 +70,15 @@ use std::sync::Arc;
 use crate::group::Policy;
 use crate::group::core::{Core, Kind};
 use crate::group::mark::Polled;
+use crate::sync::AtomicU8;
 
 /// What a group of tasks has that one of threads has not.
 #[derive(Debug)]
 pub(crate) struct Tasks {
     carriers: Arc<Carriers>,
     timers: Timers,
+    /// 1 if the court has attempts.
+    attempts: AtomicU8,
 }
 
 impl Kind for Tasks {
@@ -88,7 +93,7 @@ impl Kind for Tasks {
 
 impl Tasks {
     fn new(executor: Executor) -> Self {
-        Self { carriers: Carriers::new(executor), timers: Timers::default() }
+        Self { carriers: Carriers::new(executor), timers: Timers::default(), attempts: AtomicU8::new(0) }
     }
 }
 

@@ -10,6 +10,7 @@ use super::lane::{Job, Lane, Queued};
 use super::launch::{self, Runner, Slots};
 use super::member::Attended;
 use super::{TaskCore, Tasks, stop};
+use crate::attempt::{Attempted, tasks as attempt, threads};
 use crate::context::{Canceller, Context};
 use crate::group::closure::{Closure, unbegun};
 use crate::group::core::SeatOf;
@@ -99,9 +100,10 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
-        self.launch(None, 1, Location::caller(), f, Plain);
+        self.begin(None, 1, Location::caller(), f, Plain);
     }
 
     /// Launches a member with a name, by which errors and roll calls call it.
@@ -114,9 +116,10 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
-        self.launch(Some(name.into()), 1, Location::caller(), f, Plain);
+        self.begin(Some(name.into()), 1, Location::caller(), f, Plain);
     }
 
     /// Launches a member that takes `weight` slots of the limit while it runs; one heavier than the limit runs alone.
@@ -131,10 +134,11 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
         assert!(weight > 0, "a member that takes no slot cannot be limited: spawn_weighted(0, …)");
-        self.launch(None, weight, Location::caller(), f, Plain);
+        self.begin(None, weight, Location::caller(), f, Plain);
     }
 
     /// Launches a member that can be cancelled by itself, with the canceller that is returned; dropping that cancels it too,
@@ -155,12 +159,19 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
         let (hand, canceller) = self.core.ctx.with_cancel();
         if let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) {
             stop::when_cancelled_by_hand(&hand, &self.core, Arc::downgrade(seat.page()), seat.line());
-            self.start(free, 1, Attended::new(seat, WithHand(hand), f));
+            match self.attempts() {
+                None => self.start(free, 1, Attended::new(seat, WithHand(hand), f)),
+                Some(attempts) => {
+                    let body = attempt::bind_once(attempts, f);
+                    self.start(free, 1, Attended::new(seat, Attempted(WithHand(hand)), body));
+                }
+            }
         }
         canceller
     }
@@ -181,10 +192,11 @@ where
         U: Send + 'static,
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<U, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
         let (fork, forked): (_, Forked<U>) = Fork::new();
-        self.launch(None, 1, Location::caller(), f, forked);
+        self.begin(None, 1, Location::caller(), f, forked);
         fork
     }
 
@@ -203,22 +215,35 @@ where
     {
         let place = Location::caller();
         let Some((seat, free, f)) = self.register(None, 1, place, f) else { return };
-        let member = Closure::new(seat, place, None, Plain, f);
+        match self.attempts() {
+            None => {
+                let member = Closure::new(seat, place, None, Plain, f);
+                self.start_blocking(free, move || member.run());
+            }
+            Some(attempts) => {
+                let body = threads::bind_once(attempts, f);
+                let member = Closure::new(seat, place, None, Attempted(Plain), body);
+                self.start_blocking(free, move || member.run());
+            }
+        }
+    }
+
+    fn start_blocking(&self, free: Option<Free>, run: impl FnOnce() + Send + 'static) {
         match free {
             Some((held, _)) => {
                 let slots = Slots::new(Arc::clone(&self.core), held);
                 self.core.kind.carriers.executor.spawn_blocking(move || {
                     // Given back last, and also if it is dropped unrun.
                     let _slots = slots;
-                    member.run();
+                    run();
                 });
             }
-            None => launch::enter(&self.core, 1, Queued::Job(Job::Blocking(Box::new(move || member.run())))),
+            None => launch::enter(&self.core, 1, Queued::Job(Job::Blocking(Box::new(run)))),
         }
     }
 
     #[track_caller]
-    fn launch<F, Fut, S>(
+    pub(super) fn launch<F, Fut, S>(
         &self,
         name: Option<Name>,
         weight: usize,

@@ -9,6 +9,7 @@ use super::launch::{self, Slots};
 use super::member::Attended;
 use super::turn::Turn;
 use super::{Spawner, TaskCore};
+use crate::attempt::{Attempted, tasks as attempt};
 use crate::context::{Cancelled, Context};
 use crate::group::settle::Plain;
 use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, who};
@@ -42,6 +43,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
         let (this, place) = (self.clone(), Location::caller());
@@ -68,6 +70,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
         let Some(held) = self.core().books.lock().lane.try_enter(1) else {
@@ -117,6 +120,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
         let core = self.core();
@@ -131,7 +135,12 @@ where
         });
         let Ok((seat, admitted)) = admitted else { return Err(f) };
         let free = admitted.map(|(more, way)| (slots.pass_on() + more, way));
-        self.start(free, 1, Attended::new(seat, Plain, f));
+        match self.attempts() {
+            None => self.start(free, 1, Attended::new(seat, Plain, f)),
+            Some(attempts) => {
+                self.start(free, 1, Attended::new(seat, Attempted(Plain), attempt::bind_once(attempts, f)));
+            }
+        }
         Ok(())
     }
 

@@ -247,15 +247,19 @@ impl<'scope> Desk<'scope> {
                 None
             };
             if let Some(idle) = idle {
-                // Why a thread may be started without a look at the limit: nobody is idle, so there are as many
-                // threads as active workers, at most as many as slots held; and a slot is free.
-                self.coming = true;
                 match idle {
-                    Some((_, thread)) => self.plan.wake.push(thread),
-                    None => {
+                    Some((_, thread)) => {
+                        self.coming = true;
+                        self.plan.wake.push(thread);
+                    }
+                    None if self.threads < self.limit => {
+                        self.coming = true;
                         self.threads += 1;
                         self.plan.start = true;
                     }
+                    // A slot is free and there are as many threads as slots, so one of them runs nothing; and it is not
+                    // idle. So it is on its way here: two may come at once, and the first that arrives clears `coming`.
+                    None => {}
                 }
             }
         }

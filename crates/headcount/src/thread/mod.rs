@@ -42,7 +42,7 @@ mod control;
 mod desk;
 mod group;
 mod idle;
-mod launch;
+pub(crate) mod launch;
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod model;
@@ -51,12 +51,12 @@ mod roll;
 mod scope;
 mod spawner;
 mod stream;
-mod team;
+pub(crate) mod team;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod tray;
 mod turn;
-mod workers;
+pub(crate) mod workers;
 
 pub use self::group::{Group, Results};
 pub use self::roll::Roll;

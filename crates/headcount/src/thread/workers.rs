@@ -167,6 +167,22 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
         self.work(Idle::Called);
     }
 
+    /// The threads may go when all jobs are over. Nothing may be pushed afterwards, except by jobs.
+    pub(crate) fn close(self: &Arc<Self>) {
+        self.visit(|desk| {
+            desk.closing = true;
+            // Else the last who ends a job finds it.
+            if desk.is_finished() && !desk.over {
+                desk.finish();
+            }
+        });
+    }
+
+    /// What starts the threads.
+    pub(crate) fn launcher(&self) -> &L {
+        &self.launch
+    }
+
     /// With both locks: what the pushers left goes into the queue, then `act`, then D3 and D4 are seen to.
     pub(super) fn visit<R>(self: &Arc<Self>, act: impl FnOnce(&mut Desk<'scope>) -> R) -> R {
         let mut front = self.front.0.lock();

@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use headcount::{
-    BoxError, Cancelled, Canceller, CollectAll, Context, ContextWait, Discard, DrivenClock, Ended,
-    ErrorBudget, FailFast, FirstOk, GroupError, Member, MemberError, Missing, Name, OnCancel, Outcome,
-    PanicReport, Panics, Quorum, RollCall, RunAsync, State, Tally, Token, Tokens, Trial, Verdict, Wait,
-    WaitCancelledError, WaitGroup, WaitTimeoutError, WouldDeadlock, raw, task, thread,
+    BoxError, Cancelled, Canceller, CollectAll, Context, ContextWait, Crew, CrewStopError, Discard,
+    DrivenClock, Ended, ErrorBudget, FailFast, FirstOk, GroupError, Member, MemberError, Missing, Name,
+    OnCancel, Outcome, PanicReport, Panics, PostError, Quorum, RollCall, RunAsync, State, Tally, Token,
+    Tokens, Trial, Verdict, Wait, WaitCancelledError, WaitGroup, WaitTimeoutError, WouldDeadlock, raw, task,
+    thread,
 };
 
 const fn thread_safe<T: Send + Sync>() {}
@@ -53,6 +54,9 @@ fn the_table_of_auto_traits_holds() {
         Ended<u8>: thread_safe unpin;
         Outcome<'static, u8>: thread_safe unpin;
         Trial<u8>: thread_safe unpin;
+        Crew<Cell<u8>, Cell<u8>>: thread_safe unpin;
+        CrewStopError<std::fmt::Error>: thread_safe unpin;
+        PostError<u8>: thread_safe unpin;
         FailFast: thread_safe unwind_safe unpin;
         CollectAll: thread_safe unwind_safe unpin;
         FirstOk: thread_safe unwind_safe unpin;

@@ -9,6 +9,8 @@ mod future;
 mod names;
 mod oracle;
 
+#[cfg(all(feature = "retry", feature = "rate", feature = "tokio"))]
+mod attempts;
 #[cfg(feature = "std")]
 mod auto_traits;
 #[cfg(feature = "std")]
@@ -17,6 +19,8 @@ mod blocking;
 mod context;
 #[cfg(feature = "std")]
 mod counting;
+#[cfg(feature = "std")]
+mod crew;
 #[cfg(feature = "std")]
 mod group;
 #[cfg(feature = "std")]
