@@ -90,6 +90,16 @@ pub enum Fault {
     TurnUnlooked,
     /// A scope looks who was woken before it leaves its waker, and not in the same breath.
     LookThenLeave,
+    /// Whoever makes a member ready looks who is coming before it is in the queue, and not in the same breath.
+    LookThenReady,
+    /// A carrier that is dropped says that it comes no more after it has looked who is ready, and not in the same breath.
+    DroppedUnlooked,
+    /// A carrier takes several members along and sees to nobody who comes for the others.
+    TrayUnseen,
+    /// A carrier goes home without a look at whether a member that it polled is ready again.
+    HomeUnlooked,
+    /// The last carrier that has something to do leaves the others at home.
+    LastUntold,
     /// Whoever waits for the results of threads sleeps without looking whether anybody is out still.
     EndUnlooked,
     /// A worker of a pipeline that puts an item out does not look whether anybody sleeps below.
@@ -137,7 +147,7 @@ impl Fault {
     ];
 
     /// The faults of groups, and of groups of tasks: loom must object to each.
-    pub const GROUPS: [Self; 12] = [
+    pub const GROUPS: [Self; 14] = [
         Self::RelaxedEnd,
         Self::RelaxedPage,
         Self::TakenUnlooked,
@@ -150,6 +160,8 @@ impl Fault {
         Self::QueuedUnlooked,
         Self::TurnUnlooked,
         Self::LookThenLeave,
+        Self::LookThenReady,
+        Self::DroppedUnlooked,
     ];
 
     /// The faults of the threads of a scope: loom must object to each.
@@ -175,11 +187,14 @@ impl Fault {
     pub const TIMER: [Self; 4] =
         [Self::IdleUnlooked, Self::EarlierUnheard, Self::LookThenSleep, Self::LastGoneUnheard];
 
+    /// The faults of carriers that take too many members for loom: shuttle must object to each.
+    pub const CARRIERS: [Self; 3] = [Self::TrayUnseen, Self::HomeUnlooked, Self::LastUntold];
+
     /// The fault of this name.
     pub fn named(name: &str) -> Option<Self> {
         let groups =
             Self::GROUPS.into_iter().chain(Self::THREADS).chain(Self::TASK_MAPS).chain(Self::PIPELINES);
-        let mut all = Self::PROTOCOLS.into_iter().chain(groups).chain(Self::TIMER);
+        let mut all = Self::PROTOCOLS.into_iter().chain(groups).chain(Self::TIMER).chain(Self::CARRIERS);
         all.find(|fault| alloc::format!("{fault:?}") == name)
     }
 }

@@ -367,6 +367,17 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         }
     }
 
+    /// The same for those who are out now, and not for who comes later: that one will be on another page.
+    pub(crate) fn call_off_those_there(&self) {
+        self.seal(|_| true);
+        self.call_off();
+    }
+
+    /// How many members were ever registered.
+    pub(crate) fn spawned(&self) -> u64 {
+        self.books.lock().spawned() as u64
+    }
+
     /// Cancels the group's context, and with it every member's. The first one says why.
     pub(crate) fn cancel(&self, cause: &Cancelled) {
         self.canceller.cancel_quietly(cause);

@@ -113,6 +113,10 @@ fn leave<T, E: Root, P: Policy<T, E>, K: Kind>(seat: SeatOf<T, E, P, K>) {
 pub(crate) trait Riders {
     /// It gives back the slot that it never took.
     fn rider_left(self: &Arc<Self>);
+
+    /// A member has ended, whichever.
+    #[inline]
+    fn one_is_over(self: &Arc<Self>) {}
 }
 
 /// Ends the seat, gives back what it held, and counts it back in.
@@ -128,6 +132,7 @@ where
     if asked.is_rider() {
         core.rider_left();
     }
+    core.one_is_over();
     leave(seat);
 }
 

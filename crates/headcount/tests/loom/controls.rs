@@ -38,7 +38,7 @@ const FAULTS: usize = Fault::PROTOCOLS.len()
     + Fault::THREADS.len()
     + Fault::TASK_MAPS.len()
     + Fault::PIPELINES.len();
-const _: () = assert!(FAULTS == 44, "a new fault needs a control");
+const _: () = assert!(FAULTS == 46, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -93,11 +93,15 @@ controls! {
     a_look_before_the_scopes_waker_is_left_is_caught:
         LookThenLeave, groups::a_member_of_a_scope_is_woken_from_elsewhere, "deadlock"
     a_look_before_a_slot_is_given_back_is_caught:
-        LookThenGiveBack, lanes::a_slot_is_given_back_while_somebody_queues, "somebody queues and nobody runs"
+        LookThenGiveBack, lanes::a_slot_is_given_back_while_somebody_queues, "deadlock"
     who_queues_unlooked_is_caught:
         QueuedUnlooked, lanes::a_member_queues_while_its_group_is_cancelled, "somebody queues in a group that is over"
     a_turn_granted_unlooked_is_caught:
         TurnUnlooked, lanes::a_turn_is_given_up_while_it_is_granted, "a free slot"
+    a_look_before_a_member_is_ready_is_caught:
+        LookThenReady, carriers::a_member_is_spawned_while_a_carrier_goes_home, "deadlock"
+    a_dropped_carrier_that_does_not_look_again_is_caught:
+        DroppedUnlooked, carriers::a_carrier_is_dropped_while_a_member_is_spawned, "deadlock"
     an_idle_worker_that_says_nothing_is_caught:
         IdleUnannounced, workers::a_push_finds_the_worker_that_goes_idle, "deadlock"
     slots_offered_to_nobody_are_caught:

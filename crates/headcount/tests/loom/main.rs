@@ -13,6 +13,7 @@ macro_rules! models {
     };
 }
 
+mod carriers;
 mod context;
 mod controls;
 mod groups;

@@ -34,7 +34,8 @@ macro_rules! controls {
     };
 }
 
-const _: () = assert!(headcount::fault::Fault::TIMER.len() == 4, "a new fault needs a control");
+const FAULTS: usize = headcount::fault::Fault::TIMER.len() + headcount::fault::Fault::CARRIERS.len();
+const _: () = assert!(FAULTS == 7, "a new fault needs a control");
 
 controls! {
     an_end_without_a_last_look_is_caught:
@@ -46,6 +47,13 @@ controls! {
         LookThenSleep, timer::the_thread_does_not_stay_for_a_deadline_that_was_taken_back, "does not end"
     a_last_deadline_taken_back_in_silence_is_caught:
         LastGoneUnheard, timer::the_thread_does_not_stay_for_a_deadline_that_was_taken_back, "does not end"
+
+    a_tray_that_nobody_comes_for_is_caught:
+        TrayUnseen, groups::a_member_that_blocks_its_thread_holds_up_nobody, "deadlock"
+    a_carrier_that_goes_home_unlooked_is_caught:
+        HomeUnlooked, groups::slots_are_handed_on, "deadlock"
+    a_last_carrier_that_tells_nobody_is_caught:
+        LastUntold, groups::a_member_that_blocks_its_thread_holds_up_nobody, "deadlock"
 
     // Loom objects to these too; here they show that the larger models would see it. What they cannot see: a group that is
     // closed a moment too early, which takes a spawn at just that moment.
