@@ -95,10 +95,9 @@ impl Executor {
 
     /// How many threads run its tasks; for another than Tokio, as many as there are processors.
     pub(crate) fn threads(&self) -> usize {
-        // Few, so that a model can go through it. One does not hide the members on a tray from shuttle's, who poll tasks side
-        // by side all the same; loom's want two carriers from the beginning.
+        // Few, so that a model can go through it.
         if cfg!(any(loom, shuttle)) {
-            return if cfg!(loom) { 2 } else { 1 };
+            return 2;
         }
         #[cfg(feature = "tokio")]
         if let (None, Some(tokio)) = (self.chosen.get(), self.tokio.get()) {

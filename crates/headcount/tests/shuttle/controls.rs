@@ -62,7 +62,7 @@ controls! {
     a_waker_taken_before_the_result_is_caught:
         WakerThenResult, groups::a_result_is_told_when_it_comes, "deadlock"
     a_look_before_a_slot_is_given_back_is_caught:
-        LookThenGiveBack, groups::slots_are_handed_on, "deadlock"
+        LookThenGiveBack, groups::a_slot_is_handed_on_to_the_last, "deadlock"
     who_queues_unlooked_is_caught:
         QueuedUnlooked, groups::a_turn_is_refused_by_the_cancellation, "deadlock"
 }

@@ -112,11 +112,25 @@ models! {
         hands.join();
     }
 
+    /// R2, for the last one: nobody comes after it whose end would make up for a slot that was not handed on.
+    a_slot_is_handed_on_to_the_last => {
+        let ((group, hands), room) = (group(), Room::new());
+        group.set_limit(1);
+        let other = room.clone();
+        group.spawn(move |_| other.visit(1));
+        thread::yield_now();
+        let other = room.clone();
+        group.spawn(move |_| other.visit(1));
+        assert_eq!(count(&block_on(group.wait())), (2, 0));
+        hands.join();
+    }
+
     /// K1: a member that blocks its thread until others have run, who were on the same tray.
     a_member_that_blocks_its_thread_holds_up_nobody => {
         let (group, hands) = group();
         let (gate, opening) = Context::background().with_cancel();
-        for _ in 0..2 {
+        // More than there are carriers on their way at once.
+        for _ in 0..4 {
             let gate = gate.clone();
             group.spawn(move |_| async move { ok(drop(gate.wait())) });
         }
@@ -128,7 +142,7 @@ models! {
         });
         // Parked, until somebody else has run.
         group.spawn(move |_| async move { ok(drop(begin.wait_async().await)) });
-        assert_eq!(count(&block_on(group.wait())), (4, 0));
+        assert_eq!(count(&block_on(group.wait())), (6, 0));
         hands.join();
     }
 
