@@ -56,6 +56,8 @@ pub(crate) enum Row {
     Work,
     /// Hardly any work for each of many.
     TinyWork,
+    /// Items through a pipeline.
+    Stages,
     /// Memory that stays resident for a member that waits.
     Resident,
     /// Allocations for a member from its launch to its end.
@@ -84,7 +86,7 @@ pub(crate) enum Aim {
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 29] = [
+    pub(crate) const ALL: [Row; 30] = [
         Row::FromZero,
         Row::Beside,
         Row::Waited,
@@ -110,6 +112,7 @@ impl Row {
         Row::AskDeep,
         Row::AskTwo,
         Row::Child,
+        Row::Stages,
         Row::Resident,
         Row::Allocations,
         Row::Batch,
@@ -144,6 +147,7 @@ impl Row {
             Row::AskDeep => "10-deep",
             Row::AskTwo => "10-two",
             Row::Child => "10c",
+            Row::Stages => "11",
             Row::Resident => "12-bytes",
             Row::Allocations => "12-allocations",
             Row::Batch => "run-batch",
@@ -200,6 +204,9 @@ impl Row {
             Row::AskDeep => "is it cancelled? a thousand contexts deep",
             Row::AskTwo => "is it cancelled? two threads, core time a call",
             Row::Child => "a child context with its canceller, made and dropped",
+            Row::Stages => {
+                "1,000,000 items (100,000 with --quick) through three stages of two workers, each (33.3 ns: 30 M items/s)"
+            }
             Row::Resident => "resident memory a member, 100,000 of them parked, tokio current_thread",
             Row::Allocations => "allocations a member that does nothing, tokio current_thread",
             Row::Batch => "2,000 × true (400 with --quick), two at a time, wall time",
@@ -257,6 +264,7 @@ impl Row {
             Row::CrowdOne | Row::CrowdMany => "notify_waiters",
             Row::AskOne | Row::AskDeep | Row::AskTwo => "a load",
             Row::Child => "an Arc made and dropped",
+            Row::Stages => "batches of 64",
             Row::Batch => "xargs",
             Row::Start => "true",
         }
@@ -282,6 +290,12 @@ impl Row {
             Row::CrowdOne | Row::CrowdMany => &[Aim::Times(0.9, "notify_waiters")],
             Row::AskOne | Row::AskDeep | Row::AskTwo => &[Aim::Times(1.2, "a load")],
             Row::Child => &[Aim::AtMost(60.0)],
+            Row::Stages => &[
+                Aim::AtMost(33.3),
+                Aim::Times(1.0 / 3.0, "kanal"),
+                Aim::Times(1.0 / 3.0, "kanal async"),
+                Aim::Times(0.125, "Go channels"),
+            ],
             Row::Resident => &[Aim::AtMost(400.0)],
             // A page is shared by up to 64 members and has a handful of allocations: a tenth of one for each of them.
             Row::Allocations => &[Aim::AtMostOf(1.2, "1 of its own, and a share of a page")],

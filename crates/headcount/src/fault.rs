@@ -98,6 +98,16 @@ pub enum Fault {
     ShelvesUnlooked,
     /// Who finds a map's source exhausted leaves without a look at what others have taken and not begun.
     TraysUnlooked,
+    /// A worker of a pipeline that puts an item out does not look whether anybody sleeps below.
+    IdleUnrung,
+    /// A worker of a pipeline is listed as asleep and sleeps, without another look into the outboxes.
+    ListThenSleep,
+    /// Room is made in a full outbox, and whoever waits for it is not told.
+    RoomUnheard,
+    /// The last worker of a stage closes, and nobody below is told.
+    CloseUnheard,
+    /// The last worker of a stage leaves, and nobody above is told.
+    GoneUnheard,
 }
 
 #[cfg(any(loom, shuttle, headcount_fault))]
@@ -151,13 +161,19 @@ impl Fault {
         Self::TraysUnlooked,
     ];
 
+    /// The faults of pipelines' hand-offs: loom must object to each.
+    pub const PIPELINES: [Self; 5] =
+        [Self::IdleUnrung, Self::ListThenSleep, Self::RoomUnheard, Self::CloseUnheard, Self::GoneUnheard];
+
     /// The faults of the timer: shuttle must object to each.
     pub const TIMER: [Self; 4] =
         [Self::IdleUnlooked, Self::EarlierUnheard, Self::LookThenSleep, Self::LastGoneUnheard];
 
     /// The fault of this name.
     pub fn named(name: &str) -> Option<Self> {
-        let mut all = Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS).chain(Self::TIMER);
+        let checked =
+            Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS).chain(Self::PIPELINES);
+        let mut all = checked.chain(Self::TIMER);
         all.find(|fault| alloc::format!("{fault:?}") == name)
     }
 }

@@ -33,6 +33,7 @@
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
 //! | do the same for every item of something, on several threads | [`thread::map()`] |
+//! | take items through several stages, each with its own workers | [`Pipeline`] |
 //! | borrow from the stack in threads | [`thread::Scope`] |
 //!
 //! # Borrowing, in parallel, in async: pick two
@@ -53,13 +54,15 @@
 //!
 //! # Unsafe code
 //!
-//! There is some, in three rooms: the list of waiters, the lock in front of it, and the allocation that tokens share.
+//! There is some, in three rooms: the list of waiters, the lock in front of it (and of each outbox in a pipeline), and the allocation that tokens share.
 //! Each names numbered rules, and every block cites the one that makes it sound. All else is checked by the compiler.
 #![cfg_attr(not(any(loom, feature = "std")), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 
+#[cfg(feature = "std")]
+mod attempt;
 #[cfg(feature = "std")]
 mod blocking;
 #[cfg(feature = "std")]
@@ -76,6 +79,11 @@ pub mod fault;
 mod group;
 #[cfg(feature = "std")]
 mod map;
+#[cfg(all(feature = "std", not(loom)))]
+mod pipeline;
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod pipeline;
 pub mod raw;
 mod roll;
 mod sync;
@@ -93,6 +101,8 @@ mod wait_group;
 #[cfg(feature = "std")]
 mod who;
 
+#[cfg(feature = "retry")]
+pub use attempt::RetryPolicy;
 #[cfg(all(feature = "signals", unix))]
 pub use context::SignalReceived;
 #[cfg(feature = "std")]
@@ -106,6 +116,8 @@ pub use group::{
     Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, FromMember, GroupError,
     Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict, ok,
 };
+#[cfg(feature = "std")]
+pub use pipeline::{Chain, Meter, OnThreads, Pipeline, Report, StageCounters, Staged};
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
 pub use wait_group::{Token, Tokens, WaitGroup};

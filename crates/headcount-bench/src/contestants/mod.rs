@@ -13,6 +13,7 @@ mod futures;
 mod join_set;
 mod ours;
 mod rayon;
+mod stages;
 mod std_threads;
 mod task_groups;
 mod task_tracker;
@@ -67,6 +68,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
         futures::CONTESTANTS,
         join_set::CONTESTANTS,
         rayon::CONTESTANTS,
+        stages::CONTESTANTS,
         std_threads::CONTESTANTS,
         task_tracker::CONTESTANTS,
         tokio_spawn::CONTESTANTS,

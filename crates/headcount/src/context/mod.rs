@@ -135,7 +135,11 @@ impl Context {
     #[must_use]
     #[track_caller]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
-        let place = Location::caller();
+        self.with_deadline_of(deadline, Location::caller())
+    }
+
+    /// The same for a deadline that was asked for at `place`.
+    pub(crate) fn with_deadline_of(&self, deadline: Instant, place: &'static Location<'static>) -> Self {
         let (earliest, own) = match self.deadline() {
             Some(above) if above <= deadline => (above, false),
             _ => (deadline, true),
@@ -266,7 +270,7 @@ impl Context {
     }
 
     /// Now, on the clock that its deadlines are set on.
-    fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         timer::now(self.clock())
     }
 

@@ -174,7 +174,7 @@ where
             ctx,
             canceller,
             workers: Arc::clone(&threads),
-            posts: Team { core, workers: threads },
+            posts: Team { core, workers: threads, attempts: None },
             posted,
             rounds: Lock::default(),
             size: Lock::new(Size { workers, lent: 0 }),

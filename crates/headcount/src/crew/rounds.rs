@@ -86,7 +86,7 @@ where
         core.books.lock().title = title;
         core.court.lock().panics = self.panics;
         self.rounds.lock().insert(core.id, Arc::clone(&core));
-        Open { crew: self, entered, team: Team { core, workers: Arc::clone(&self.workers) } }
+        Open { crew: self, entered, team: Team { core, workers: Arc::clone(&self.workers), attempts: None } }
     }
 }
 

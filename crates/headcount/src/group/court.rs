@@ -14,6 +14,7 @@ use super::ended::Failure;
 use super::ending::Ending;
 use super::panics::{self, Panics};
 use super::{Member, MemberError, Outcome, PanicReport, Policy, Root, Tally, Verdict, consequence};
+use crate::attempt::Attempts;
 use crate::context::{CancelKind, Cancelled, Canceller, Context};
 use crate::wait::lock::Lock;
 
@@ -34,6 +35,8 @@ pub(crate) struct Court<E, P> {
     /// The first panic, to be resumed by the waiter.
     panic: Option<Box<dyn Any + Send>>,
     pub(crate) recognize: Option<Recognize<E>>,
+    /// How bodies are called, if not just once.
+    pub(crate) attempts: Option<Arc<Attempts<E>>>,
     /// Whether failures go to those who take results as they come.
     pub(crate) heard: bool,
     /// Nobody will ask for what is kept here.
@@ -75,6 +78,7 @@ impl<E, P> Court<E, P> {
             panics: Panics::default(),
             panic: None,
             recognize: None,
+            attempts: None,
             heard: false,
             abandoned: false,
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::FromMember;
 use super::ending::Ending;
-use super::settle::{Hand, Settle};
+use super::settle::{Hand, Receive, Settle, settle_with};
 use crate::wait::lock::Lock;
 
 /// The value of a member that was forked ([task](crate::task::Spawner::fork), [thread](crate::thread::Spawner::fork)), to be
@@ -59,18 +59,19 @@ pub(crate) struct Forked<U>(Arc<Lock<Option<U>>>);
 
 impl<U> Hand for Forked<U> {}
 
+impl<T, E, U> Receive<T, E, U> for Forked<U> {
+    fn receive(&mut self, value: U) -> Ending<T, E> {
+        let before = self.0.lock().replace(value);
+        drop(before);
+        Ending::Forked
+    }
+}
+
 impl<T, E, U, X> Settle<T, E, Result<U, X>> for Forked<U>
 where
     E: FromMember<X>,
 {
     fn settle(&mut self, output: Result<U, X>) -> Ending<T, E> {
-        match output {
-            Ok(value) => {
-                let before = self.0.lock().replace(value);
-                drop(before);
-                Ending::Forked
-            }
-            Err(error) => Ending::Error(E::from_member(error)),
-        }
+        settle_with(self, output)
     }
 }

@@ -32,12 +32,20 @@ impl Hand for WithHand {
     }
 }
 
-impl<T, E, X> Settle<T, E, Result<T, X>> for WithHand
-where
-    E: FromMember<X>,
-{
-    fn settle(&mut self, output: Result<T, X>) -> Ending<T, E> {
-        Plain.settle(output)
+/// Takes a member's value.
+pub(crate) trait Receive<T, E, U> {
+    fn receive(&mut self, value: U) -> Ending<T, E>;
+}
+
+impl<T, E> Receive<T, E, T> for Plain {
+    fn receive(&mut self, value: T) -> Ending<T, E> {
+        Ending::Value(value)
+    }
+}
+
+impl<T, E> Receive<T, E, T> for WithHand {
+    fn receive(&mut self, value: T) -> Ending<T, E> {
+        Ending::Value(value)
     }
 }
 
@@ -46,9 +54,29 @@ where
     E: FromMember<X>,
 {
     fn settle(&mut self, output: Result<T, X>) -> Ending<T, E> {
-        match output {
-            Ok(value) => Ending::Value(value),
-            Err(error) => Ending::Error(E::from_member(error)),
-        }
+        settle_with(self, output)
+    }
+}
+
+impl<T, E, X> Settle<T, E, Result<T, X>> for WithHand
+where
+    E: FromMember<X>,
+{
+    fn settle(&mut self, output: Result<T, X>) -> Ending<T, E> {
+        settle_with(self, output)
+    }
+}
+
+/// A value for `receive`, or an error of the group's kind.
+pub(super) fn settle_with<T, E, U, X>(
+    receive: &mut impl Receive<T, E, U>,
+    output: Result<U, X>,
+) -> Ending<T, E>
+where
+    E: FromMember<X>,
+{
+    match output {
+        Ok(value) => receive.receive(value),
+        Err(error) => Ending::Error(E::from_member(error)),
     }
 }

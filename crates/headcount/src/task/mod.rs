@@ -26,6 +26,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `group` | [`Group`]: making one, and its end |
+//! | `attempts` | how bodies are called: retry, hedge, rate, timeout |
 //! | `spawner`, `submit`, `control` | [`Spawner`]: launching from anywhere; launching when there is room; asking and cancelling |
 //! | `member` | one member, as its task polls it |
 //! | `lane`, `launch`, `turn` | the limit: who may run now, how the next ones get their turn, and who waits to launch |
@@ -34,6 +35,7 @@
 //! | `executor` | where tasks run |
 //! | `scope` | concurrency on the caller's own task |
 
+mod attempts;
 mod control;
 mod executor;
 mod group;
@@ -61,12 +63,15 @@ use self::lane::Lane;
 use self::stop::Timers;
 use crate::group::core::{Core, Kind};
 use crate::group::mark::Polled;
+use crate::sync::AtomicU8;
 
 /// What a group of tasks has that one of threads has not.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
     executor: Executor,
     timers: Timers,
+    /// 1 if the court has attempts.
+    attempts: AtomicU8,
 }
 
 impl Kind for Tasks {

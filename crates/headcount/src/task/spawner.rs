@@ -9,6 +9,7 @@ use super::lane::{Job, Queued};
 use super::launch::{self, Runner, Slots};
 use super::member::Attended;
 use super::{TaskCore, Tasks, stop};
+use crate::attempt::{Attempted, tasks as attempt, threads};
 use crate::context::{Canceller, Context};
 use crate::group::closure::{Closure, unbegun};
 use crate::group::core::SeatOf;
@@ -95,9 +96,10 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
-        self.launch(None, 1, Location::caller(), f, Plain);
+        self.begin(None, 1, Location::caller(), f, Plain);
     }
 
     /// Launches a member with a name, by which errors and roll calls call it.
@@ -110,9 +112,21 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
-        self.launch(Some(name.into()), 1, Location::caller(), f, Plain);
+        self.begin(Some(name.into()), 1, Location::caller(), f, Plain);
+    }
+
+    /// Launches a member with a name, in the name of whoever called `place`.
+    #[track_caller]
+    pub(crate) fn spawn_at<F, Fut, X>(&self, name: Name, place: &'static Location<'static>, f: F)
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, X>> + Send + 'static,
+        E: FromMember<X>,
+    {
+        self.launch(Some(name), 1, place, f, Plain);
     }
 
     /// Launches a member that takes `weight` slots of the limit while it runs; one heavier than the limit runs alone.
@@ -127,10 +141,11 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
         assert!(weight > 0, "a member that takes no slot cannot be limited: spawn_weighted(0, …)");
-        self.launch(None, weight, Location::caller(), f, Plain);
+        self.begin(None, weight, Location::caller(), f, Plain);
     }
 
     /// Launches a member that can be cancelled by itself, with the canceller that is returned; dropping that cancels it too,
@@ -151,12 +166,19 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
         let (hand, canceller) = self.core.ctx.with_cancel();
         if let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) {
             stop::when_cancelled_by_hand(&hand, &self.core, Arc::downgrade(seat.page()), seat.line());
-            self.start(free, 1, Attended::new(seat, WithHand(hand), f));
+            match self.attempts() {
+                None => self.start(free, 1, Attended::new(seat, WithHand(hand), f)),
+                Some(attempts) => {
+                    let body = attempt::bind_once(attempts, f);
+                    self.start(free, 1, Attended::new(seat, Attempted(WithHand(hand)), body));
+                }
+            }
         }
         canceller
     }
@@ -177,10 +199,11 @@ where
         U: Send + 'static,
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<U, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
         let (fork, forked): (_, Forked<U>) = Fork::new();
-        self.launch(None, 1, Location::caller(), f, forked);
+        self.begin(None, 1, Location::caller(), f, forked);
         fork
     }
 
@@ -199,22 +222,35 @@ where
     {
         let place = Location::caller();
         let Some((seat, free, f)) = self.register(None, 1, place, f) else { return };
-        let member = Closure::new(seat, place, None, Plain, f);
-        match free {
+        match self.attempts() {
+            None => {
+                let member = Closure::new(seat, place, None, Plain, f);
+                self.start_blocking(free, move || member.run());
+            }
+            Some(attempts) => {
+                let body = threads::bind_once(attempts, f);
+                let member = Closure::new(seat, place, None, Attempted(Plain), body);
+                self.start_blocking(free, move || member.run());
+            }
+        }
+    }
+
+    fn start_blocking(&self, held: Option<usize>, run: impl FnOnce() + Send + 'static) {
+        match held {
             Some(held) => {
                 let slots = Slots::new(Arc::clone(&self.core), held);
                 self.core.kind.executor.spawn_blocking(move || {
                     // Given back last, and also if it is dropped unrun.
                     let _slots = slots;
-                    member.run();
+                    run();
                 });
             }
-            None => launch::enter(&self.core, 1, Queued::Job(Job::Blocking(Box::new(move || member.run())))),
+            None => launch::enter(&self.core, 1, Queued::Job(Job::Blocking(Box::new(run)))),
         }
     }
 
     #[track_caller]
-    fn launch<F, Fut, S>(
+    pub(super) fn launch<F, Fut, S>(
         &self,
         name: Option<Name>,
         weight: usize,

@@ -9,6 +9,7 @@ use super::launch::{self, Slots};
 use super::member::Attended;
 use super::turn::Turn;
 use super::{Spawner, TaskCore};
+use crate::attempt::{Attempted, tasks as attempt};
 use crate::context::{Cancelled, Context};
 use crate::group::settle::Plain;
 use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, who};
@@ -42,6 +43,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
         let (this, place) = (self.clone(), Location::caller());
@@ -68,6 +70,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
         let Some(held) = self.core().books.lock().lane.try_enter(1) else {
@@ -117,6 +120,7 @@ where
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, X>> + Send + 'static,
+        X: 'static,
         E: FromMember<X>,
     {
         let core = self.core();
@@ -129,7 +133,12 @@ where
         let admitted = core.register(None, place, |lane| if asks { lane.try_enter(1) } else { Some(0) });
         let Ok((seat, admitted)) = admitted else { return Err(f) };
         let held = admitted.map(|more| slots.pass_on() + more);
-        self.start(held, 1, Attended::new(seat, Plain, f));
+        match self.attempts() {
+            None => self.start(held, 1, Attended::new(seat, Plain, f)),
+            Some(attempts) => {
+                self.start(held, 1, Attended::new(seat, Attempted(Plain), attempt::bind_once(attempts, f)));
+            }
+        }
         Ok(())
     }
 

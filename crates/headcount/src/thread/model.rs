@@ -103,7 +103,7 @@ impl Group {
         let place = std::panic::Location::caller();
         let core = Core::new(&Context::background(), CollectAll, OnThreads, Lane::new(Some(limit)), place);
         let workers = Arc::new(workers::Workers::with(Some(limit), cores, Duration::ZERO, threads));
-        Self { team: Team { core, workers }, threads: handles }
+        Self { team: Team { core, workers, attempts: None }, threads: handles }
     }
 
     /// See `thread::Spawner::spawn`.

@@ -79,7 +79,7 @@ where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
         E: FromMember<X>,
     {
-        self.team.launch(Launched::here(), Plain, f);
+        self.team.begin(Launched::here(), Plain, f);
     }
 
     /// Launches a member with a name, by which errors and roll calls call it.
@@ -89,7 +89,16 @@ where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
         E: FromMember<X>,
     {
-        self.team.launch(Launched { name: Some(name.into()), ..Launched::here() }, Plain, f);
+        self.team.begin(Launched { name: Some(name.into()), ..Launched::here() }, Plain, f);
+    }
+
+    /// Launches a member with a name, in the name of whoever called `place`.
+    pub(crate) fn spawn_at<F, X>(&self, name: Name, place: &'static Location<'static>, f: F)
+    where
+        F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
+        E: FromMember<X>,
+    {
+        self.team.launch(Launched { name: Some(name), place, ..Launched::here() }, Plain, f);
     }
 
     /// Launches a member that takes `weight` slots of the limit while it runs; one heavier than the limit runs alone.
@@ -106,7 +115,19 @@ where
         E: FromMember<X>,
     {
         assert!(weight > 0, "a member that takes no slot cannot be limited: spawn_weighted(0, …)");
-        self.team.launch(Launched { weight, ..Launched::here() }, Plain, f);
+        self.team.begin(Launched { weight, ..Launched::here() }, Plain, f);
+    }
+
+    /// Launches a member whose body may be called several times: as often as the scope's `retry` says.
+    ///
+    /// Without such an option it is the same as [`spawn`](Self::spawn).
+    #[track_caller]
+    pub fn spawn_repeatable<F, X>(&self, f: F)
+    where
+        F: FnMut(&Context) -> Result<T, X> + Send + 'scope,
+        E: FromMember<X>,
+    {
+        self.team.begin_repeatable(Launched::here(), f);
     }
 
     /// Launches a member that can be cancelled by itself, with the canceller that is returned; dropping that cancels it too,
@@ -125,7 +146,7 @@ where
         E: FromMember<X>,
     {
         let (hand, canceller) = self.team.core.ctx.with_cancel();
-        self.team.launch(Launched { hand: Some(hand), ..Launched::here() }, Plain, f);
+        self.team.begin(Launched { hand: Some(hand), ..Launched::here() }, Plain, f);
         canceller
     }
 
@@ -160,7 +181,7 @@ where
         E: FromMember<X>,
     {
         let (fork, forked): (_, Forked<U>) = Fork::new();
-        self.team.launch(Launched::here(), forked, f);
+        self.team.begin(Launched::here(), forked, f);
         fork
     }
 

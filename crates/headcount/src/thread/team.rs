@@ -10,11 +10,12 @@ use std::time::Instant;
 use super::launch::Launch;
 use super::turn::Turn;
 use super::workers::{Job, Workers};
+use crate::attempt::{Attempted, Attempts, threads as attempt};
 use crate::context::Context;
 use crate::group::closure::{Closure, unbegun};
 use crate::group::core::{Core, Kind};
 use crate::group::ending::{Ending, Riders, finish};
-use crate::group::settle::{Plain, Settle};
+use crate::group::settle::{Plain, Receive, Settle};
 use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, panics, who};
 use crate::roll::Name;
 use crate::time::Moment;
@@ -70,11 +71,17 @@ impl<T, E, P> Riders for ThreadCore<T, E, P> {
 pub(crate) struct Team<'scope, T, E, P, L> {
     pub(crate) core: Arc<ThreadCore<T, E, P>>,
     pub(crate) workers: Arc<Workers<'scope, L>>,
+    /// How bodies are called, if not just once.
+    pub(crate) attempts: Option<Arc<Attempts<E>>>,
 }
 
 impl<T, E, P, L> Clone for Team<'_, T, E, P, L> {
     fn clone(&self) -> Self {
-        Self { core: Arc::clone(&self.core), workers: Arc::clone(&self.workers) }
+        Self {
+            core: Arc::clone(&self.core),
+            workers: Arc::clone(&self.workers),
+            attempts: self.attempts.clone(),
+        }
     }
 }
 
@@ -102,6 +109,39 @@ where
     P: Policy<T, E> + 'scope,
     L: Launch<'scope>,
 {
+    /// Launches a member whose body is called once, in its turn and its time.
+    #[inline]
+    pub(crate) fn begin<F, U, X, S>(&self, who: Launched, settle: S, f: F)
+    where
+        F: FnOnce(&Context) -> Result<U, X> + Send + 'scope,
+        S: Settle<T, E, Result<U, X>> + Receive<T, E, U> + Send + 'scope,
+        E: FromMember<X>,
+        U: 'scope,
+    {
+        match &self.attempts {
+            None => self.launch(who, settle, f),
+            Some(attempts) => {
+                let attempts = Arc::clone(attempts);
+                self.launch(who, Attempted(settle), attempt::bind_once(attempts, f));
+            }
+        }
+    }
+
+    /// Launches a member whose body is called as often as need be.
+    pub(crate) fn begin_repeatable<F, X>(&self, who: Launched, f: F)
+    where
+        F: FnMut(&Context) -> Result<T, X> + Send + 'scope,
+        E: FromMember<X>,
+    {
+        match &self.attempts {
+            None => self.launch(who, Plain, f),
+            Some(attempts) => {
+                let attempts = Arc::clone(attempts);
+                self.launch(who, Attempted(Plain), attempt::bind(attempts, f));
+            }
+        }
+    }
+
     /// Counts a member out and leaves it with the workers. Never blocks.
     #[inline]
     pub(crate) fn launch<F, O, S>(&self, who: Launched, settle: S, f: F)
@@ -203,7 +243,14 @@ where
             return Err(f);
         }
         let who = Launched { name: None, weight: 1, hand: None, place };
-        if let Ok(Some(job)) = self.register(who, Plain, f) {
+        let job = match &self.attempts {
+            None => self.register(who, Plain, f),
+            Some(attempts) => {
+                let attempts = Arc::clone(attempts);
+                self.register(who, Attempted(Plain), attempt::bind_once(attempts, f))
+            }
+        };
+        if let Ok(Some(job)) = job {
             turn.push(job);
         }
         Ok(())

@@ -9,6 +9,8 @@ mod future;
 mod names;
 mod oracle;
 
+#[cfg(all(feature = "retry", feature = "rate", feature = "tokio"))]
+mod attempts;
 #[cfg(feature = "std")]
 mod auto_traits;
 #[cfg(feature = "std")]
@@ -25,6 +27,8 @@ mod group;
 mod handover;
 #[cfg(feature = "std")]
 mod happens_before;
+#[cfg(feature = "std")]
+mod pipeline;
 #[cfg(all(feature = "std", headcount_fault))]
 mod planted;
 #[cfg(feature = "std")]

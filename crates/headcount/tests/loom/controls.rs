@@ -33,8 +33,9 @@ macro_rules! controls {
     };
 }
 
-const FAULTS: usize = Fault::PROTOCOLS.len() + Fault::GROUPS.len() + Fault::THREADS.len();
-const _: () = assert!(FAULTS == 37, "a new fault needs a control");
+const FAULTS: usize =
+    Fault::PROTOCOLS.len() + Fault::GROUPS.len() + Fault::THREADS.len() + Fault::PIPELINES.len();
+const _: () = assert!(FAULTS == 42, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -112,4 +113,14 @@ controls! {
         ShelvesUnlooked, maps::results_are_taken_in_order_and_the_window_opens, "deadlock"
     a_rest_at_an_open_window_is_caught:
         RestUnlooked, maps::results_are_taken_in_order_and_the_window_opens, "deadlock"
+    an_item_put_out_without_ringing_is_caught:
+        IdleUnrung, pipelines::an_item_reaches_a_taker_that_goes_to_sleep, "deadlock"
+    a_sleep_without_a_last_look_is_caught:
+        ListThenSleep, pipelines::an_item_reaches_a_taker_that_goes_to_sleep, "deadlock"
+    room_that_nobody_is_told_of_is_caught:
+        RoomUnheard, pipelines::a_pusher_waits_for_room_and_gets_it, "deadlock"
+    a_close_that_nobody_is_told_of_is_caught:
+        CloseUnheard, pipelines::the_close_reaches_a_taker_that_goes_to_sleep, "deadlock"
+    a_leaving_that_nobody_is_told_of_is_caught:
+        GoneUnheard, pipelines::a_pusher_that_waits_for_room_is_told_that_nobody_is_left, "deadlock"
 }

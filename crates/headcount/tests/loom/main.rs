@@ -20,6 +20,7 @@ mod lanes;
 mod lists;
 mod maps;
 mod models;
+mod pipelines;
 mod quiet;
 mod tasks;
 mod threads;
