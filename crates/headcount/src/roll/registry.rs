@@ -13,15 +13,13 @@
 use std::sync::{Arc, Weak};
 
 use super::RollCall;
+use crate::who::threads::Seen;
 use crate::who::{self, Here, Id};
 
 /// Something that can be waited for, and knows who is missing.
 pub(crate) trait Listed: Send + Sync {
-    /// Who is missing, under a heading that says of what.
-    fn roll_call(&self) -> RollCall;
-
-    /// How many are out, if that is cheaper to know: whoever has nobody out is not asked for more.
-    fn is_idle(&self) -> bool;
+    /// Who is missing, under a heading that says of what; and what they do, as far as `seen`.
+    fn roll_call(&self, seen: &Seen) -> RollCall;
 }
 
 /// A group that was there when the registry was read.
@@ -185,17 +183,14 @@ mod tests {
     use super::{Listed, Registered, all, register};
     use crate::roll::{RollCall, roots};
     use crate::sync::number;
+    use crate::who::threads::Seen;
     use std::sync::{Arc, Weak};
 
     struct Group(#[expect(dead_code, reason = "it is there to be dropped")] Registered);
 
     impl Listed for Group {
-        fn roll_call(&self) -> RollCall {
+        fn roll_call(&self, _: &Seen) -> RollCall {
             RollCall::unlisted("group", None, 0)
-        }
-
-        fn is_idle(&self) -> bool {
-            true
         }
     }
 
