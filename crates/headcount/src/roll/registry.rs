@@ -27,7 +27,6 @@ pub(crate) struct Found {
     pub(crate) id: Id,
     /// The member that made it, if one did.
     pub(crate) parent: Option<Here>,
-    pub(crate) root: u64,
     pub(crate) group: Arc<dyn Listed>,
 }
 
@@ -165,8 +164,8 @@ mod parts {
                     piece.iter().flatten().filter(|entry| which(entry.root)).cloned().collect();
                 drop(slots);
                 // A group that goes meanwhile may end here, which is foreign code's: without the lock.
-                all.extend(piece.into_iter().filter_map(|Entry { id, parent, root, group }| {
-                    Some(Found { id, parent, root, group: group.upgrade()? })
+                all.extend(piece.into_iter().filter_map(|Entry { id, parent, group, .. }| {
+                    Some(Found { id, parent, group: group.upgrade()? })
                 }));
                 from += read;
                 if over {
