@@ -16,6 +16,7 @@ const FEATURES: [&[&str]; 9] = [
     &["--no-default-features", "--features", "tokio-util"],
     &["--no-default-features", "--features", "retry"],
     &["--no-default-features", "--features", "rate"],
+    &["--no-default-features", "--features", "serde"],
     &["--all-features"],
 ];
 

@@ -31,6 +31,7 @@
 //! | test code that sleeps or keeps deadlines, in no time | [`DrivenClock`] |
 //! | launch no more than so many at once | [`WaitGroup::wait_at_most`] |
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
+//! | know who is out in the whole process, and who made whom | [`roll_call()`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
 //! | take items through several stages, each with its own workers | [`Pipeline`] |
 //! | do the same for many items, so many at once | [`task::map()`], [`thread::map()`] |
@@ -50,6 +51,7 @@
 //! | `tokio` | yes | [`WaitGroup::spawn_async`], and a panic that names `wait_async` where a blocking wait would stall a worker thread |
 //! | `signals` | no | `Context::on_signals`: cancelled by Ctrl-C or SIGTERM (Unix) |
 //! | `stream` | no | [`task::Results`] is a `futures_core::Stream` |
+//! | `serde` | no | [`RollCall`] and [`RollTree`] can be serialized |
 //! | `retry` | no | `retry` of groups and maps, with the policies of `backon` |
 //! | `rate` | no | `rate` of groups and maps, counted by `governor` |
 //! | `tokio-util` | no | `Context::cancels_token` and `Context::with_token`: to and from `CancellationToken` |
@@ -125,6 +127,8 @@ pub use map::attempts::MapAttempts;
 pub use pipeline::{Chain, Meter, OnThreads, Pipeline, Report, StageCounters, Staged};
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
+#[cfg(feature = "std")]
+pub use roll::{RollNode, RollTree, WaitsFor, roll_call};
 pub use wait_group::{Token, Tokens, WaitGroup};
 #[cfg(feature = "std")]
 pub use who::WouldDeadlock;

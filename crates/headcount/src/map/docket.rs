@@ -6,9 +6,11 @@
 //! ended in some way.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use super::settings::Settings;
 use super::spool::{Spool, unwind};
+use super::tab::Tab;
 use crate::context::{CancelKind, Cancelled, Canceller, Context};
 use crate::group::court::{Court, Judging};
 use crate::group::ended::Who;
@@ -16,16 +18,20 @@ use crate::group::ending::Ending;
 use crate::group::{Ended, Member, Policy, Root, Title, panics};
 use crate::sync::number;
 use crate::wait::lock::Lock;
-use crate::who::{Here, Id};
+use crate::who::{self, Here, Id};
 
 /// See the top of this file. Its values need not be known before they are wound up.
 #[derive(Debug)]
 pub(crate) struct Docket<E, P> {
     /// By which waits inside of items know it.
     pub(crate) id: Id,
+    /// Below which it was opened.
+    root: u64,
     pub(crate) title: Title,
     /// The map's own context, a child of the one it was given: what items are given.
     pub(crate) ctx: Context,
+    /// What the roll is called from. Before the canceller, so that it is gone when that is dropped, and the context with it.
+    pub(crate) tab: Arc<Tab>,
     canceller: Canceller,
     court: Lock<Court<E, P>>,
 }
@@ -36,7 +42,9 @@ impl<E: Root, P> Docket<E, P> {
         let (ctx, canceller) = settings.ctx.with_cancel();
         let mut court = Court::new(settings.policy);
         (court.panics, court.recognize) = (settings.panics, settings.recognize);
-        Self { id: number(), title: settings.title, ctx, canceller, court: Lock::new(court) }
+        let id = number();
+        let tab = Tab::open(id, settings.title.clone(), ctx.clone(), settings.limit);
+        Self { id, tab, root: who::root(), title: settings.title, ctx, canceller, court: Lock::new(court) }
     }
 
     /// The item `index`, as a member.
@@ -47,7 +55,7 @@ impl<E: Root, P> Docket<E, P> {
     /// Who runs, for [`who::enter`](crate::who::enter) around an item.
     #[inline]
     pub(crate) fn here(&self, index: usize) -> Here {
-        Here { group: self.id, number: index as u64 + 1, place: self.title.place() }
+        Here { group: self.id, number: index as u64 + 1, place: self.title.place(), root: self.root }
     }
 
     fn judging(&self) -> Judging<'_, E, P> {

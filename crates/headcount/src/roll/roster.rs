@@ -47,11 +47,23 @@ pub(crate) struct Roster {
     /// Whether members without a name are listed too.
     tracked: bool,
     book: Lock<Book>,
+    #[cfg(feature = "std")]
+    _registered: super::registry::Registered,
 }
 
 impl Roster {
-    pub(crate) fn new(place: &'static Location<'static>, tracked: bool) -> Self {
-        Self { place, tracked, book: Lock::new(Book::default()) }
+    pub(crate) fn new(
+        place: &'static Location<'static>,
+        tracked: bool,
+        #[cfg(feature = "std")] registered: super::registry::Registered,
+    ) -> Self {
+        Self {
+            place,
+            tracked,
+            book: Lock::new(Book::default()),
+            #[cfg(feature = "std")]
+            _registered: registered,
+        }
     }
 
     /// Where the group was made.
@@ -119,6 +131,8 @@ impl Roster {
             count: usize::try_from(entry.count).unwrap_or(usize::MAX),
             state: State::Out,
             blocks: false,
+            #[cfg(feature = "std")]
+            doing: super::Doing::default(),
         });
         RollCall::new(what, Some(self.place), outstanding, missing.collect())
     }

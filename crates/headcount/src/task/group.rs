@@ -179,8 +179,19 @@ where
 
     /// What the group is called in roll calls and errors.
     pub fn named(self, name: impl Into<Name>) -> Self {
-        self.core().books.lock().title.set_name(name.into());
+        self.core().ledger.rename(|title| title.set_name(name.into()));
         self
+    }
+
+    /// What rolls call what is built from a group.
+    pub(crate) fn called_in_rolls(self, what: &'static str) -> Self {
+        self.core().ledger.rename(|title| title.call_in_rolls(what));
+        self
+    }
+
+    /// Keeps it out of the rolls: its members serve another, who lists them.
+    pub(crate) fn hide(&self) {
+        self.core().ledger.hide();
     }
 
     /// What a member's panic does. The default is [`Panics::Resume`].

@@ -194,6 +194,12 @@ where
         self
     }
 
+    /// What rolls call what is built from a scope.
+    pub(crate) fn called_in_rolls(mut self, what: &'static str) -> Self {
+        self.title.call_in_rolls(what);
+        self
+    }
+
     /// How many bytes of stack each of the scope's threads gets: for very many threads, or for deep recursion. Without it
     /// they have what [`std::thread`] gives by default. Members that the calling thread helps with run on its own stack.
     ///
@@ -344,7 +350,7 @@ where
         let core = Core::new(&self.ctx, self.policy, OnThreads, Lane::new(self.limit), self.title.place());
         // A member of another group waits here until this one is over, from now on: whoever would close a circle is told.
         let _waiting = who::wait_for(core.id, || self.title.clone());
-        core.books.lock().title = self.title;
+        core.ledger.rename(|title| *title = self.title);
         let mut court = core.court.lock();
         (court.panics, court.recognize) = (self.panics, self.recognize);
         drop(court);

@@ -1,13 +1,18 @@
 //! The owner's side where there is an operating system: waits that block a thread, and members that are launched here.
 
 use std::panic::Location;
+use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use super::WaitGroup;
 use crate::context::Context;
 use crate::error::{WaitCancelledError, WaitTimeoutError};
-use crate::roll::Title;
+use crate::raw::shared::Shared;
+use crate::roll::registry::{self, Listed, Registered};
+use crate::roll::roster::Roster;
+use crate::roll::{RollCall, Title};
 use crate::time;
+use crate::who::threads::Seen;
 use crate::who::{self, Here};
 
 /// Blocking waits, and counted threads and tasks.
@@ -166,7 +171,7 @@ impl WaitGroup {
     #[track_caller]
     pub fn spawn(&self, f: impl FnOnce() + Send + 'static) -> std::thread::JoinHandle<()> {
         let token = self.add();
-        let here = Here { group: self.id(), number: 0, place: Location::caller() };
+        let here = Here { group: self.id(), number: 0, place: Location::caller(), root: who::root() };
         std::thread::spawn(move || {
             // Dropped last: after what `f` owned, also when it unwinds.
             let _token = token;
@@ -226,10 +231,24 @@ impl WaitGroup {
         let waiting = match (at_most, deadline) {
             (0, None) => who::wait_for(self.id(), title).map(Some),
             (0, Some(_)) => who::may_wait(self.id(), title).map(|()| None),
-            // With somebody left to be out, that may be the caller.
-            _ => Ok(None),
+            // With somebody left to be out, that may be the caller; unless all who are left wait like it.
+            (n, None) => {
+                who::wait_for_fewer(self.id(), n, title, || self.shared().counter.members() <= n).map(Some)
+            }
+            (_, Some(_)) => Ok(None),
         };
         let _waiting = waiting.unwrap_or_else(|cycle| panic!("{what} {cycle}"));
         self.shared().counter.block(at_most, deadline)
+    }
+}
+
+/// Registers a group that is going to be at `group`, so that its roll is called with all others.
+pub(super) fn register(group: &Weak<Shared<Roster>>) -> Registered {
+    registry::register(group.as_ptr().addr(), group)
+}
+
+impl Listed for Shared<Roster> {
+    fn roll_call(&self, _: &Seen) -> RollCall {
+        super::roll_call(self)
     }
 }
