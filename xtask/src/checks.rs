@@ -13,6 +13,7 @@ const FEATURES: [&[&str]; 7] = [
     &["--no-default-features", "--features", "tokio"],
     &["--no-default-features", "--features", "signals"],
     &["--no-default-features", "--features", "stream"],
+    &["--no-default-features", "--features", "testing"],
     &["--no-default-features", "--features", "tokio-util"],
     &["--all-features"],
 ];

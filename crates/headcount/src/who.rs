@@ -65,6 +65,7 @@ pub(crate) fn enter(here: Here) -> Inside {
 }
 
 /// Says that this thread works for no member, below `root`, until the guard is dropped.
+#[cfg(any(test, all(feature = "testing", not(any(loom, shuttle)))))]
 pub(crate) fn enter_root(root: u64) -> Inside {
     Inside(HERE.with(|before| before.replace(For::Root(root))))
 }
