@@ -7,7 +7,7 @@ use crate::run::{
 };
 
 /// The library's choices of features: none, each alone with what it needs, all.
-const FEATURES: [&[&str]; 7] = [
+const FEATURES: [&[&str]; 8] = [
     &["--no-default-features"],
     &["--no-default-features", "--features", "std"],
     &["--no-default-features", "--features", "tokio"],

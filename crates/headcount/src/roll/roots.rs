@@ -3,8 +3,8 @@
 //! A root is a number. A thread is told that it works for one ([`enter`]); the groups that it makes belong to it, and so do
 //! those that their members make, on whatever thread. Zero is no root: what nobody asks about costs nothing here.
 //!
-//! A root also lists what is not a member of anything and stays behind all the same: timers, and callbacks that wait for a
-//! cancellation. These are listed where they are made, by a [`Charge`] which they take along.
+//! A root also lists what is not a member of anything and stays behind all the same: timers, callbacks that wait for a
+//! cancellation, crews. These are listed where they are made, by a [`Charge`] which they take along.
 //!
 //! A thread that is started by other means than this crate's belongs to no root, until it enters one.
 
@@ -21,6 +21,8 @@ pub(crate) enum What {
     Timer,
     /// A callback of a user's that waits for a context to be cancelled.
     Callback,
+    /// A crew whose workers stay.
+    Crew,
     /// A context that waits for somebody else's token.
     #[cfg(feature = "tokio-util")]
     Link,
@@ -121,6 +123,7 @@ mod asking {
         let kinds = [
             (What::Timer, "contexts with a deadline to come"),
             (What::Callback, "callbacks of on_cancel"),
+            (What::Crew, "crews that were not stopped"),
             #[cfg(feature = "tokio-util")]
             (What::Link, "contexts that wait for a CancellationToken"),
         ];

@@ -18,7 +18,8 @@
 //! # What is seen
 //!
 //! Members of groups and scopes, of maps, pipelines and crews; tokens of wait groups; contexts whose deadline is still to
-//! come; callbacks of [`on_cancel`](crate::Context::on_cancel) that wait for a context which still lives. They belong to the
+//! come; callbacks of [`on_cancel`](crate::Context::on_cancel) that wait for a context which still lives; crews
+//! that were not stopped. They belong to the
 //! test in which they (or what they are members of) were made: on the test's own thread, on one of its runtime, or in a member
 //! of anything that belongs to it. So tests that run at once in one process never accuse each other.
 //!
@@ -219,8 +220,8 @@ impl Check {
     ///
     /// As [`run`](Self::run), and if the body does not panic, or says something else.
     #[track_caller]
-    pub fn should_panic<R: Send + 'static>(self, expected: &str, body: impl FnOnce() -> R + Send + 'static) {
-        let came = self.conduct(body).settle_quietly();
+    pub fn should_panic<R>(self, expected: &str, body: impl FnOnce() -> R + Send + 'static) {
+        let came = self.conduct(|| drop(body())).settle_quietly();
         conduct::assert_panicked(came.err(), expected);
     }
 
@@ -250,12 +251,8 @@ impl Check {
     /// As [`should_panic`](Self::should_panic).
     #[cfg(feature = "tokio")]
     #[track_caller]
-    pub fn should_panic_async<F: Future<Output: Send + 'static>>(
-        self,
-        expected: &str,
-        body: impl FnOnce() -> F + Send + 'static,
-    ) {
-        let came = self.conduct_async(body).settle_quietly();
+    pub fn should_panic_async<F: Future>(self, expected: &str, body: impl FnOnce() -> F + Send + 'static) {
+        let came = self.conduct_async(|| async { drop(body().await) }).settle_quietly();
         conduct::assert_panicked(came.err(), expected);
     }
 }
