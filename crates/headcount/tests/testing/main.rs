@@ -28,7 +28,7 @@ fn at_once() -> Check {
 fn accusation<R>(run: impl FnOnce() -> R) -> String {
     let Err(panic) = catch_unwind(AssertUnwindSafe(run)) else { panic!("nobody was accused") };
     match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(said), _) => said.to_string(),
+        (Some(said), _) => String::from(*said),
         (_, Some(said)) => said.clone(),
         _ => panic!("a panic without a message"),
     }
@@ -53,5 +53,8 @@ pub(crate) use place;
 /// What planted members wait for: opened when the other end is dropped, so that a leak ends with its test.
 fn gate() -> (Sender<()>, impl FnOnce() + Send + 'static) {
     let (open, opened): (_, Receiver<()>) = channel();
-    (open, move || drop(opened.recv_timeout(LIMIT)))
+    (open, move || {
+        // Nobody sends anything.
+        let _ = opened.recv_timeout(LIMIT);
+    })
 }

@@ -28,16 +28,18 @@ fn a_token_is_caught_and_named() {
 fn a_member_of_a_scope_is_caught_whoever_runs_the_scope() {
     let (_open, gate) = gate();
     let body = || {
-        WaitGroup::new().spawn(|| {
+        let (began, has_begun) = channel();
+        WaitGroup::new().spawn(move || {
             let scope = thread::Scope::<()>::new(&Context::background()).named("shelves");
-            let body =
-                |group: &thread::Group<'_, '_, ()>| group.spawn_named("cellar", |_| headcount::ok(gate()));
-            scope.run(body).unwrap();
+            let member = move |_: &Context| {
+                began.send(()).unwrap();
+                headcount::ok(gate())
+            };
+            scope.run(|group| group.spawn_named("cellar", member)).unwrap();
         });
-        // The other thread is on its way: the scope is there when its member is.
-        std::thread::sleep(Duration::from_millis(50));
+        has_begun.recv_timeout(LIMIT).unwrap();
     };
-    let said = accusation(|| at_once().patience(Duration::from_millis(500)).run(body));
+    let said = accusation(|| at_once().run(body));
     assert_says(
         &said,
         &["left 2 behind", "wait group", "shelves: 1 of 1 still out", "\"cellar\"", "running"],
@@ -80,8 +82,9 @@ fn a_crew_that_is_not_stopped_is_caught_and_named_by_its_place() {
 
 #[test]
 fn a_job_of_a_crew_is_caught() {
-    let (_open, gate) = gate();
     let (keep, _kept) = channel();
+    // Opened before the crew is dropped, which waits for its job.
+    let (_open, gate) = gate();
     let body = move || {
         type Job = Box<dyn FnOnce() + Send>;
         let crew = Crew::new(&Context::background(), 2, |_, job: Job| headcount::ok(job())).named("movers");
