@@ -86,7 +86,10 @@ fn tasks_that_are_leaving_go_on_while_they_are_waited_for() {
         check.run_async(|| async {
             let group = headcount::task::Group::<()>::new(&Context::background());
             let (ctx, canceller) = Context::background().with_cancel();
-            group.spawn(move |_| async move { headcount::ok(drop(ctx.wait_async().await)) });
+            group.spawn(move |_| async move {
+                ctx.wait_async().await;
+                headcount::ok(())
+            });
             WaitGroup::new().spawn_async(async {
                 for _ in 0..10 {
                     tokio::time::sleep(Duration::from_millis(1)).await;

@@ -33,7 +33,8 @@ fn a_member_of_a_scope_is_caught_whoever_runs_the_scope() {
             let scope = thread::Scope::<()>::new(&Context::background()).named("shelves");
             let member = move |_: &Context| {
                 began.send(()).unwrap();
-                headcount::ok(gate())
+                gate();
+                headcount::ok(())
             };
             scope.run(|group| group.spawn_named("cellar", member)).unwrap();
         });
@@ -87,7 +88,11 @@ fn a_job_of_a_crew_is_caught() {
     let (_open, gate) = gate();
     let body = move || {
         type Job = Box<dyn FnOnce() + Send>;
-        let crew = Crew::new(&Context::background(), 2, |_, job: Job| headcount::ok(job())).named("movers");
+        let crew = Crew::new(&Context::background(), 2, |_, job: Job| {
+            job();
+            headcount::ok(())
+        });
+        let crew = crew.named("movers");
         crew.post(Box::new(gate)).unwrap();
         keep.send(crew).map_err(drop).unwrap();
     };
