@@ -32,6 +32,7 @@
 //! | launch no more than so many at once | [`WaitGroup::wait_at_most`] |
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
 //! | be told when a test leaves somebody behind | `#[headcount::test]` (feature `testing`) |
+//! | know who is out in the whole process, and who made whom | [`roll_call()`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
 //! | take items through several stages, each with its own workers | [`Pipeline`] |
 //! | do the same for many items, so many at once | [`task::map()`], [`thread::map()`] |
@@ -52,6 +53,7 @@
 //! | `signals` | no | `Context::on_signals`: cancelled by Ctrl-C or SIGTERM (Unix) |
 //! | `stream` | no | [`task::Results`] is a `futures_core::Stream` |
 //! | `testing` | no | [`macro@test`] and [`testing`]: tests that fail when they leave somebody behind; for dev-dependencies |
+//! | `serde` | no | [`RollCall`] and [`RollTree`] can be serialized |
 //! | `tokio-util` | no | `Context::cancels_token` and `Context::with_token`: to and from `CancellationToken` |
 //!
 //! # Unsafe code
@@ -167,6 +169,8 @@ pub use headcount_macros::test;
 pub use pipeline::{Chain, Meter, OnThreads, Pipeline, Report, StageCounters, Staged};
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
+#[cfg(feature = "std")]
+pub use roll::{RollNode, RollTree, WaitsFor, roll_call};
 pub use wait_group::{Token, Tokens, WaitGroup};
 #[cfg(feature = "std")]
 pub use who::WouldDeadlock;

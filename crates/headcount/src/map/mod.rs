@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `settings` | the words that both kinds are configured with |
 //! | `docket` | a running map: its context, its judge, and its conclusion |
+//! | `tab` | which items are being run, for the roll |
 //! | `spool`, `reel` | values on their way into the order of their items |
 //!
 //! Which items run when, and where, is the kinds' own: [`thread::map`](crate::thread) and `task::map`.
@@ -17,3 +18,4 @@ pub(crate) mod docket;
 pub(crate) mod reel;
 pub(crate) mod settings;
 pub(crate) mod spool;
+pub(crate) mod tab;

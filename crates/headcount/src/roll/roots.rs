@@ -11,7 +11,7 @@
 use std::panic::Location;
 
 #[cfg(all(feature = "testing", not(any(loom, shuttle))))]
-pub(crate) use self::asking::{charges, enter, groups, new};
+pub(crate) use self::asking::{calls, enter, new};
 use crate::who;
 
 /// What a root lists besides its groups.
@@ -96,11 +96,10 @@ mod charged {
 #[cfg(all(feature = "testing", not(any(loom, shuttle))))]
 mod asking {
     use super::{What, charged};
-    use crate::roll::registry::{self, Found};
-    use crate::roll::{Heading, Missing, RollCall, State};
+    use crate::roll::{Heading, Missing, RollCall, State, registry};
     use crate::sync::number;
     use crate::time::Moment;
-    use crate::who::{self, Inside};
+    use crate::who::{self, Inside, threads};
 
     /// A root that no other call has got.
     pub(crate) fn new() -> u64 {
@@ -112,13 +111,19 @@ mod asking {
         who::enter_root(root)
     }
 
-    /// All groups of `root` that are there; also those with nobody out.
-    pub(crate) fn groups(root: u64) -> Vec<Found> {
-        registry::all(|of| of == root)
+    /// The roll calls of all that there is of `root`; also of groups with nobody out.
+    pub(crate) fn calls(root: u64) -> Vec<RollCall> {
+        let mut calls = charges(root);
+        let groups = registry::all(|of| of == root);
+        if !groups.is_empty() {
+            let seen = threads::look();
+            calls.extend(groups.iter().map(|found| found.group.roll_call(&seen)));
+        }
+        calls
     }
 
     /// What else of `root` is there: a roll call for each kind.
-    pub(crate) fn charges(root: u64) -> Vec<RollCall> {
+    fn charges(root: u64) -> Vec<RollCall> {
         let (now, all) = (Moment::now(), charged::of(root));
         let kinds = [
             (What::Timer, "contexts with a deadline to come"),

@@ -60,9 +60,7 @@ fn list(text: &mut String, calls: &[RollCall]) {
 
 /// All of `root` that is out, but for those who may stay.
 fn out(root: u64, allowed: &[String]) -> Vec<RollCall> {
-    let groups = roots::groups(root).into_iter().filter(|found| !found.group.is_idle());
-    let calls = groups.map(|found| found.group.roll_call()).chain(roots::charges(root));
-    calls.filter_map(|call| accused(call, allowed)).collect()
+    roots::calls(root).into_iter().filter_map(|call| accused(call, allowed)).collect()
 }
 
 /// What is left of a roll call without those who may stay.

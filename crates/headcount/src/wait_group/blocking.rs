@@ -12,6 +12,7 @@ use crate::roll::registry::{self, Listed, Registered};
 use crate::roll::roster::Roster;
 use crate::roll::{RollCall, Title};
 use crate::time;
+use crate::who::threads::Seen;
 use crate::who::{self, Here};
 
 /// Blocking waits, and counted threads and tasks.
@@ -244,11 +245,7 @@ pub(super) fn register(group: &Weak<Shared<Roster>>) -> Registered {
 }
 
 impl Listed for Shared<Roster> {
-    fn roll_call(&self) -> RollCall {
+    fn roll_call(&self, _: &Seen) -> RollCall {
         super::roll_call(self)
-    }
-
-    fn is_idle(&self) -> bool {
-        super::outstanding(self) == 0
     }
 }

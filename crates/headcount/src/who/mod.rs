@@ -6,6 +6,10 @@
 //! that one", and it is looked for by whoever would close it. The threads that a wait group launches itself are members in
 //! this sense as well; whose token somebody holds is not known. Only waits inside members have edges; all others cost one
 //! look at a variable of the thread. A wait with a limit of time may be refused and leaves no edge: it ends by itself.
+//!
+//! What a thread runs is also said to those who call rolls, in `threads`.
+
+pub(crate) mod threads;
 
 use std::cell::Cell;
 use std::error::Error;
@@ -61,18 +65,21 @@ pub(crate) fn root() -> u64 {
 /// Says that a member runs on this thread, until the guard is dropped.
 #[inline]
 pub(crate) fn enter(here: Here) -> Inside {
+    threads::says(Some(here));
     Inside(HERE.with(|before| before.replace(For::Member(here))))
 }
 
 /// Says that this thread works for no member, below `root`, until the guard is dropped.
 #[cfg(any(test, all(feature = "testing", not(any(loom, shuttle)))))]
 pub(crate) fn enter_root(root: u64) -> Inside {
+    threads::says(None);
     Inside(HERE.with(|before| before.replace(For::Root(root))))
 }
 
 /// Says that from now on another member runs on this thread: one more of those that an [`Inside`] is for.
 #[inline]
 pub(crate) fn next(here: Here) {
+    threads::says(Some(here));
     HERE.with(|now| now.set(For::Member(here)));
 }
 
@@ -81,8 +88,13 @@ pub(crate) fn next(here: Here) {
 pub(crate) struct Inside(For);
 
 impl Drop for Inside {
+    #[inline]
     fn drop(&mut self) {
         HERE.with(|here| here.set(self.0));
+        threads::says(match self.0 {
+            For::Member(here) => Some(here),
+            For::Root(_) => None,
+        });
     }
 }
 
