@@ -214,6 +214,12 @@ impl RollCall {
         });
     }
 
+    /// Whether it is of those who wait for a context.
+    #[cfg(all(feature = "testing", not(any(loom, shuttle))))]
+    pub(crate) fn is_of_waiters(&self) -> bool {
+        self.heading.what == CONTEXT
+    }
+
     /// What the group is called, if it was given a name.
     #[cfg(all(feature = "testing", not(any(loom, shuttle))))]
     pub(crate) fn name(&self) -> Option<&str> {

@@ -117,7 +117,10 @@ mod asking {
         let groups = registry::all(|of| of == root);
         if !groups.is_empty() {
             let seen = threads::look();
-            calls.extend(groups.iter().map(|found| found.group.roll_call(&seen)));
+            let of_groups = groups.iter().map(|found| found.group.roll_call(&seen));
+            // Contexts are shared: who waits for one may belong to another root than who waited first. Whoever waits inside of a
+            // member is found there.
+            calls.extend(of_groups.filter(|call| !call.is_of_waiters()));
         }
         calls
     }

@@ -132,22 +132,6 @@ fn a_map_that_nobody_awaits_is_caught() {
 }
 
 #[test]
-fn a_wait_for_a_cancellation_that_never_comes_is_caught() {
-    // The context is nobody's; the wait is the test's.
-    let (ctx, _canceller) = Context::background().with_timeout(AN_HOUR).with_cancel();
-    for check in flavours() {
-        let ctx = ctx.clone();
-        let body = move || async move {
-            let (below, canceller) = ctx.with_cancel();
-            canceller.keep();
-            WaitGroup::new().spawn_async(async move { drop(below.wait_async().await) });
-            tokio::task::yield_now().await;
-        };
-        assert_says(&accusation(|| check.run_async(body)), &["wait group (", "1 still out"]);
-    }
-}
-
-#[test]
 fn a_future_that_takes_too_long_is_told_and_dropped() {
     for check in flavours() {
         let (kept, is_dropped) = channel::<()>();

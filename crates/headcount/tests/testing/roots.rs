@@ -1,8 +1,10 @@
 //! Each test is told of its own: others that run at the same time, in the same process, are not accused with it.
 
 use std::mem;
+use std::pin::pin;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
+use std::task;
 use std::thread;
 use std::time::Duration;
 
@@ -50,6 +52,29 @@ fn a_clean_test_passes_while_others_are_out() {
     is_out.recv_timeout(LIMIT).unwrap();
     testing::check(|| WaitGroup::new().wait());
     assert_says(&leaker.join().unwrap(), &["left 1 behind"]);
+}
+
+#[test]
+fn who_waits_for_a_shared_context_elsewhere_is_not_accused() {
+    let (ctx, _canceller) = Context::background().with_cancel();
+    let (waits, is_waiting) = channel();
+    let (_over, is_over) = channel::<()>();
+    let elsewhere = {
+        let ctx = ctx.clone();
+        move || {
+            let mut wait = pin!(ctx.wait_async());
+            assert!(wait.as_mut().poll(&mut task::Context::from_waker(task::Waker::noop())).is_pending());
+            waits.send(()).unwrap();
+            // And is not over, when the test is judged.
+            is_over.recv_timeout(LIMIT)
+        }
+    };
+    at_once().run(move || {
+        // The first who waits for it is this test.
+        assert!(ctx.wait_timeout(Duration::from_millis(1)).is_none());
+        thread::spawn(elsewhere);
+        is_waiting.recv_timeout(LIMIT).unwrap();
+    });
 }
 
 #[test]
