@@ -13,6 +13,8 @@
 
 #[cfg(feature = "std")]
 mod doing;
+#[cfg(all(test, feature = "std", not(any(loom, shuttle))))]
+mod golden;
 #[cfg(feature = "serde")]
 mod json;
 mod name;

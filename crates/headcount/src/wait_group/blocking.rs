@@ -231,8 +231,9 @@ impl WaitGroup {
         let waiting = match (at_most, deadline) {
             (0, None) => who::wait_for(self.id(), title).map(Some),
             (0, Some(_)) => who::may_wait(self.id(), title).map(|()| None),
-            // With somebody left to be out, that may be the caller.
-            _ => Ok(None),
+            // With somebody left to be out, that may be the caller; unless all who are left wait like it.
+            (n, None) => who::wait_for_fewer(self.id(), n, title).map(Some),
+            (_, Some(_)) => Ok(None),
         };
         let _waiting = waiting.unwrap_or_else(|cycle| panic!("{what} {cycle}"));
         self.shared().counter.block(at_most, deadline)

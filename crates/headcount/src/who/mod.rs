@@ -104,6 +104,8 @@ struct Edge {
     number: u64,
     from: Here,
     to: Id,
+    /// It waits until no more than so many are out.
+    at_most: u64,
     title: Title,
 }
 
@@ -146,7 +148,30 @@ pub(crate) fn wait_for(to: Id, title: impl FnOnce() -> Title) -> Result<Waiting,
     edges.look(from, to, &title)?;
     edges.numbered += 1;
     let number = edges.numbered;
-    edges.edges.push(Edge { number, from, to, title });
+    edges.edges.push(Edge { number, from, to, at_most: 0, title });
+    Ok(Waiting(Some(number)))
+}
+
+/// The same for a wait until no more than `at_most` are out, of whom the one who waits may be one itself.
+///
+/// Members of `to` that wait like this are out as long as they do. Once all others have left, as many are out as wait; so if
+/// nobody of them puts up with that many, nobody ever goes on.
+pub(crate) fn wait_for_fewer(
+    to: Id,
+    at_most: u64,
+    title: impl FnOnce() -> Title,
+) -> Result<Waiting, WouldDeadlock> {
+    let Some(from) = here().filter(|from| from.group == to) else { return Ok(Waiting(None)) };
+    let mut edges = edges();
+    edges.numbered += 1;
+    let number = edges.numbered;
+    let edge = Edge { number, from, to, at_most, title: title() };
+    let others = edges.edges.iter().filter(|other| other.from.group == to && other.to == to);
+    let all: Vec<Edge> = std::iter::once(&edge).chain(others).cloned().collect();
+    if all.iter().all(|one| one.at_most < all.len() as u64) {
+        return Err(WouldDeadlock { way: all });
+    }
+    edges.edges.push(edge);
     Ok(Waiting(Some(number)))
 }
 
@@ -168,7 +193,7 @@ impl Drop for Waiting {
 impl Edges {
     /// Looks for a way from `to` back to the group of `from`.
     fn look(&self, from: Here, to: Id, title: &Title) -> Result<(), WouldDeadlock> {
-        let mut way = vec![Edge { number: 0, from, to, title: title.clone() }];
+        let mut way = vec![Edge { number: 0, from, to, at_most: 0, title: title.clone() }];
         let mut seen = vec![to];
         if self.lead_back(&mut way, &mut seen) { Err(WouldDeadlock { way }) } else { Ok(()) }
     }
@@ -180,7 +205,9 @@ impl Edges {
             if last.to == home {
                 return true;
             }
-            let next = self.edges.iter().find(|edge| edge.from.group == last.to && !seen.contains(&edge.to));
+            let on =
+                |edge: &&Edge| edge.at_most == 0 && edge.from.group == last.to && !seen.contains(&edge.to);
+            let next = self.edges.iter().find(on);
             match next {
                 Some(edge) => {
                     seen.push(edge.to);
@@ -202,6 +229,13 @@ impl Edges {
 /// (src/main.rs:6), whose member #2 (src/main.rs:9) waits for group "outer" (src/main.rs:5)
 /// ```
 ///
+/// Or it names all who wait, if they are all that is left of a group and wait for each other to leave it:
+///
+/// ```text
+/// would wait for itself: member (src/main.rs:9) of wait group (src/main.rs:6) waits until no more than 1 of that group
+/// are out, as member (src/main.rs:8) does for 1
+/// ```
+///
 /// Launch a member that is to do what comes after, or wait outside the group.
 #[derive(Clone)]
 pub struct WouldDeadlock {
@@ -214,6 +248,14 @@ impl fmt::Display for WouldDeadlock {
             0 => format!("({}:{})", place.file(), place.line()),
             _ => format!("#{number} ({}:{})", place.file(), place.line()),
         };
+        if let Some(Edge { from, at_most, title, .. }) = self.way.first().filter(|edge| edge.at_most > 0) {
+            write!(f, "would wait for itself: member {} of {title} waits until ", member(*from))?;
+            write!(f, "no more than {at_most} of that group are out")?;
+            for other in &self.way[1..] {
+                write!(f, ", as member {} does for {}", member(other.from), other.at_most)?;
+            }
+            return Ok(());
+        }
         for (nth, edge) in self.way.iter().enumerate() {
             match nth {
                 // The group it comes from is where the way ends.
@@ -252,7 +294,7 @@ mod tests {
 
     fn edges(pairs: &[(usize, usize)]) -> Edges {
         let title = Title::new(None, Location::caller());
-        let edge = |&(from, to)| Edge { number: 0, from: here(from), to, title: title.clone() };
+        let edge = |&(from, to)| Edge { number: 0, from: here(from), to, at_most: 0, title: title.clone() };
         Edges { edges: pairs.iter().map(edge).collect(), numbered: 0 }
     }
 

@@ -204,3 +204,14 @@ mod slots {
         busy.collect()
     }
 }
+
+#[cfg(test)]
+impl Seen {
+    pub(crate) fn put(&mut self, group: Id, number: u64, thread: &str, pause: Pause) {
+        self.on.insert(word(group, number), (thread.into(), pause));
+    }
+
+    pub(crate) fn put_wait(&mut self, group: Id, number: u64, title: Title) {
+        self.waiting.insert((group, number), title);
+    }
+}
