@@ -7,7 +7,7 @@ use crate::run::{
 };
 
 /// The library's choices of features: none, each alone with what it needs, all.
-const FEATURES: [&[&str]; 8] = [
+const FEATURES: [&[&str]; 10] = [
     &["--no-default-features"],
     &["--no-default-features", "--features", "std"],
     &["--no-default-features", "--features", "tokio"],
@@ -15,6 +15,8 @@ const FEATURES: [&[&str]; 8] = [
     &["--no-default-features", "--features", "stream"],
     &["--no-default-features", "--features", "testing"],
     &["--no-default-features", "--features", "tokio-util"],
+    &["--no-default-features", "--features", "retry"],
+    &["--no-default-features", "--features", "rate"],
     &["--all-features"],
 ];
 

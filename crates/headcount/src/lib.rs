@@ -54,6 +54,8 @@
 //! | `stream` | no | [`task::Results`] is a `futures_core::Stream` |
 //! | `testing` | no | [`macro@test`] and [`testing`]: tests that fail when they leave somebody behind; for dev-dependencies |
 //! | `serde` | no | [`RollCall`] and [`RollTree`] can be serialized |
+//! | `retry` | no | `retry` of groups and maps, with the policies of `backon` |
+//! | `rate` | no | `rate` of groups and maps, counted by `governor` |
 //! | `tokio-util` | no | `Context::cancels_token` and `Context::with_token`: to and from `CancellationToken` |
 //!
 //! # Unsafe code
@@ -165,6 +167,8 @@ pub use group::{
 /// accusation is not the panic that was expected.
 #[cfg(all(feature = "testing", not(any(loom, shuttle))))]
 pub use headcount_macros::test;
+#[cfg(feature = "std")]
+pub use map::attempts::MapAttempts;
 #[cfg(feature = "std")]
 pub use pipeline::{Chain, Meter, OnThreads, Pipeline, Report, StageCounters, Staged};
 pub use raw::wait::Wait;
