@@ -17,6 +17,7 @@ const FEATURES: [&[&str]; 10] = [
     &["--no-default-features", "--features", "tokio-util"],
     &["--no-default-features", "--features", "retry"],
     &["--no-default-features", "--features", "rate"],
+    &["--no-default-features", "--features", "serde"],
     &["--all-features"],
 ];
 

@@ -232,7 +232,9 @@ impl WaitGroup {
             (0, None) => who::wait_for(self.id(), title).map(Some),
             (0, Some(_)) => who::may_wait(self.id(), title).map(|()| None),
             // With somebody left to be out, that may be the caller; unless all who are left wait like it.
-            (n, None) => who::wait_for_fewer(self.id(), n, title).map(Some),
+            (n, None) => {
+                who::wait_for_fewer(self.id(), n, title, || self.shared().counter.members() <= n).map(Some)
+            }
             (_, Some(_)) => Ok(None),
         };
         let _waiting = waiting.unwrap_or_else(|cycle| panic!("{what} {cycle}"));

@@ -16,6 +16,7 @@ use std::error::Error;
 use std::fmt;
 use std::ops::DerefMut;
 use std::panic::Location;
+use std::time::Duration;
 
 use crate::roll::Title;
 use crate::sync::of_thread;
@@ -152,28 +153,44 @@ pub(crate) fn wait_for(to: Id, title: impl FnOnce() -> Title) -> Result<Waiting,
     Ok(Waiting(Some(number)))
 }
 
-/// The same for a wait until no more than `at_most` are out, of whom the one who waits may be one itself.
+/// The same for a wait until no more than `at_most` are out, of whom the one who waits may be one itself. `is_over` says that
+/// it is so already.
 ///
 /// Members of `to` that wait like this are out as long as they do. Once all others have left, as many are out as wait; so if
 /// nobody of them puts up with that many, nobody ever goes on.
+///
+/// Blocks for a while before it refuses: one of those who wait may have been released, and not have come to say so.
 pub(crate) fn wait_for_fewer(
     to: Id,
     at_most: u64,
     title: impl FnOnce() -> Title,
+    is_over: impl Fn() -> bool,
 ) -> Result<Waiting, WouldDeadlock> {
     let Some(from) = here().filter(|from| from.group == to) else { return Ok(Waiting(None)) };
-    let mut edges = edges();
-    edges.numbered += 1;
-    let number = edges.numbered;
-    let edge = Edge { number, from, to, at_most, title: title() };
-    let others = edges.edges.iter().filter(|other| other.from.group == to && other.to == to);
-    let all: Vec<Edge> = std::iter::once(&edge).chain(others).cloned().collect();
-    if all.iter().all(|one| one.at_most < all.len() as u64) {
-        return Err(WouldDeadlock { way: all });
+    let mut edge = Edge { number: 0, from, to, at_most, title: title() };
+    let mut looks = if cfg!(any(loom, shuttle)) { 0 } else { LOOKS };
+    loop {
+        let mut edges = edges();
+        let others = edges.edges.iter().filter(|other| other.from.group == to && other.to == to);
+        let all: Vec<Edge> = std::iter::once(&edge).chain(others).cloned().collect();
+        if is_over() || all.iter().any(|one| one.at_most >= all.len() as u64) {
+            edges.numbered += 1;
+            edge.number = edges.numbered;
+            let number = edge.number;
+            edges.edges.push(edge);
+            return Ok(Waiting(Some(number)));
+        }
+        drop(edges);
+        if looks == 0 {
+            return Err(WouldDeadlock { way: all });
+        }
+        looks -= 1;
+        std::thread::sleep(Duration::from_millis(1));
     }
-    edges.edges.push(edge);
-    Ok(Waiting(Some(number)))
 }
+
+/// How often, a millisecond apart, a wait is looked at again before it is refused on the strength of what others do.
+const LOOKS: u32 = 500;
 
 /// A wait of a member for a group.
 #[derive(Debug)]

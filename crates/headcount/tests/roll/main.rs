@@ -1,4 +1,5 @@
 //! The roll of the whole process, and the deadlocks that are told. One test at a time, since they all look at the same process.
+#![cfg(all(feature = "tokio", not(any(loom, shuttle))))]
 
 mod deadlocks;
 mod kinds;
