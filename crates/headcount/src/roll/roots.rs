@@ -7,7 +7,6 @@
 //! cancellation, crews. These are listed where they are made, by a [`Charge`] which they take along.
 //!
 //! A thread that is started by other means than this crate's belongs to no root, until it enters one.
-#![cfg_attr(not(test), allow(dead_code, reason = "for those who ask about one test"))]
 
 use std::panic::Location;
 
@@ -147,9 +146,10 @@ mod asking {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, feature = "testing", not(any(loom, shuttle))))]
 mod tests {
-    use super::{Counts, counts, enter, groups, new};
+    use super::{calls, enter, new};
+    use crate::roll::RollCall;
     use crate::{Context, WaitGroup, thread};
     use std::time::Duration;
 
@@ -160,7 +160,7 @@ mod tests {
         let made = thread::Scope::new(&Context::background()).run(|group| {
             group.spawn(move |_| {
                 let group = WaitGroup::new();
-                let below = |root| groups(root).len();
+                let below = |root| calls(root).len();
                 let made = (below(mine), below(others));
                 drop(group);
                 crate::ok(made)
@@ -170,11 +170,11 @@ mod tests {
         assert_eq!(made.unwrap(), [(2, 0)], "the scope, and the member's own");
         drop(inside);
         let _nobodys = WaitGroup::new();
-        assert!(groups(mine).is_empty());
+        assert!(calls(mine).is_empty());
     }
 
     #[test]
-    fn timers_and_callbacks_are_counted_until_they_are_gone() {
+    fn timers_and_callbacks_are_listed_until_they_are_gone() {
         let root = new();
         let inside = enter(root);
         let (ctx, _canceller) = Context::background().with_cancel();
@@ -182,11 +182,12 @@ mod tests {
         let callbacks = [ctx.on_cancel(|_| ()), ctx.on_cancel(|_| ())];
         drop(inside);
         let elsewhere = ctx.on_cancel(|_| ());
-        assert_eq!(counts(root), Counts { timers: 1, callbacks: 2 });
+        let listed = || calls(root).iter().map(RollCall::outstanding).collect::<Vec<_>>();
+        assert_eq!(listed(), [1, 2]);
         drop(timer);
-        assert_eq!(counts(root), Counts { timers: 0, callbacks: 2 });
+        assert_eq!(listed(), [2]);
         drop(callbacks);
-        assert_eq!(counts(root), Counts::default());
+        assert_eq!(listed(), []);
         drop(elsewhere);
     }
 }
