@@ -50,6 +50,8 @@
 //! | `tokio` | yes | [`WaitGroup::spawn_async`], and a panic that names `wait_async` where a blocking wait would stall a worker thread |
 //! | `signals` | no | `Context::on_signals`: cancelled by Ctrl-C or SIGTERM (Unix) |
 //! | `stream` | no | [`task::Results`] is a `futures_core::Stream` |
+//! | `tracing` | no | a span for each group and each member, causes of cancellations and failures as events; target `headcount` |
+//! | `metrics` | no | how many members queue, run, have finished and have failed, by group, through the `metrics` facade |
 //! | `tokio-util` | no | `Context::cancels_token` and `Context::with_token`: to and from `CancellationToken` |
 //!
 //! # Unsafe code
@@ -80,6 +82,8 @@ pub mod fault;
 mod group;
 #[cfg(feature = "std")]
 mod map;
+#[cfg(feature = "std")]
+mod observe;
 #[cfg(all(feature = "std", not(loom)))]
 mod pipeline;
 #[cfg(loom)]
