@@ -26,29 +26,58 @@ pub(crate) struct Here {
     /// From one, as texts count; zero if it has none.
     pub(crate) number: u64,
     pub(crate) place: &'static Location<'static>,
+    /// The root that its group belongs to.
+    pub(crate) root: u64,
 }
 
-of_thread! { static HERE: Cell<Option<Here>> = Cell::new(None) }
+/// For whom a thread works.
+#[derive(Clone, Copy, Debug)]
+enum For {
+    Member(Here),
+    /// Nobody in particular, below this root.
+    Root(u64),
+}
+
+of_thread! { static HERE: Cell<For> = Cell::new(For::Root(0)) }
 
 /// The member that runs on this thread, if any.
+#[inline]
 pub(crate) fn here() -> Option<Here> {
-    HERE.with(Cell::get)
+    match HERE.with(Cell::get) {
+        For::Member(here) => Some(here),
+        For::Root(_) => None,
+    }
+}
+
+/// The root below which this thread works; zero for none.
+#[inline]
+pub(crate) fn root() -> u64 {
+    match HERE.with(Cell::get) {
+        For::Member(here) => here.root,
+        For::Root(root) => root,
+    }
 }
 
 /// Says that a member runs on this thread, until the guard is dropped.
+#[inline]
 pub(crate) fn enter(here: Here) -> Inside {
-    Inside(HERE.with(|before| before.replace(Some(here))))
+    Inside(HERE.with(|before| before.replace(For::Member(here))))
+}
+
+/// Says that this thread works for no member, below `root`, until the guard is dropped.
+pub(crate) fn enter_root(root: u64) -> Inside {
+    Inside(HERE.with(|before| before.replace(For::Root(root))))
 }
 
 /// Says that from now on another member runs on this thread: one more of those that an [`Inside`] is for.
 #[inline]
 pub(crate) fn next(here: Here) {
-    HERE.with(|now| now.set(Some(here)));
+    HERE.with(|now| now.set(For::Member(here)));
 }
 
 /// A member runs here; gives way to the one before when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Inside(Option<Here>);
+pub(crate) struct Inside(For);
 
 impl Drop for Inside {
     fn drop(&mut self) {
@@ -205,7 +234,7 @@ mod tests {
     use std::panic::Location;
 
     fn here(group: usize) -> Here {
-        Here { group, number: 1, place: Location::caller() }
+        Here { group, number: 1, place: Location::caller(), root: 0 }
     }
 
     fn edges(pairs: &[(usize, usize)]) -> Edges {

@@ -9,7 +9,7 @@ use super::Context;
 use super::callback::{self, OnCancel};
 use super::cancelled::{CancelKind, Cancelled};
 use super::node::Node;
-use super::timer::Alarm;
+use super::timer::{Alarm, Set};
 
 impl Context {
     /// Cancels `token` when this context is cancelled, for as long as the handle is kept (or for good with
@@ -56,7 +56,7 @@ impl Context {
                 callback::run(node.cancel(&cause), &cause);
             }
         });
-        drop(node.set_alarm(Alarm::Task(task.abort_handle())));
+        drop(node.set_alarm(Alarm::new(Set::Task(task.abort_handle()))));
         context
     }
 }

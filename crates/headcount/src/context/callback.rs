@@ -8,20 +8,22 @@ use std::sync::Arc;
 
 use super::cancelled::Cancelled;
 use super::node::Node;
+use crate::roll::roots::{Charge, What};
 
 pub(super) struct Callback {
     f: Box<dyn FnOnce(&Cancelled) + Send>,
     /// Ours, not a user's: it is short, and is run where the cancellation happens, a deadline's too.
     own: bool,
+    _charge: Option<Charge>,
 }
 
 impl Callback {
     pub(super) fn new(f: impl FnOnce(&Cancelled) + Send + 'static) -> Self {
-        Self { f: Box::new(f), own: false }
+        Self { f: Box::new(f), own: false, _charge: Some(Charge::here(What::Callback)) }
     }
 
     pub(super) fn own(f: impl FnOnce(&Cancelled) + Send + 'static) -> Self {
-        Self { f: Box::new(f), own: true }
+        Self { f: Box::new(f), own: true, _charge: None }
     }
 
     pub(super) fn is_own(&self) -> bool {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::dues::{Due, Dues, Ring};
-use super::timer::Alarm;
+use super::timer::Set;
 use super::values::Link;
 use super::{Context, callback};
 use crate::time;
@@ -177,13 +177,13 @@ impl DrivenClock {
         }
     }
 
-    pub(super) fn set(&self, ring: Ring, at: Instant) -> Alarm {
+    pub(super) fn set(&self, ring: Ring, at: Instant) -> Set {
         let mut state = self.0.state.lock();
         let due = state.dues.set(ring, at);
         let watchers = std::mem::take(&mut state.watchers);
         drop(state);
         watchers.into_values().for_each(Unparker::unpark);
-        Alarm::Driven(self.clone(), due)
+        Set::Driven(self.clone(), due)
     }
 
     pub(super) fn take_back(&self, due: &Due) {

@@ -30,6 +30,7 @@ use super::clock::DrivenClock;
 use super::dues::{Due, Dues, Ring};
 use super::node::Node;
 use crate::fault::{self, Fault};
+use crate::roll::roots::{Charge, What};
 use crate::sync::{self, global};
 use crate::time;
 use crate::wait::lock::Lock;
@@ -37,20 +38,32 @@ use crate::wait::parker::{Unparker, park, unparker};
 
 /// A deadline that has been set. Dropping it takes it back.
 #[derive(Debug)]
-pub(super) enum Alarm {
+pub(super) struct Alarm {
+    _set: Set,
+    _charge: Charge,
+}
+
+#[derive(Debug)]
+pub(super) enum Set {
     Thread(Due),
     Driven(DrivenClock, Due),
     #[cfg(feature = "tokio")]
     Task(tokio::task::AbortHandle),
 }
 
-impl Drop for Alarm {
+impl Alarm {
+    pub(super) fn new(set: Set) -> Self {
+        Self { _set: set, _charge: Charge::here(What::Timer) }
+    }
+}
+
+impl Drop for Set {
     fn drop(&mut self) {
         match self {
-            Alarm::Thread(due) => TIMER.take_back(due),
-            Alarm::Driven(clock, due) => clock.take_back(due),
+            Self::Thread(due) => TIMER.take_back(due),
+            Self::Driven(clock, due) => clock.take_back(due),
             #[cfg(feature = "tokio")]
-            Alarm::Task(task) => task.abort(),
+            Self::Task(task) => task.abort(),
         }
     }
 }
@@ -75,17 +88,17 @@ pub(super) fn set(
     place: &'static Location<'static>,
 ) {
     let ring = Ring::new(node, place);
-    let alarm = match clock {
+    let set = match clock {
         Some(clock) => clock.set(ring, at),
         None => in_real_time(ring, at),
     };
-    drop(node.set_alarm(alarm));
+    drop(node.set_alarm(Alarm::new(set)));
 }
 
-fn in_real_time(ring: Ring, at: Instant) -> Alarm {
+fn in_real_time(ring: Ring, at: Instant) -> Set {
     #[cfg(feature = "tokio")]
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        return Alarm::Task(in_runtime::set(&runtime, ring, at));
+        return Set::Task(in_runtime::set(&runtime, ring, at));
     }
     TIMER.set(ring, at)
 }
@@ -151,7 +164,7 @@ impl Timer {
         Self { state: Lock::new(State { dues: Dues::new(), thread: Thread::Absent }) }
     }
 
-    fn set(&'static self, ring: Ring, at: Instant) -> Alarm {
+    fn set(&'static self, ring: Ring, at: Instant) -> Set {
         let mut state = self.state.lock();
         let due = state.dues.set(ring, at);
         if matches!(state.thread, Thread::Absent) {
@@ -162,7 +175,7 @@ impl Timer {
                 panic!("the operating system cannot start the thread that serves deadlines: {error}");
             }
             state.thread = Thread::Awake;
-            return Alarm::Thread(due);
+            return Set::Thread(due);
         }
         // T2, this side: asleep until later, it is woken; awake, it will see this deadline.
         let wake = if fault::planted(Fault::EarlierUnheard) { None } else { state.thread.wake_before(at) };
@@ -170,7 +183,7 @@ impl Timer {
         if let Some(unparker) = wake {
             unparker.unpark();
         }
-        Alarm::Thread(due)
+        Set::Thread(due)
     }
 
     fn take_back(&self, due: &Due) {
@@ -228,7 +241,7 @@ impl Timer {
 
 #[cfg(feature = "tokio")]
 mod in_runtime {
-    use super::{Ring, TIMER, ring_and_go_on};
+    use super::{Alarm, Ring, TIMER, ring_and_go_on};
     use std::time::Instant;
     use tokio::runtime::Handle;
     use tokio::task::AbortHandle;
@@ -257,7 +270,9 @@ mod in_runtime {
                 return;
             }
             if let Some(node) = self.ring.awaited() {
-                drop(node.set_alarm(TIMER.set(self.ring.clone(), self.at)));
+                // Counted where the runtime shuts down, which is where it was made if that is a test's.
+                let alarm = Alarm::new(TIMER.set(self.ring.clone(), self.at));
+                drop(node.set_alarm(alarm));
             }
         }
     }

@@ -167,7 +167,7 @@ where
         let policy = FirstFailure::new(&posted);
         let place = Location::caller();
         let core = Core::new(&ctx, policy, OnThreads, Lane::new(Some(workers)), place);
-        core.books.lock().title = Title::of_crew(None, place);
+        core.ledger.rename(|title| *title = Title::of_crew(None, place));
         let threads = Arc::new(Workers::new(Some(workers), Hands::default()));
         Self {
             work: Arc::new(move |ctx: &Context, job| work(ctx, job).map_err(E::from_member)),
@@ -188,7 +188,7 @@ where
     pub fn named(self, name: impl Into<Name>) -> Self {
         let name = name.into();
         self.workers.launcher().set_name(name.clone());
-        self.posts.core.books.lock().title.set_name(name);
+        self.posts.core.ledger.rename(|title| title.set_name(name));
         self
     }
 
@@ -267,8 +267,8 @@ where
             total: None,
             limit: Some(self.size()),
         };
-        let mut missing = self.posts.core.missing();
-        missing.extend(self.list().iter().flat_map(|core| core.missing()));
+        let mut missing = self.posts.core.ledger.missing();
+        missing.extend(self.list().iter().flat_map(|core| core.ledger.missing()));
         RollCall::of_group(heading, missing)
     }
 

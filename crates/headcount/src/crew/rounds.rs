@@ -83,7 +83,7 @@ where
         let core = Core::new(&self.ctx, FailFast, OnThreads, Lane::new(Some(self.size())), place);
         let mut title = self.posts.core.title();
         title.moved_to(place);
-        core.books.lock().title = title;
+        core.ledger.rename(|was| *was = title);
         core.court.lock().panics = self.panics;
         self.rounds.lock().insert(core.id, Arc::clone(&core));
         Open { crew: self, entered, team: Team { core, workers: Arc::clone(&self.workers), attempts: None } }

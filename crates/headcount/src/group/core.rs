@@ -19,8 +19,8 @@
 //!
 //! # Deadlock safety
 //!
-//! A thread holds one of the locks `books`, `court`, `arrivals`, or a line's, at a time, and below `books` only those of contexts and
-//! counters, which are left before they return. Foreign code runs under none of them, but for the policy's judgement,
+//! A thread holds one of the locks `books`, `court`, `arrivals`, or a line's, at a time, and below `books` only those of contexts,
+//! counters and the ledger, which are left before they return. Foreign code runs under none of them, but for the policy's judgement,
 //! which has `court` to itself.
 
 use std::collections::BTreeMap;
@@ -32,6 +32,7 @@ use std::time::Duration;
 use super::arrivals::Arrivals;
 use super::court::Court;
 use super::ended::Who;
+use super::ledger::Ledger;
 use super::mark::{Asked, Bell};
 use super::page::{Page, Seat};
 use super::pen::Pen;
@@ -41,11 +42,12 @@ use crate::context::{Cancelled, Canceller, Context};
 use crate::fault::{self, Fault};
 use crate::observe;
 use crate::raw;
-use crate::roll::{Heading, Missing, Name, RollCall, State};
+use crate::roll::registry::Listed;
+use crate::roll::{Name, RollCall};
 use crate::sync::{AtomicU64, Relaxed, number};
 use crate::time::Moment;
 use crate::wait::lock::Lock;
-use crate::who::{Here, Id};
+use crate::who::{self, Here, Id};
 
 /// What one kind of group has that the other has not.
 pub(crate) trait Kind {
@@ -74,9 +76,13 @@ pub(crate) struct Core<T, E, P, K: Kind> {
     /// First, and so gone first: that the group's context is dropped with it is nobody's business.
     pub(super) watched: observe::Group,
     pub(crate) id: Id,
+    /// Below which it was made.
+    root: u64,
     pub(crate) kind: K,
     /// The group's own context: a child of the one it was made with.
     pub(crate) ctx: Context,
+    /// What the roll is called from. Before the canceller, so that it is gone when that is dropped, and the context with it.
+    pub(crate) ledger: Arc<Ledger<K::Bell>>,
     pub(super) canceller: Canceller,
     /// G2.
     pub(crate) out: raw::WaitGroup,
@@ -88,7 +94,6 @@ pub(crate) struct Core<T, E, P, K: Kind> {
 }
 
 pub(crate) struct Books<T, E, P, K: Kind> {
-    pub(crate) title: Title,
     pub(crate) grace: Duration,
     /// Writes on the last page.
     pen: Option<PenOf<T, E, P, K>>,
@@ -131,8 +136,9 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         place: &'static Location<'static>,
     ) -> Arc<Self> {
         let (ctx, canceller) = above.with_cancel();
+        let id = number();
+        let ledger = Ledger::open(id, ctx.clone(), Title::new(None, place), K::limit(&lane));
         let books = Books {
-            title: Title::new(None, place),
             grace: Duration::from_secs(5),
             pen: None,
             pages: BTreeMap::new(),
@@ -145,9 +151,11 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         };
         Arc::new(Self {
             watched: observe::Group::new(&ctx, place),
-            id: number(),
+            id,
+            root: who::root(),
             kind,
             ctx,
+            ledger,
             canceller,
             out: raw::WaitGroup::new(),
             awaited: AtomicU64::new(0),
@@ -218,6 +226,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         let pen = Page::open(Arc::clone(self), ctx, books.next, now);
         books.next = pen.last_number() + 1;
         books.pages.insert(pen.page().first(), Arc::clone(pen.page()));
+        self.ledger.enter(pen.page().leaf());
         books.pen.insert(pen)
     }
 
@@ -261,6 +270,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     pub(super) fn page_is_over(&self, page: Arc<PageOf<T, E, P, K>>) {
         let mut books = self.books.lock();
         let listed = books.pages.remove(&page.first());
+        self.ledger.leave(page.first());
         if books.keeps {
             books.kept.extend(listed);
         }
@@ -296,7 +306,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     pub(crate) fn output(&self) -> P::Output {
         let mut books = self.books.lock();
         let mut pages = mem::take(&mut books.kept);
-        let (title, spawned) = (books.title.clone(), books.spawned());
+        let (title, spawned) = (self.ledger.title(), books.spawned());
         drop(books);
         let (policy, mut failures, mut tally) = self.court.lock().adjourn();
         let left = self.court.lock().abandon();
@@ -389,41 +399,12 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     }
 
     pub(crate) fn title(&self) -> Title {
-        self.books.lock().title.clone()
+        self.ledger.title()
     }
 
     /// Who is out, and how they stand.
     pub(crate) fn roll_call(&self) -> RollCall {
-        let books = self.books.lock();
-        let heading = Heading {
-            what: "group",
-            name: books.title.name().cloned(),
-            place: Some(books.title.place()),
-            total: Some(books.spawned()),
-            limit: K::limit(&books.lane),
-        };
-        drop(books);
-        RollCall::of_group(heading, self.missing())
-    }
-
-    /// Those who are out.
-    pub(crate) fn missing(&self) -> Vec<Missing> {
-        let pages: Vec<_> = self.books.lock().pages.values().cloned().collect();
-        let (now, cancelled) = (Moment::now(), self.ctx.is_cancelled());
-        let mut missing = Vec::new();
-        for page in &pages {
-            missing.extend(page.missing().map(|(line, entry, stands)| {
-                let state = match (stands.has_begun(), cancelled || stands.is_told()) {
-                    (false, _) => State::Queued,
-                    (true, false) => State::Running,
-                    (true, true) => State::Cancelled,
-                };
-                let number = (page.first() + line) as u64 + 1;
-                Missing::member(number, page.sheet.name(line), entry.place, now.since(entry.since), state)
-                    .blocking(stands.blocks())
-            }));
-        }
-        missing
+        self.ledger.roll_call()
     }
 }
 
@@ -442,7 +423,8 @@ impl<T, E, P, K: Kind> SeatOf<T, E, P, K> {
     /// The same for who has kept the place where it was launched: it need not be looked up on the sheet then, on which others
     /// may be writing.
     pub(crate) fn here_from(&self, place: &'static Location<'static>) -> Here {
-        Here { group: self.page().core.id, number: self.index() as u64 + 1, place }
+        let core = &self.page().core;
+        Here { group: core.id, number: self.index() as u64 + 1, place, root: core.root }
     }
 }
 

@@ -66,7 +66,7 @@ impl Asked {
 }
 
 /// How the member of a line is woken when it is called off.
-pub(crate) trait Bell: Default + Send + Sync {
+pub(crate) trait Bell: Default + Send + Sync + 'static {
     /// Leaves a waker; true if it was not there yet.
     fn hang(&self, waker: &Waker) -> bool;
     /// Wakes, if there is a waker.

@@ -27,6 +27,7 @@ pub(crate) mod ending;
 mod error;
 pub(crate) mod fork;
 pub(crate) mod group_error;
+pub(crate) mod ledger;
 pub(crate) mod mark;
 mod member;
 pub(crate) mod page;

@@ -53,7 +53,7 @@ const MOST: usize = 60;
 const _: () = assert!(MOST <= 1 << u8::BITS, "a line's number fits into a seat");
 
 #[derive(Debug)]
-struct Line<B> {
+pub(crate) struct Line<B> {
     /// `ENDED` and the others.
     mark: AtomicU8,
     /// `BEGUN` and the others; only for the roll call.
@@ -72,13 +72,38 @@ pub(crate) struct Page<T, C, B> {
     pub(crate) sheet: Arc<Sheet>,
     /// The sheet's, close at hand.
     first: usize,
-    lines: Box<[Line<B>]>,
+    lines: Arc<[Line<B>]>,
     /// P2. Apart from the lines, so that neither is large.
     values: Box<[UnsafeCell<Option<T>>]>,
     /// Members out and, while the page has a pen, one for each line that is not used yet, and one for the pen.
     out: AtomicU64,
     /// Not zero once its members are to be dropped where they stand.
     called_off: AtomicU8,
+}
+
+/// A page as it is seen by those who call the roll: who is on it, and how each stands.
+#[derive(Debug)]
+pub(crate) struct Leaf<B> {
+    pub(crate) sheet: Arc<Sheet>,
+    lines: Arc<[Line<B>]>,
+}
+
+impl<B> Clone for Leaf<B> {
+    fn clone(&self) -> Self {
+        Self { sheet: Arc::clone(&self.sheet), lines: Arc::clone(&self.lines) }
+    }
+}
+
+impl<B> Leaf<B> {
+    /// The members that are out: line, entry, and how each stands.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = (usize, Entry, Stands)> {
+        (0..self.sheet.filled()).filter_map(|line| {
+            // Relaxed, both: a roll call is a picture of one moment, and orders nothing.
+            let over = self.lines[line].mark.load(Relaxed) & ENDED != 0;
+            let begun = self.lines[line].begun.load(Relaxed);
+            (!over).then(|| (line, self.sheet.entry(line), Stands(begun)))
+        })
+    }
 }
 
 impl<B> Line<B> {
@@ -138,14 +163,9 @@ impl<T, C, B: Bell> Page<T, C, B> {
         self.first
     }
 
-    /// The members that are out: line, entry, and how each stands.
-    pub(crate) fn missing(&self) -> impl Iterator<Item = (usize, Entry, Stands)> {
-        (0..self.sheet.filled()).filter_map(|line| {
-            // Relaxed, both: a roll call is a picture of one moment, and orders nothing.
-            let over = self.lines[line].mark.load(Relaxed) & ENDED != 0;
-            let begun = self.lines[line].begun.load(Relaxed);
-            (!over).then(|| (line, self.sheet.entry(line), Stands(begun)))
-        })
+    /// What is needed to say who of it is out.
+    pub(crate) fn leaf(&self) -> Leaf<B> {
+        Leaf { sheet: Arc::clone(&self.sheet), lines: Arc::clone(&self.lines) }
     }
 
     /// Asks something of the ends of all members with an entry; how many of them are still out, and will answer.

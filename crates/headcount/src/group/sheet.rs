@@ -69,6 +69,11 @@ impl Sheet {
         self.first
     }
 
+    /// One more than the number of the last line that has an entry.
+    pub(crate) fn end(&self) -> usize {
+        self.first + self.filled()
+    }
+
     /// How many lines have an entry.
     pub(crate) fn filled(&self) -> usize {
         // Acquire, G1: the entries below are seen.

@@ -16,13 +16,15 @@ use crate::group::ending::Ending;
 use crate::group::{Ended, Member, Policy, Root, Title, panics};
 use crate::sync::number;
 use crate::wait::lock::Lock;
-use crate::who::{Here, Id};
+use crate::who::{self, Here, Id};
 
 /// See the top of this file. Its values need not be known before they are wound up.
 #[derive(Debug)]
 pub(crate) struct Docket<E, P> {
     /// By which waits inside of items know it.
     pub(crate) id: Id,
+    /// Below which it was opened.
+    root: u64,
     pub(crate) title: Title,
     /// The map's own context, a child of the one it was given: what items are given.
     pub(crate) ctx: Context,
@@ -36,7 +38,14 @@ impl<E: Root, P> Docket<E, P> {
         let (ctx, canceller) = settings.ctx.with_cancel();
         let mut court = Court::new(settings.policy);
         (court.panics, court.recognize) = (settings.panics, settings.recognize);
-        Self { id: number(), title: settings.title, ctx, canceller, court: Lock::new(court) }
+        Self {
+            id: number(),
+            root: who::root(),
+            title: settings.title,
+            ctx,
+            canceller,
+            court: Lock::new(court),
+        }
     }
 
     /// The item `index`, as a member.
@@ -47,7 +56,7 @@ impl<E: Root, P> Docket<E, P> {
     /// Who runs, for [`who::enter`](crate::who::enter) around an item.
     #[inline]
     pub(crate) fn here(&self, index: usize) -> Here {
-        Here { group: self.id, number: index as u64 + 1, place: self.title.place() }
+        Here { group: self.id, number: index as u64 + 1, place: self.title.place(), root: self.root }
     }
 
     fn judging(&self) -> Judging<'_, E, P> {

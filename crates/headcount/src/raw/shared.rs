@@ -12,8 +12,12 @@
 //!   may be used for as long as it exists.
 //! * **H3.** The word becomes zero once. Who is told `Nobody` frees; by C4 (see `counter`) nobody else is under way, and
 //!   by H1 and H2 nobody can come.
+//!
+//! The allocation is made as an `Arc` of which all of the above together have one reference, given up by who frees. So there
+//! may be [`Weak`] ones as well, for those who only look: they cost the members nothing, and can use what is there without
+//! being counted. Who looks must be content with a word that has become zero meanwhile.
 
-use alloc::boxed::Box;
+use alloc::sync::{Arc, Weak};
 use core::ptr::NonNull;
 
 use super::counter::{Counter, Left, OutOfRange};
@@ -38,8 +42,8 @@ impl<T> Shared<T> {
             shared.counter.bury();
         }
         #[cfg(not(loom))]
-        // SAFETY: H3: it came from `Box::into_raw` in `Handle::new`, and nobody uses it any more.
-        drop(unsafe { Box::from_raw(shared.as_ptr()) });
+        // SAFETY: H3: it came from `Arc::into_raw` in `Handle::new_cyclic`, whose reference is given up here, once.
+        drop(unsafe { Arc::from_raw(shared.as_ptr().cast_const()) });
     }
 }
 
@@ -73,10 +77,15 @@ unsafe impl<T: Send + Sync> Send for Members<T> {}
 unsafe impl<T: Send + Sync> Sync for Members<T> {}
 
 impl<T> Handle<T> {
-    pub(crate) fn new(extra: T) -> Self {
-        let shared = Box::new(Shared { counter: Counter::new(1), extra });
+    /// `extra` may keep, or tell others, where it is going to be.
+    pub(crate) fn new_cyclic(extra: impl FnOnce(&Weak<Shared<T>>) -> T) -> Self {
+        let shared = Arc::new_cyclic(|shared| Shared { counter: Counter::new(1), extra: extra(shared) });
         // H1: the one holder that the counter was made with.
-        Self(NonNull::from(Box::leak(shared)))
+        let shared = Arc::into_raw(shared);
+        match NonNull::new(shared.cast_mut()) {
+            Some(shared) => Self(shared),
+            None => unreachable!("an `Arc` is somewhere"),
+        }
     }
 
     #[inline(always)]

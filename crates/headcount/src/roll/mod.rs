@@ -7,6 +7,10 @@
 //! | `roster` | the list that a group keeps while its members are out |
 
 mod name;
+#[cfg(feature = "std")]
+pub(crate) mod registry;
+#[cfg(feature = "std")]
+pub(crate) mod roots;
 pub(crate) mod roster;
 #[cfg(feature = "std")]
 mod title;

@@ -47,11 +47,23 @@ pub(crate) struct Roster {
     /// Whether members without a name are listed too.
     tracked: bool,
     book: Lock<Book>,
+    #[cfg(feature = "std")]
+    _registered: super::registry::Registered,
 }
 
 impl Roster {
-    pub(crate) fn new(place: &'static Location<'static>, tracked: bool) -> Self {
-        Self { place, tracked, book: Lock::new(Book::default()) }
+    pub(crate) fn new(
+        place: &'static Location<'static>,
+        tracked: bool,
+        #[cfg(feature = "std")] registered: super::registry::Registered,
+    ) -> Self {
+        Self {
+            place,
+            tracked,
+            book: Lock::new(Book::default()),
+            #[cfg(feature = "std")]
+            _registered: registered,
+        }
     }
 
     /// Where the group was made.

@@ -42,6 +42,11 @@ impl Title {
         self.name = Some(name);
     }
 
+    /// What kind of thing it is.
+    pub(crate) fn what(&self) -> &'static str {
+        self.what
+    }
+
     pub(crate) fn name(&self) -> Option<&Name> {
         self.name.as_ref()
     }

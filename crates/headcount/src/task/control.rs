@@ -31,6 +31,7 @@ where
         // Who was launched without a limit holds no slot, and takes one up from now on.
         let riders = if books.lane.limit().is_none() { books.count_riders() } else { 0 };
         books.lane.set_limit(n, riders);
+        self.core().ledger.set_limit(Some(n));
         drop(books);
         launch::release(self.core(), 0);
     }

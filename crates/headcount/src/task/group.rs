@@ -179,7 +179,7 @@ where
 
     /// What the group is called in roll calls and errors.
     pub fn named(self, name: impl Into<Name>) -> Self {
-        self.core().books.lock().title.set_name(name.into());
+        self.core().ledger.rename(|title| title.set_name(name.into()));
         self
     }
 

@@ -344,7 +344,7 @@ where
         let core = Core::new(&self.ctx, self.policy, OnThreads, Lane::new(self.limit), self.title.place());
         // A member of another group waits here until this one is over, from now on: whoever would close a circle is told.
         let _waiting = who::wait_for(core.id, || self.title.clone());
-        core.books.lock().title = self.title;
+        core.ledger.rename(|title| *title = self.title);
         let mut court = core.court.lock();
         (court.panics, court.recognize) = (self.panics, self.recognize);
         drop(court);

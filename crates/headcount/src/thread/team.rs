@@ -258,6 +258,7 @@ where
 
     pub(crate) fn set_limit(&self, n: usize) {
         self.core.books.lock().lane.limit = Some(n);
+        self.core.ledger.set_limit(Some(n));
         self.workers.set_limit(Some(n));
     }
 

@@ -1,12 +1,16 @@
 //! The owner's side where there is an operating system: waits that block a thread, and members that are launched here.
 
 use std::panic::Location;
+use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use super::WaitGroup;
 use crate::context::Context;
 use crate::error::{WaitCancelledError, WaitTimeoutError};
-use crate::roll::Title;
+use crate::raw::shared::Shared;
+use crate::roll::registry::{self, Listed, Registered};
+use crate::roll::roster::Roster;
+use crate::roll::{RollCall, Title};
 use crate::time;
 use crate::who::{self, Here};
 
@@ -166,7 +170,7 @@ impl WaitGroup {
     #[track_caller]
     pub fn spawn(&self, f: impl FnOnce() + Send + 'static) -> std::thread::JoinHandle<()> {
         let token = self.add();
-        let here = Here { group: self.id(), number: 0, place: Location::caller() };
+        let here = Here { group: self.id(), number: 0, place: Location::caller(), root: who::root() };
         std::thread::spawn(move || {
             // Dropped last: after what `f` owned, also when it unwinds.
             let _token = token;
@@ -231,5 +235,20 @@ impl WaitGroup {
         };
         let _waiting = waiting.unwrap_or_else(|cycle| panic!("{what} {cycle}"));
         self.shared().counter.block(at_most, deadline)
+    }
+}
+
+/// Registers a group that is going to be at `group`, so that its roll is called with all others.
+pub(super) fn register(group: &Weak<Shared<Roster>>) -> Registered {
+    registry::register(group.as_ptr().addr(), group)
+}
+
+impl Listed for Shared<Roster> {
+    fn roll_call(&self) -> RollCall {
+        super::roll_call(self)
+    }
+
+    fn is_idle(&self) -> bool {
+        super::outstanding(self) == 0
     }
 }

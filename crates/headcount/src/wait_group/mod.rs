@@ -97,7 +97,7 @@ impl WaitGroup {
     #[must_use]
     #[track_caller]
     pub fn new() -> Self {
-        Self { handle: Handle::new(Roster::new(Location::caller(), false)) }
+        Self::make(Location::caller(), false)
     }
 
     /// A group that lists every token in its roll call, named or not: where it was counted out, and since when.
@@ -116,7 +116,7 @@ impl WaitGroup {
     #[must_use]
     #[track_caller]
     pub fn tracked() -> Self {
-        Self { handle: Handle::new(Roster::new(Location::caller(), true)) }
+        Self::make(Location::caller(), true)
     }
 
     /// Counts one member out. Do this *before* launching it, and move the token into it.
@@ -201,7 +201,7 @@ impl WaitGroup {
     /// How many members are out at this moment. By the time you look at it, it may be wrong; to wait, use a wait.
     #[must_use]
     pub fn outstanding(&self) -> usize {
-        usize::try_from(self.shared().counter.members()).unwrap_or(usize::MAX)
+        outstanding(self.shared())
     }
 
     /// Who is out at this moment: tokens with a name, or all of them in a [tracked](Self::tracked) group.
@@ -211,7 +211,15 @@ impl WaitGroup {
     /// Copies the list under a lock, which delays only tokens that are listed.
     #[must_use]
     pub fn roll_call(&self) -> RollCall {
-        self.roster().call("wait group", self.outstanding())
+        roll_call(self.shared())
+    }
+
+    fn make(place: &'static Location<'static>, tracked: bool) -> Self {
+        #[cfg(feature = "std")]
+        let roster = |group: &_| Roster::new(place, tracked, blocking::register(group));
+        #[cfg(not(feature = "std"))]
+        let roster = |_: &_| Roster::new(place, tracked);
+        Self { handle: Handle::new_cyclic(roster) }
     }
 
     #[inline(always)]
@@ -223,6 +231,14 @@ impl WaitGroup {
     fn roster(&self) -> &Roster {
         &self.shared().extra
     }
+}
+
+fn outstanding(shared: &Shared<Roster>) -> usize {
+    usize::try_from(shared.counter.members()).unwrap_or(usize::MAX)
+}
+
+fn roll_call(shared: &Shared<Roster>) -> RollCall {
+    shared.extra.call("wait group", outstanding(shared))
 }
 
 #[cold]
