@@ -51,6 +51,7 @@
 //! | `signals` | no | `Context::on_signals`: cancelled by Ctrl-C or SIGTERM (Unix) |
 //! | `stream` | no | [`task::Results`] is a `futures_core::Stream` |
 //! | `tracing` | no | a span for each group and each member, causes of cancellations and failures as events; target `headcount` |
+//! | `inspect` | no | [`inspect()`](inspect::inspect): the process answers `headcount ps`, `tree` and `why` (Unix) |
 //! | `metrics` | no | how many members queue, run, have finished and have failed, by group, through the `metrics` facade |
 //! | `tokio-util` | no | `Context::cancels_token` and `Context::with_token`: to and from `CancellationToken` |
 //!
@@ -80,6 +81,8 @@ mod fault;
 pub mod fault;
 #[cfg(feature = "std")]
 mod group;
+#[cfg(all(unix, feature = "inspect", not(any(loom, shuttle))))]
+pub mod inspect;
 #[cfg(feature = "std")]
 mod map;
 #[cfg(feature = "std")]
@@ -121,6 +124,8 @@ pub use group::{
     Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, FromMember, GroupError,
     Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict, ok,
 };
+#[cfg(all(unix, feature = "inspect", not(any(loom, shuttle))))]
+pub use inspect::inspect;
 #[cfg(feature = "std")]
 pub use pipeline::{Chain, Meter, OnThreads, Pipeline, Report, StageCounters, Staged};
 pub use raw::wait::Wait;

@@ -117,6 +117,31 @@ fn edges() -> impl DerefMut<Target = Edges> {
     EDGES.lock()
 }
 
+/// A member waits for a group: member and group that it is of, and what it waits for.
+#[cfg(all(unix, feature = "inspect", not(any(loom, shuttle))))]
+#[derive(Debug)]
+pub(crate) struct Wait {
+    group: Id,
+    number: u64,
+    pub(crate) title: Title,
+}
+
+#[cfg(all(unix, feature = "inspect", not(any(loom, shuttle))))]
+impl Wait {
+    pub(crate) fn is_of(&self, group: Id, number: u64) -> bool {
+        (self.group, self.number) == (group, number)
+    }
+}
+
+/// The waits of members for groups that have no limit of time.
+#[cfg(all(unix, feature = "inspect", not(any(loom, shuttle))))]
+pub(crate) fn waits() -> Vec<Wait> {
+    let edges = edges();
+    let wait =
+        |edge: &Edge| Wait { group: edge.from.group, number: edge.from.number, title: edge.title.clone() };
+    edges.edges.iter().map(wait).collect()
+}
+
 /// Looks whether the member that runs here may wait for the group `to`.
 pub(crate) fn may_wait(to: Id, title: impl FnOnce() -> Title) -> Result<(), WouldDeadlock> {
     match here() {

@@ -31,7 +31,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Unpar
     let mut table = Cli::command();
     table.build();
     let mut words = Vec::new();
-    if let Some(subcommand) = options.get(1).and_then(|name| table.find_subcommand(name)) {
+    let run = options.get(1).filter(|name| *name == "run");
+    if let Some(subcommand) = run.and_then(|name| table.find_subcommand(name)) {
         let end = 2 + options_in(subcommand, &options[2..]);
         words = options.split_off(end);
         if words.first().is_some_and(|word| word == "--") {
@@ -40,8 +41,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Unpar
     }
     let matches = table.try_get_matches_from(options).map_err(unparsed)?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(unparsed)?;
-    match &mut cli.command {
-        Command::Run(run) => run.words = words,
+    if let Command::Run(run) = &mut cli.command {
+        run.words = words;
     }
     Ok(cli)
 }
