@@ -16,8 +16,8 @@ use super::census::Census;
 use super::{place, wire};
 use crate::group::panics;
 
-/// How long a question may take to come.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a question may take to come: less than others behind it wait for their answers.
+const PATIENCE: Duration = Duration::from_millis(400);
 
 /// How long an answer may take to be read: it may be long, and its reader busy.
 const LONG_PATIENCE: Duration = Duration::from_secs(10);
