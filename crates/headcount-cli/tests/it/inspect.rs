@@ -272,6 +272,15 @@ fn a_process_refuses_what_it_does_not_understand_and_goes_on() {
 }
 
 #[test]
+fn whoever_is_asked_must_be_named_and_the_hint_is_that_subcommands() {
+    let place = Place::new();
+    refused(&place.ask("tree"), 2, "hint: headcount tree --help");
+    refused(&place.ask("why somebody"), 2, "hint: headcount why --help");
+    let help = place.ask("why --help");
+    assert!(help.status.success() && out(&help).contains("headcount::inspect()"), "{help:?}");
+}
+
+#[test]
 fn what_is_live_needs_a_terminal() {
     let place = Place::new();
     refused(&place.ask("ps --watch"), 2, "--watch needs a terminal");

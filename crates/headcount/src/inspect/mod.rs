@@ -31,6 +31,8 @@ mod census;
 mod client;
 mod place;
 mod server;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::io;

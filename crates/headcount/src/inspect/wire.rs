@@ -175,7 +175,7 @@ mod tests {
 
     /// Bytes of any kind, and lines of ours with some of them changed.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
-        let any = prop::collection::vec(any::<u8>(), 0..200);
+        let noise = prop::collection::vec(any::<u8>(), 0..200);
         let ours = (0..3_usize, prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4));
         let changed = ours.prop_map(|(which, changes)| {
             let mut line = match which {
@@ -189,7 +189,7 @@ mod tests {
             }
             line
         });
-        prop_oneof![any, changed]
+        prop_oneof![noise, changed]
     }
 
     proptest! {
