@@ -181,11 +181,13 @@ fn why(census: &Census, group: &Group, member: &Member) -> String {
     let waits = member.waits_for.as_deref().map_or_else(|| "not known".to_owned(), clean);
     let _ = writeln!(text, "  waits for: {waits}");
     let can = match member.can_be_stopped {
-        Some(true) => "yes",
-        Some(false) => "no, it blocks: it can only be asked to end",
-        None => "it can be asked to end; whether it heeds that is not known",
+        true => "yes, its group can call it off",
+        false => "no, it can only be asked to end",
     };
     let _ = writeln!(text, "  can be stopped: {can}");
+    if let Some(thread) = &member.thread {
+        let _ = writeln!(text, "  runs on thread {thread:?}");
+    }
     for (group, member) in chain(census, group) {
         let member = member.map_or_else(|| "a member that has ended".to_owned(), who);
         let _ = writeln!(text, "  inside of {member} of {}", heading(group));
@@ -270,9 +272,6 @@ fn remarks(member: &Member) -> String {
     let mut text = String::new();
     if let Some(what) = &member.waits_for {
         let _ = write!(text, "  waits for {}", clean(what));
-    }
-    if member.can_be_stopped == Some(false) {
-        text.push_str("  (blocks, cannot be stopped)");
     }
     text
 }

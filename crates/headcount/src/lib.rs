@@ -31,6 +31,7 @@
 //! | test code that sleeps or keeps deadlines, in no time | [`DrivenClock`] |
 //! | launch no more than so many at once | [`WaitGroup::wait_at_most`] |
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
+//! | know who is out in the whole process, and who made whom | [`roll_call()`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
 //! | take items through several stages, each with its own workers | [`Pipeline`] |
 //! | do the same for many items, so many at once | [`task::map()`], [`thread::map()`] |
@@ -53,6 +54,9 @@
 //! | `tracing` | no | a span for each group and each member, causes of cancellations and failures as events; target `headcount` |
 //! | `inspect` | no | [`inspect()`](inspect::inspect): the process answers `headcount ps`, `tree` and `why` (Unix) |
 //! | `metrics` | no | how many members queue, run, have finished and have failed, by group, through the `metrics` facade |
+//! | `serde` | no | [`RollCall`] and [`RollTree`] can be serialized |
+//! | `retry` | no | `retry` of groups and maps, with the policies of `backon` |
+//! | `rate` | no | `rate` of groups and maps, counted by `governor` |
 //! | `tokio-util` | no | `Context::cancels_token` and `Context::with_token`: to and from `CancellationToken` |
 //!
 //! # Unsafe code
@@ -127,9 +131,13 @@ pub use group::{
 #[cfg(all(unix, feature = "inspect", not(any(loom, shuttle))))]
 pub use inspect::inspect;
 #[cfg(feature = "std")]
+pub use map::attempts::MapAttempts;
+#[cfg(feature = "std")]
 pub use pipeline::{Chain, Meter, OnThreads, Pipeline, Report, StageCounters, Staged};
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
+#[cfg(feature = "std")]
+pub use roll::{RollNode, RollTree, WaitsFor, roll_call};
 pub use wait_group::{Token, Tokens, WaitGroup};
 #[cfg(feature = "std")]
 pub use who::WouldDeadlock;

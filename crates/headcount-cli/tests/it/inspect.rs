@@ -231,9 +231,9 @@ fn names_do_not_steer_the_terminal_and_circles_do_not_hold_anybody_up() {
         Some(concat!(
             r#"{"headcount":1,"census":{"pid":7,"program":"p\u001b[2J","groups":["#,
             r#"{"id":1,"what":"group","out":1,"inside":{"group":2,"number":1},"members":["#,
-            r#"{"number":1,"count":1,"name":"red\u001b[31m","state":"running\u0007","place":"a:1"}]},"#,
+            r#"{"number":1,"count":1,"name":"red\u001b[31m","state":"running\u0007","can_be_stopped":true,"place":"a:1"}]},"#,
             r#"{"id":2,"what":"group","out":1,"inside":{"group":1,"number":1},"members":["#,
-            r#"{"number":1,"count":18446744073709551615,"state":"out","place":"a:2"}]},"#,
+            r#"{"number":1,"count":18446744073709551615,"state":"out","can_be_stopped":false,"place":"a:2"}]},"#,
             r#"{"id":3,"what":"group","name":"own","out":1,"inside":{"group":3,"number":1},"members":[]}]}}"#,
             "\n"
         ).as_bytes()),

@@ -37,8 +37,11 @@ use super::seats::Seats;
 use super::timer::Alarm;
 use crate::fault::{self, Fault};
 use crate::raw;
+use crate::roll::RollCall;
+use crate::roll::registry::{self, Listed, Registered};
 use crate::sync::{self, AtomicU8, AtomicU64, Relaxed};
 use crate::wait::lock::Lock;
+use crate::who::threads::Seen;
 
 /// The order of the fields is kept: a crowd that is woken reads the cause and then lets go of its handles, on several cores.
 /// What nobody writes then stands first, so that handles are not counted in the cache line that has the cause.
@@ -71,6 +74,8 @@ struct Inner {
     settled: bool,
     /// What will cancel this node at its deadline.
     alarm: Option<Alarm>,
+    /// It is among all that are waited for, since the first wait.
+    registered: Option<Registered>,
 }
 
 impl Node {
@@ -183,6 +188,14 @@ impl Node {
         if self.cause.get().is_some() { Some(alarm) } else { inner.alarm.replace(alarm) }
     }
 
+    /// Somebody begins to wait for the context: from now on it is where all rolls are called. Most contexts are never waited
+    /// for, so none is registered when it is made.
+    pub(super) fn is_waited_for(self: &Arc<Self>) {
+        let mut inner = self.inner.lock();
+        // The registry's lock is a leaf.
+        inner.registered.get_or_insert_with(|| registry::register(sync::number(), &Arc::downgrade(self)));
+    }
+
     /// How many children sit here; for tests.
     pub(super) fn children(&self) -> usize {
         self.inner.lock().children.as_ref().map_or(0, |children| children.len())
@@ -218,6 +231,13 @@ impl Node {
         };
         drop(inner);
         drop(left);
+    }
+}
+
+/// Those who wait for the context are counted; who they are is not known.
+impl Listed for Node {
+    fn roll_call(&self, _: &Seen) -> RollCall {
+        RollCall::of_waiters(self.out.counter().listed())
     }
 }
 

@@ -1,9 +1,10 @@
 //! Waiting for a context to be cancelled, sleeping until it is, and running a future under it.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, ready};
+use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
@@ -14,6 +15,7 @@ use crate::blocking;
 use crate::raw::wait::Wait;
 use crate::time;
 use crate::wait::parker::park;
+use crate::who::threads::{Pause, pause};
 
 impl Context {
     /// Blocks the calling thread until the context is cancelled, and says why it was.
@@ -26,6 +28,7 @@ impl Context {
     /// [`wait_async`](Self::wait_async) there.
     #[track_caller]
     pub fn wait(&self) -> Cancelled {
+        let _pausing = pause(Pause::Context);
         match self.block("Context::wait", "wait_async()", None) {
             Some(cancelled) => cancelled,
             None => unreachable!("without a deadline only a cancellation ends it"),
@@ -39,6 +42,7 @@ impl Context {
     /// As [`wait`](Self::wait).
     #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> Option<Cancelled> {
+        let _pausing = pause(Pause::Context);
         self.block_for("Context::wait_timeout", "wait_async()", timeout)
     }
 
@@ -53,6 +57,7 @@ impl Context {
     /// As [`wait`](Self::wait); the twin is [`sleep_async`](Self::sleep_async).
     #[track_caller]
     pub fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {
+        let _pausing = pause(Pause::Sleep);
         match self.block_for("Context::sleep", "sleep_async()", duration) {
             Some(cancelled) => Err(cancelled),
             None => Ok(()),
@@ -78,7 +83,10 @@ impl Context {
         }
         blocking::assert_allowed(what, instead);
         match &self.node {
-            Some(node) => node.out.block_until(deadline).then(|| self.cancelled_because()).flatten(),
+            Some(node) => {
+                node.is_waited_for();
+                node.out.block_until(deadline).then(|| self.cancelled_because()).flatten()
+            }
             None => {
                 while park(deadline) {}
                 None
@@ -92,7 +100,13 @@ impl Context {
     ///
     /// The future may be dropped at any time; nothing stays behind.
     pub fn wait_async(&self) -> ContextWait<'_> {
-        ContextWait { wait: self.node.as_ref().map(|node| node.out.wait_async()), node: self.node.as_ref() }
+        ContextWait { told: false, ..self.wait_untold() }
+    }
+
+    /// The same for a wait that is a part of something else, and nobody's own.
+    fn wait_untold(&self) -> ContextWait<'_> {
+        let node = self.node.as_ref();
+        ContextWait { wait: node.map(|node| node.out.wait_async()), node, told: true }
     }
 
     /// Sleeps for `duration` without blocking the thread, or until the context is cancelled.
@@ -113,7 +127,7 @@ impl Context {
             // No end to be slept to: only a cancellation can wake us.
             return Err(self.wait_async().await);
         }
-        nap.wait_async().await;
+        nap.wait_untold().await;
         self.check()
     }
 
@@ -129,7 +143,7 @@ impl Context {
     ///
     /// As safe as `future` is.
     pub fn run_async<F: IntoFuture>(&self, future: F) -> RunAsync<'_, F::IntoFuture> {
-        RunAsync { wait: self.wait_async(), future: future.into_future() }
+        RunAsync { wait: self.wait_untold(), future: future.into_future() }
     }
 }
 
@@ -141,6 +155,8 @@ pin_project! {
         #[pin]
         wait: Option<Wait<'c>>,
         node: Option<&'c Arc<Node>>,
+        // Whether the context knows that it is waited for.
+        told: bool,
     }
 }
 
@@ -150,7 +166,12 @@ impl Future for ContextWait<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Cancelled> {
         let this = self.project();
         let Some(wait) = this.wait.as_pin_mut() else { return Poll::Pending };
-        ready!(wait.poll(cx));
+        if wait.poll(cx).is_pending() {
+            if !mem::replace(this.told, true) {
+                this.node.iter().for_each(|node| node.is_waited_for());
+            }
+            return Poll::Pending;
+        }
         match this.node {
             Some(node) => Poll::Ready(node.cause_seen()),
             None => unreachable!("there is no wait without a node"),

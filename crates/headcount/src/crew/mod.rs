@@ -267,8 +267,9 @@ where
             total: None,
             limit: Some(self.size()),
         };
-        let mut missing = self.posts.core.ledger.missing();
-        missing.extend(self.list().iter().flat_map(|core| core.ledger.missing()));
+        let seen = who::threads::look();
+        let mut missing = self.posts.core.ledger.missing(&seen);
+        missing.extend(self.list().iter().flat_map(|core| core.ledger.missing(&seen)));
         RollCall::of_group(heading, missing)
     }
 

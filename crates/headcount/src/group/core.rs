@@ -47,7 +47,7 @@ use crate::roll::{Name, RollCall};
 use crate::sync::{AtomicU64, Relaxed, number};
 use crate::time::Moment;
 use crate::wait::lock::Lock;
-use crate::who::{self, Here, Id};
+use crate::who::{self, Here, Id, threads};
 
 /// What one kind of group has that the other has not.
 pub(crate) trait Kind {
@@ -57,6 +57,8 @@ pub(crate) trait Kind {
     type Bell: Bell;
     /// Whether a member that blocks is an exception, which roll calls mark.
     const MARKS_BLOCKING: bool = false;
+    /// Whether a member that runs can be ended without its help.
+    const STOPPABLE: bool = true;
     /// Whether members get contexts by value, to clone and drop: then each page has one of its own, so that they do not all
     /// count on one cache line. Members that are lent theirs only read it, and share the group's.
     const CLONES_CONTEXTS: bool = true;
@@ -137,7 +139,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     ) -> Arc<Self> {
         let (ctx, canceller) = above.with_cancel();
         let id = number();
-        let ledger = Ledger::open(id, ctx.clone(), Title::new(None, place), K::limit(&lane));
+        let ledger = Ledger::open(id, K::STOPPABLE, ctx.clone(), Title::new(None, place), K::limit(&lane));
         let books = Books {
             grace: Duration::from_secs(5),
             pen: None,
@@ -404,7 +406,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
 
     /// Who is out, and how they stand.
     pub(crate) fn roll_call(&self) -> RollCall {
-        self.ledger.roll_call()
+        self.ledger.roll_call(&threads::look())
     }
 }
 

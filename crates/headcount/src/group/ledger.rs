@@ -15,10 +15,14 @@ use crate::roll::{Heading, Missing, RollCall, State};
 use crate::time::Moment;
 use crate::wait::lock::Lock;
 use crate::who::Id;
+use crate::who::threads::Seen;
 
 /// See the top of this file.
 #[derive(Debug)]
 pub(crate) struct Ledger<B> {
+    id: Id,
+    /// Whether members that run can be ended without their help.
+    stoppable: bool,
     /// The group's.
     ctx: Context,
     /// A leaf among the locks: nothing is called under it.
@@ -29,6 +33,8 @@ pub(crate) struct Ledger<B> {
 #[derive(Debug)]
 struct Book<B> {
     title: Title,
+    /// Nobody is to be listed: those who are here serve another, who lists them.
+    hidden: bool,
     limit: Option<usize>,
     /// The pages that are not over, by the number of their first line.
     leaves: BTreeMap<usize, Leaf<B>>,
@@ -38,9 +44,21 @@ struct Book<B> {
 
 impl<B: Send + Sync + 'static> Ledger<B> {
     /// That of a group which is being made.
-    pub(crate) fn open(id: Id, ctx: Context, title: Title, limit: Option<usize>) -> Arc<Self> {
-        let book = Book { title, limit, leaves: BTreeMap::new(), over: 0 };
-        Arc::new_cyclic(|this| Self { ctx, book: Lock::new(book), _registered: registry::register(id, this) })
+    pub(crate) fn open(
+        id: Id,
+        stoppable: bool,
+        ctx: Context,
+        title: Title,
+        limit: Option<usize>,
+    ) -> Arc<Self> {
+        let book = Book { title, hidden: false, limit, leaves: BTreeMap::new(), over: 0 };
+        Arc::new_cyclic(|this| Self {
+            id,
+            stoppable,
+            ctx,
+            book: Lock::new(book),
+            _registered: registry::register(id, this),
+        })
     }
 
     pub(crate) fn title(&self) -> Title {
@@ -50,6 +68,11 @@ impl<B: Send + Sync + 'static> Ledger<B> {
     /// Changes what the group is called.
     pub(crate) fn rename(&self, change: impl FnOnce(&mut Title)) {
         change(&mut self.book.lock().title);
+    }
+
+    /// Lists nobody any more where all rolls are called: the members serve another, who lists them.
+    pub(crate) fn hide(&self) {
+        self.book.lock().hidden = true;
     }
 
     pub(crate) fn set_limit(&self, limit: Option<usize>) {
@@ -73,8 +96,11 @@ impl<B: Send + Sync + 'static> Ledger<B> {
     }
 
     /// Those who are out.
-    pub(crate) fn missing(&self) -> Vec<Missing> {
-        let leaves: Vec<_> = self.book.lock().leaves.values().cloned().collect();
+    pub(crate) fn missing(&self, seen: &Seen) -> Vec<Missing> {
+        let book = self.book.lock();
+        let leaves: Vec<_> = book.leaves.values().cloned().collect();
+        let limited = book.limit.is_some();
+        drop(book);
         let (now, cancelled) = (Moment::now(), self.ctx.is_cancelled());
         let mut missing = Vec::new();
         for leaf in &leaves {
@@ -87,6 +113,8 @@ impl<B: Send + Sync + 'static> Ledger<B> {
                 let number = (leaf.sheet.first() + line) as u64 + 1;
                 Missing::member(number, leaf.sheet.name(line), entry.place, now.since(entry.since), state)
                     .blocking(stands.blocks())
+                    .stoppable(state == State::Queued || self.stoppable && !stands.blocks())
+                    .seen(self.id, limited, seen)
             }));
         }
         missing
@@ -94,21 +122,18 @@ impl<B: Send + Sync + 'static> Ledger<B> {
 }
 
 impl<B: Send + Sync + 'static> Listed for Ledger<B> {
-    fn roll_call(&self) -> RollCall {
+    fn roll_call(&self, seen: &Seen) -> RollCall {
         let book = self.book.lock();
         let last = book.leaves.last_key_value().map_or(0, |(_, leaf)| leaf.sheet.end());
         let heading = Heading {
-            what: book.title.what(),
+            what: book.title.in_rolls(),
             name: book.title.name().cloned(),
             place: Some(book.title.place()),
             total: Some(book.over.max(last)),
             limit: book.limit,
         };
+        let hidden = book.hidden;
         drop(book);
-        RollCall::of_group(heading, self.missing())
-    }
-
-    fn is_idle(&self) -> bool {
-        self.book.lock().leaves.values().all(|leaf| leaf.missing().next().is_none())
+        RollCall::of_group(heading, if hidden { Vec::new() } else { self.missing(seen) })
     }
 }

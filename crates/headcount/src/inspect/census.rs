@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::roll::{Missing, State, registry};
-use crate::who::{self, Id};
+use crate::roll::{Missing, registry};
+use crate::who::threads::{self, Seen};
 
 /// What is asked of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,20 +99,23 @@ pub struct Member {
     pub age_ms: Option<u64>,
     /// Where it was launched: file and line.
     pub place: String,
-    /// Whether it can be called off, if that is known: a closure that blocks, among tasks, cannot.
-    pub can_be_stopped: Option<bool>,
-    /// What it waits for, if that is known: a slot, or another group.
+    /// Whether its group can end it without its help; see [`Missing::can_be_stopped`].
+    pub can_be_stopped: bool,
+    /// What it waits for, if that is known; see [`Missing::waits_for`].
     pub waits_for: Option<String>,
+    /// The name or number of the thread that it runs on, if it does at this moment.
+    #[serde(default)]
+    pub thread: Option<String>,
 }
 
 impl Census {
     /// Answers `ask` for this process.
     pub(super) fn take(ask: &Ask) -> Self {
         let found = registry::all(|_| true);
-        let waits = who::waits();
+        let seen = threads::look();
         let mut groups = Vec::new();
-        for found in found.iter().filter(|found| !found.group.is_idle()) {
-            let roll = found.group.roll_call();
+        for found in &found {
+            let roll = found.group.roll_call(&seen);
             if roll.is_empty() {
                 continue;
             }
@@ -129,18 +132,18 @@ impl Census {
                 inside: found
                     .parent
                     .map(|parent| Inside { group: parent.group as u64, number: parent.number }),
-                members: chosen(&roll, ask).map(|member| Member::new(found.id, member, &waits)).collect(),
+                members: chosen(&roll, ask).map(Member::new).collect(),
             });
         }
         let mut census = Self { pid: std::process::id(), program: program(), groups };
         if ask.find.is_some() {
-            census.add_those_above(&found, &waits);
+            census.add_those_above(&found, &seen);
         }
         census
     }
 
     /// The members inside of which the groups of those members were made that are told, and so on upwards.
-    fn add_those_above(&mut self, found: &[registry::Found], waits: &[who::Wait]) {
+    fn add_those_above(&mut self, found: &[registry::Found], seen: &Seen) {
         let above: HashMap<u64, Inside> =
             self.groups.iter().filter_map(|group| Some((group.id, group.inside?))).collect();
         let told = self.groups.iter().filter(|group| !group.members.is_empty()).map(|group| group.id);
@@ -161,9 +164,9 @@ impl Census {
                     && !group.members.iter().any(|told| told.number == member.number())
             };
             if missing.iter().any(|inside| inside.group == group.id) {
-                let roll = found.group.roll_call();
+                let roll = found.group.roll_call(seen);
                 let more: Vec<_> = roll.iter().filter(wanted).collect();
-                let more = more.into_iter().map(|member| Member::new(found.id, member, waits));
+                let more = more.into_iter().map(Member::new);
                 let more: Vec<_> = more.collect();
                 group.members.extend(more);
             }
@@ -186,24 +189,17 @@ fn chosen<'r>(roll: &'r crate::RollCall, ask: &'r Ask) -> impl Iterator<Item = &
 }
 
 impl Member {
-    fn new(group: Id, member: &Missing, waits: &[who::Wait]) -> Self {
-        let state = member.state();
-        let waits_for = match state {
-            State::Queued => Some("a slot".to_owned()),
-            _ => waits
-                .iter()
-                .find(|wait| wait.is_of(group, member.number()))
-                .map(|wait| wait.title.to_string()),
-        };
+    fn new(member: &Missing) -> Self {
         Self {
             number: member.number(),
             count: member.count() as u64,
             name: member.name().map(str::to_owned),
-            state: state.to_string(),
+            state: member.state().to_string(),
             age_ms: member.age().map(millis),
             place: place(member.place()),
-            can_be_stopped: member.is_blocking().then_some(false),
-            waits_for,
+            can_be_stopped: member.can_be_stopped(),
+            waits_for: member.waits_for().map(ToString::to_string),
+            thread: member.thread().map(str::to_owned),
         }
     }
 }

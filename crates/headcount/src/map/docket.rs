@@ -6,9 +6,11 @@
 //! ended in some way.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use super::settings::Settings;
 use super::spool::{Spool, unwind};
+use super::tab::Tab;
 use crate::context::{CancelKind, Cancelled, Canceller, Context};
 use crate::group::court::{Court, Judging};
 use crate::group::ended::Who;
@@ -28,6 +30,8 @@ pub(crate) struct Docket<E, P> {
     pub(crate) title: Title,
     /// The map's own context, a child of the one it was given: what items are given.
     pub(crate) ctx: Context,
+    /// What the roll is called from. Before the canceller, so that it is gone when that is dropped, and the context with it.
+    pub(crate) tab: Arc<Tab>,
     canceller: Canceller,
     court: Lock<Court<E, P>>,
 }
@@ -38,14 +42,9 @@ impl<E: Root, P> Docket<E, P> {
         let (ctx, canceller) = settings.ctx.with_cancel();
         let mut court = Court::new(settings.policy);
         (court.panics, court.recognize) = (settings.panics, settings.recognize);
-        Self {
-            id: number(),
-            root: who::root(),
-            title: settings.title,
-            ctx,
-            canceller,
-            court: Lock::new(court),
-        }
+        let id = number();
+        let tab = Tab::open(id, settings.title.clone(), ctx.clone(), settings.limit);
+        Self { id, tab, root: who::root(), title: settings.title, ctx, canceller, court: Lock::new(court) }
     }
 
     /// The item `index`, as a member.

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use super::seat::Seat;
+use crate::who::threads::{Pause, pause};
 
 /// A thread or a task.
 pub trait Carrier: 'static {
@@ -34,6 +35,7 @@ const TIMES: u32 = 4;
 
 impl Carrier for Thread {
     async fn sit(seat: &Seat) {
+        let _pausing = pause(Pause::HandOff);
         seat.wait();
     }
 

@@ -82,7 +82,7 @@ impl<C: OnThreads> Pipeline<C> {
     {
         crate::blocking::assert_allowed("Pipeline::run", "Pipeline::run_async(..)");
         let Self { chain, name, meter, .. } = self;
-        let mut scope = thread::Scope::<()>::new(ctx);
+        let mut scope = thread::Scope::<()>::new(ctx).called_in_rolls("pipeline");
         if let Some(name) = name {
             scope = scope.named(name);
         }
@@ -304,7 +304,7 @@ impl<C: Chain + 'static> Pipeline<C> {
     #[track_caller]
     fn ready(self, ctx: &Context) -> Ready<C> {
         let Self { chain, name, meter, executor } = self;
-        let mut group = task::Group::<()>::new(ctx);
+        let mut group = task::Group::<()>::new(ctx).called_in_rolls("pipeline");
         if let Some(name) = name {
             group = group.named(name);
         }

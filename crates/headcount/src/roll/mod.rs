@@ -4,8 +4,19 @@
 //! |---|---|
 //! | here | [`RollCall`], the answer, and its text |
 //! | `name`, `title` | what members and groups are called |
+//! | `doing` | what is known of a member besides |
 //! | `roster` | the list that a group keeps while its members are out |
+//! | `registry` | all groups that are there |
+//! | `roots` | which of them, and of the timers and callbacks, belong to one test |
+//! | `tree`, `tree_text` | the roll of the whole process, and its text |
+//! | `json` | all of it for machines (feature `serde`) |
 
+#[cfg(feature = "std")]
+mod doing;
+#[cfg(all(test, feature = "std", not(any(loom, shuttle))))]
+mod golden;
+#[cfg(feature = "serde")]
+mod json;
 mod name;
 #[cfg(feature = "std")]
 pub(crate) mod registry;
@@ -14,6 +25,10 @@ pub(crate) mod roots;
 pub(crate) mod roster;
 #[cfg(feature = "std")]
 mod title;
+#[cfg(feature = "std")]
+mod tree;
+#[cfg(feature = "std")]
+mod tree_text;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -21,9 +36,15 @@ use core::fmt;
 use core::panic::Location;
 use core::time::Duration;
 
+#[cfg(feature = "std")]
+use self::doing::Doing;
+#[cfg(feature = "std")]
+pub use self::doing::WaitsFor;
 pub use self::name::Name;
 #[cfg(feature = "std")]
 pub(crate) use self::title::Title;
+#[cfg(feature = "std")]
+pub use self::tree::{RollNode, RollTree, roll_call};
 
 /// A list of the members that are still out, taken at one moment.
 ///
@@ -70,10 +91,12 @@ pub struct Missing {
     count: usize,
     state: State,
     blocks: bool,
+    #[cfg(feature = "std")]
+    doing: Doing,
 }
 
 /// How a member that is out stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum State {
     /// Counted out; a wait group knows no more.
@@ -115,6 +138,9 @@ pub(crate) struct Heading {
     pub(crate) limit: Option<usize>,
 }
 
+/// What a context is called, of which those are counted who wait for it.
+const CONTEXT: &str = "context";
+
 impl RollCall {
     fn new(
         what: &'static str,
@@ -129,6 +155,18 @@ impl RollCall {
     #[cfg(feature = "std")]
     pub(crate) fn of_group(heading: Heading, missing: Vec<Missing>) -> Self {
         Self::headed(heading, 0, missing)
+    }
+
+    /// The same of one that counts `outstanding`, and lists some of them.
+    #[cfg(feature = "std")]
+    pub(crate) fn counted(heading: Heading, outstanding: usize, missing: Vec<Missing>) -> Self {
+        Self::headed(heading, outstanding, missing)
+    }
+
+    /// Those who wait for a context.
+    #[cfg(feature = "std")]
+    pub(crate) fn of_waiters(count: usize) -> Self {
+        Self::unlisted(CONTEXT, None, count)
     }
 
     fn headed(heading: Heading, outstanding: usize, mut missing: Vec<Missing>) -> Self {
@@ -189,6 +227,9 @@ impl RollCall {
             (Some(name), _) => write!(f, "{name}")?,
             (None, Some(place)) => write!(f, "{} ({}:{})", self.heading.what, place.file(), place.line())?,
             (None, None) => f.write_str(self.heading.what)?,
+        }
+        if self.heading.what == CONTEXT {
+            return write!(f, ": {} waiting for it", self.outstanding);
         }
         match (self.outstanding, self.heading.total) {
             (0, _) => f.write_str(": nobody is out"),
@@ -266,7 +307,7 @@ impl Missing {
         age: Option<Duration>,
         state: State,
     ) -> Self {
-        Self { number, name, place, age, count: 1, state, blocks: false }
+        Self { number, name, place, age, count: 1, state, blocks: false, doing: Doing::default() }
     }
 
     /// The same member, which cannot be stopped if `blocks`.

@@ -13,15 +13,13 @@
 use std::sync::{Arc, Weak};
 
 use super::RollCall;
+use crate::who::threads::Seen;
 use crate::who::{self, Here, Id};
 
 /// Something that can be waited for, and knows who is missing.
 pub(crate) trait Listed: Send + Sync {
-    /// Who is missing, under a heading that says of what.
-    fn roll_call(&self) -> RollCall;
-
-    /// How many are out, if that is cheaper to know: whoever has nobody out is not asked for more.
-    fn is_idle(&self) -> bool;
+    /// Who is missing, under a heading that says of what; and what they do, as far as `seen`.
+    fn roll_call(&self, seen: &Seen) -> RollCall;
 }
 
 /// A group that was there when the registry was read.
@@ -29,7 +27,6 @@ pub(crate) struct Found {
     pub(crate) id: Id,
     /// The member that made it, if one did.
     pub(crate) parent: Option<Here>,
-    pub(crate) root: u64,
     pub(crate) group: Arc<dyn Listed>,
 }
 
@@ -167,8 +164,8 @@ mod parts {
                     piece.iter().flatten().filter(|entry| which(entry.root)).cloned().collect();
                 drop(slots);
                 // A group that goes meanwhile may end here, which is foreign code's: without the lock.
-                all.extend(piece.into_iter().filter_map(|Entry { id, parent, root, group }| {
-                    Some(Found { id, parent, root, group: group.upgrade()? })
+                all.extend(piece.into_iter().filter_map(|Entry { id, parent, group, .. }| {
+                    Some(Found { id, parent, group: group.upgrade()? })
                 }));
                 from += read;
                 if over {
@@ -185,17 +182,14 @@ mod tests {
     use super::{Listed, Registered, all, register};
     use crate::roll::{RollCall, roots};
     use crate::sync::number;
+    use crate::who::threads::Seen;
     use std::sync::{Arc, Weak};
 
     struct Group(#[expect(dead_code, reason = "it is there to be dropped")] Registered);
 
     impl Listed for Group {
-        fn roll_call(&self) -> RollCall {
+        fn roll_call(&self, _: &Seen) -> RollCall {
             RollCall::unlisted("group", None, 0)
-        }
-
-        fn is_idle(&self) -> bool {
-            true
         }
     }
 

@@ -7,6 +7,7 @@
 //! cancellation. These are counted where they are made, by a [`Charge`] which they take along.
 //!
 //! A thread that is started by other means than this crate's belongs to no root, until it enters one.
+#![cfg_attr(not(test), allow(dead_code, reason = "for those who ask about one test"))]
 
 #[cfg(not(any(loom, shuttle)))]
 use std::collections::BTreeMap;
@@ -105,5 +106,49 @@ impl Counts {
             What::Timer => &mut self.timers,
             What::Callback => &mut self.callbacks,
         }
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::{Counts, counts, enter, groups, new};
+    use crate::{Context, WaitGroup, thread};
+    use std::time::Duration;
+
+    #[test]
+    fn what_members_make_belongs_to_the_root_of_their_group_on_whatever_thread() {
+        let (mine, others) = (new(), new());
+        let inside = enter(mine);
+        let made = thread::Scope::new(&Context::background()).run(|group| {
+            group.spawn(move |_| {
+                let group = WaitGroup::new();
+                let below = |root| groups(root).len();
+                let made = (below(mine), below(others));
+                drop(group);
+                crate::ok(made)
+            });
+            group.wait_idle(); // so that it runs on a thread of the scope's
+        });
+        assert_eq!(made.unwrap(), [(2, 0)], "the scope, and the member's own");
+        drop(inside);
+        let _nobodys = WaitGroup::new();
+        assert!(groups(mine).is_empty());
+    }
+
+    #[test]
+    fn timers_and_callbacks_are_counted_until_they_are_gone() {
+        let root = new();
+        let inside = enter(root);
+        let (ctx, _canceller) = Context::background().with_cancel();
+        let timer = ctx.with_timeout(Duration::from_secs(3600));
+        let callbacks = [ctx.on_cancel(|_| ()), ctx.on_cancel(|_| ())];
+        drop(inside);
+        let elsewhere = ctx.on_cancel(|_| ());
+        assert_eq!(counts(root), Counts { timers: 1, callbacks: 2 });
+        drop(timer);
+        assert_eq!(counts(root), Counts { timers: 0, callbacks: 2 });
+        drop(callbacks);
+        assert_eq!(counts(root), Counts::default());
+        drop(elsewhere);
     }
 }

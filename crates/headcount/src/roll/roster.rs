@@ -131,6 +131,8 @@ impl Roster {
             count: usize::try_from(entry.count).unwrap_or(usize::MAX),
             state: State::Out,
             blocks: false,
+            #[cfg(feature = "std")]
+            doing: super::Doing::default(),
         });
         RollCall::new(what, Some(self.place), outstanding, missing.collect())
     }

@@ -9,27 +9,29 @@ use super::Name;
 #[derive(Clone, Debug)]
 pub(crate) struct Title {
     what: &'static str,
+    /// What rolls call it, if not that: it is built from a group.
+    in_rolls: Option<&'static str>,
     name: Option<Name>,
     place: &'static Location<'static>,
 }
 
 impl Title {
     pub(crate) fn new(name: Option<Name>, place: &'static Location<'static>) -> Self {
-        Self { what: "group", name, place }
+        Self { what: "group", in_rolls: None, name, place }
     }
 
     pub(crate) fn of_map(place: &'static Location<'static>) -> Self {
-        Self { what: "map", name: None, place }
+        Self { what: "map", in_rolls: None, name: None, place }
     }
 
     pub(crate) fn of_wait_group(place: &'static Location<'static>) -> Self {
-        Self { what: "wait group", name: None, place }
+        Self { what: "wait group", in_rolls: None, name: None, place }
     }
 
     /// That of a crew.
     #[cfg(feature = "std")]
     pub(crate) fn of_crew(name: Option<Name>, place: &'static Location<'static>) -> Self {
-        Self { what: "crew", name, place }
+        Self { what: "crew", in_rolls: None, name, place }
     }
 
     /// The same at another place.
@@ -38,13 +40,18 @@ impl Title {
         self.place = place;
     }
 
+    /// Says what rolls call it.
+    pub(crate) fn call_in_rolls(&mut self, what: &'static str) {
+        self.in_rolls = Some(what);
+    }
+
     pub(crate) fn set_name(&mut self, name: Name) {
         self.name = Some(name);
     }
 
-    /// What kind of thing it is.
-    pub(crate) fn what(&self) -> &'static str {
-        self.what
+    /// What kind of thing it is, in a roll.
+    pub(crate) fn in_rolls(&self) -> &'static str {
+        self.in_rolls.unwrap_or(self.what)
     }
 
     pub(crate) fn name(&self) -> Option<&Name> {

@@ -183,6 +183,17 @@ where
         self
     }
 
+    /// What rolls call what is built from a group.
+    pub(crate) fn called_in_rolls(self, what: &'static str) -> Self {
+        self.core().ledger.rename(|title| title.call_in_rolls(what));
+        self
+    }
+
+    /// Keeps it out of the rolls: its members serve another, who lists them.
+    pub(crate) fn hide(&self) {
+        self.core().ledger.hide();
+    }
+
     /// What a member's panic does. The default is [`Panics::Resume`].
     pub fn panics(self, panics: Panics) -> Self {
         self.core().court.lock().panics = panics;

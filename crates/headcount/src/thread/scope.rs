@@ -194,6 +194,12 @@ where
         self
     }
 
+    /// What rolls call what is built from a scope.
+    pub(crate) fn called_in_rolls(mut self, what: &'static str) -> Self {
+        self.title.call_in_rolls(what);
+        self
+    }
+
     /// How many bytes of stack each of the scope's threads gets: for very many threads, or for deep recursion. Without it
     /// they have what [`std::thread`] gives by default. Members that the calling thread helps with run on its own stack.
     ///

@@ -19,6 +19,7 @@ use crate::group::settle::{Plain, Receive, Settle};
 use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, panics, who};
 use crate::roll::Name;
 use crate::time::Moment;
+use crate::who::threads::{Pause, pause};
 
 /// What a group of threads has that one of tasks has not: nothing.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ impl Lane {
 
 impl Kind for OnThreads {
     const CLONES_CONTEXTS: bool = false;
+    const STOPPABLE: bool = false;
     type Lane = Lane;
     type Bell = ();
 
@@ -198,6 +200,7 @@ where
                 let seat = Arc::clone(turn.seat());
                 // Why the end of the wait is not missed: a context says that it is cancelled before it calls anybody.
                 let bell = self.core.ctx.on_cancel_at_once(move |_| seat.wake());
+                let _pausing = pause(Pause::Slot);
                 let granted = turn.wait(None, || self.core.ctx.is_cancelled());
                 drop(bell);
                 if !granted {

@@ -12,6 +12,7 @@ use crate::roll::registry::{self, Listed, Registered};
 use crate::roll::roster::Roster;
 use crate::roll::{RollCall, Title};
 use crate::time;
+use crate::who::threads::Seen;
 use crate::who::{self, Here};
 
 /// Blocking waits, and counted threads and tasks.
@@ -230,8 +231,11 @@ impl WaitGroup {
         let waiting = match (at_most, deadline) {
             (0, None) => who::wait_for(self.id(), title).map(Some),
             (0, Some(_)) => who::may_wait(self.id(), title).map(|()| None),
-            // With somebody left to be out, that may be the caller.
-            _ => Ok(None),
+            // With somebody left to be out, that may be the caller; unless all who are left wait like it.
+            (n, None) => {
+                who::wait_for_fewer(self.id(), n, title, || self.shared().counter.members() <= n).map(Some)
+            }
+            (_, Some(_)) => Ok(None),
         };
         let _waiting = waiting.unwrap_or_else(|cycle| panic!("{what} {cycle}"));
         self.shared().counter.block(at_most, deadline)
@@ -244,11 +248,7 @@ pub(super) fn register(group: &Weak<Shared<Roster>>) -> Registered {
 }
 
 impl Listed for Shared<Roster> {
-    fn roll_call(&self) -> RollCall {
+    fn roll_call(&self, _: &Seen) -> RollCall {
         super::roll_call(self)
-    }
-
-    fn is_idle(&self) -> bool {
-        super::outstanding(self) == 0
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use pin_project_lite::pin_project;
@@ -11,6 +12,7 @@ use super::source::Source;
 use crate::group::Root;
 use crate::group::panics::{self, Payload};
 use crate::map::docket::Docket;
+use crate::map::tab::Spot;
 use crate::who;
 
 /// How many polls of members make one poll of the map; then it lets the other tasks of its thread run. As many as Tokio's
@@ -44,6 +46,8 @@ pin_project! {
         // The number of the next item.
         next: usize,
         docket: &'d Docket<E, P>,
+        // Where it says how many are out.
+        spot: Arc<Spot>,
     }
 }
 
@@ -56,13 +60,15 @@ where
     K: Ends<Fut::Output>,
 {
     pub(super) fn new(source: S, start: F, limit: usize, ends: K, docket: &'d Docket<E, P>) -> Self {
-        Self { source: Some(source), start, slab: Slab::new(limit), ends, next: 0, docket }
+        let spot = docket.tab.spot(true);
+        Self { source: Some(source), start, slab: Slab::new(limit), ends, next: 0, docket, spot }
     }
 
     /// Drops the members that are out where they stand.
     pub(super) fn call_off(self: Pin<&mut Self>) {
         let this = self.project();
         this.slab.call_off(|(index, gone)| this.ends.called_off(index, gone));
+        this.spot.counts(0);
     }
 
     /// Lets go of the source, when all is over; the number of the next item, if there was one and the map was cancelled before it.
@@ -145,8 +151,10 @@ where
                 continue;
             }
             if !open && this.slab.is_empty() {
+                this.spot.counts(0);
                 return Poll::Ready(());
             }
+            this.spot.counts(this.slab.out());
             if this.slab.sleep(cx.waker()) {
                 return Poll::Pending;
             }

@@ -25,8 +25,10 @@ use crate::group::ending::Ending;
 use crate::group::settle::{Plain, Settle};
 use crate::group::{FromMember, Policy, Root, panics};
 use crate::map::docket::Docket;
+use crate::map::tab::Spot;
 use crate::time::now;
 use crate::wait::lock::Lock;
+use crate::who::{self, Here};
 
 /// How many tiny items a lane takes at once.
 const MOST: usize = 64;
@@ -76,6 +78,8 @@ where
     hub: Arc<Hub<S, F, E, P, K>>,
     tray: Arc<Tray<S::Item>>,
     own: Option<K::Own>,
+    /// Where it says which member runs.
+    spot: Arc<Spot>,
     /// The member that runs.
     current: Option<usize>,
     /// It is pending.
@@ -108,10 +112,12 @@ where
         let tray = Tray::new();
         hub.shelf.lock().lay(&tray);
         let own = Some(hub.outlet.open());
+        let spot = hub.docket.tab.spot(true);
         Self {
             hub,
             tray,
             own,
+            spot,
             current: None,
             parked: false,
             batch: 1,
@@ -136,6 +142,7 @@ where
     /// Takes items onto the tray; false if there is nothing to do any more, and the lane has left.
     async fn refill(&mut self, at: &Station<S, F, E, P, K>) -> bool {
         self.pace();
+        self.spot.takes();
         let mut looks = 0;
         loop {
             match self.turn(&at.ctx, looks == LOOKS) {
@@ -217,18 +224,22 @@ where
     }
 
     /// Begins a member, and polls it to its end.
-    async fn attend<Fut, L>(&mut self, start: impl FnOnce() -> Fut, mut last: L) -> Ending<T, E>
+    async fn attend<Fut, L>(&mut self, here: Here, start: impl FnOnce() -> Fut, mut last: L) -> Ending<T, E>
     where
         Fut: Future,
         L: Settle<T, E, Fut::Output>,
     {
         let mut member = pin!(None);
-        match panics::catch(start) {
+        let inside = who::enter(here);
+        let begun = panics::catch(start);
+        drop(inside);
+        match begun {
             Ok(future) => member.set(Some(future)),
             Err(payload) => return Ending::Panicked(payload),
         }
         let ending = poll_fn(|cx| {
             let Some(future) = member.as_mut().as_pin_mut() else { return Poll::Pending };
+            let _inside = who::enter(here);
             match panics::catch(|| future.poll(cx)) {
                 // Turning an error into the map's may run foreign code.
                 Ok(Poll::Ready(output)) => Poll::Ready(panics::catch(|| last.settle(output))),
@@ -250,18 +261,21 @@ where
         E: FromMember<X>,
     {
         self.current = Some(index);
+        self.spot.is_at(index);
         let Station { hub, ctx, .. } = at;
+        let here = hub.docket.here(index);
         let ending = match &hub.each {
-            None => self.attend(|| (hub.f)(ctx.clone(), item), Plain).await,
+            None => self.attend(here, || (hub.f)(ctx.clone(), item), Plain).await,
             Some(Each { timeout, late }) => {
                 let start = || {
                     let own = ctx.with_timeout(*timeout);
                     punctual(ctx.clone(), own.clone(), (hub.f)(own, item))
                 };
-                self.attend(start, Late(*late)).await
+                self.attend(here, start, Late(*late)).await
             }
         };
         self.current = None;
+        self.spot.rests();
         match ending {
             Ending::Value(value) => {
                 hub.docket.succeeded(index, &value);

@@ -18,6 +18,7 @@ use crate::map::settings::{Settings, words};
 use crate::map::spool::Spool;
 use crate::task::{BoxTask, Group, Spawn};
 use crate::wait::lock::Lock;
+use crate::who;
 
 /// The least number of items that a map whose values are taken one by one runs ahead of the one who takes them.
 const LEAST_AHEAD: usize = 128;
@@ -118,6 +119,8 @@ where
         if let Some(executor) = executor {
             group = group.on(move |task: BoxTask| executor.spawn(task));
         }
+        // The map lists its items; those who run them are nobody's business.
+        group.hide();
         let shelf = Lock::new(Shelf::new(source));
         let start = OnceLock::new();
         let hub = Arc::new(Hub { docket, f, each, limit, workers: workers(), shelf, outlet, start });
@@ -141,7 +144,11 @@ impl<S: Source, F, E: Root, P, K> Begun<S, F, E, P, K> {
     where
         P: Policy<T, E>,
     {
+        // Items are members of the map, not of the group that runs them.
+        let waiting = who::wait_for(self.hub.docket.id, || self.hub.docket.title.clone());
+        let waiting = waiting.unwrap_or_else(|cycle| panic!("map {cycle}"));
         self.group.wait().await;
+        drop(waiting);
         let Some(hub) = Arc::into_inner(self.hub) else {
             unreachable!("all lanes are gone, and nobody else has it")
         };

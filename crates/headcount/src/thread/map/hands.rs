@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::group::ending::Ending;
 use crate::group::{FromMember, Policy, Root, panics, who};
 use crate::map::docket::Docket;
+use crate::map::tab::Spot;
 
 /// Where the values go.
 pub(super) trait Sink<U>: Sync {
@@ -66,13 +67,16 @@ where
     {
         let mut own = self.sink.open();
         let mut hand = self.supply.join();
+        let spot = self.docket.tab.spot(false);
         loop {
             match self.supply.claim(&mut hand, || self.docket.ctx.is_cancelled()) {
                 Claim::Items { start } => {
                     if start {
                         self.start(launch);
                     }
-                    let goes_on = self.run(&mut hand, &mut own);
+                    spot.takes();
+                    let goes_on = self.run(&mut hand, &mut own, &spot);
+                    spot.rests();
                     self.sink.flush(&mut own);
                     if !goes_on {
                         break;
@@ -109,7 +113,7 @@ where
     }
 
     /// Runs what is in hand; false if the map is over.
-    fn run<U, X>(self, hand: &mut Hand<I::Item>, own: &mut S::Own) -> bool
+    fn run<U, X>(self, hand: &mut Hand<I::Item>, own: &mut S::Own, spot: &Spot) -> bool
     where
         E: FromMember<X>,
         P: Policy<U, E>,
@@ -125,6 +129,7 @@ where
                     let index = hand.next;
                     hand.next += 1;
                     who::next(docket.here(index));
+                    spot.is_at(index);
                     match f(&docket.ctx, item) {
                         Ok(value) => {
                             docket.succeeded(index, &value);

@@ -6,12 +6,17 @@
 //! that one", and it is looked for by whoever would close it. The threads that a wait group launches itself are members in
 //! this sense as well; whose token somebody holds is not known. Only waits inside members have edges; all others cost one
 //! look at a variable of the thread. A wait with a limit of time may be refused and leaves no edge: it ends by itself.
+//!
+//! What a thread runs is also said to those who call rolls, in `threads`.
+
+pub(crate) mod threads;
 
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::ops::DerefMut;
 use std::panic::Location;
+use std::time::Duration;
 
 use crate::roll::Title;
 use crate::sync::of_thread;
@@ -61,17 +66,21 @@ pub(crate) fn root() -> u64 {
 /// Says that a member runs on this thread, until the guard is dropped.
 #[inline]
 pub(crate) fn enter(here: Here) -> Inside {
+    threads::says(Some(here));
     Inside(HERE.with(|before| before.replace(For::Member(here))))
 }
 
 /// Says that this thread works for no member, below `root`, until the guard is dropped.
+#[cfg_attr(not(test), allow(dead_code, reason = "see `roots`"))]
 pub(crate) fn enter_root(root: u64) -> Inside {
+    threads::says(None);
     Inside(HERE.with(|before| before.replace(For::Root(root))))
 }
 
 /// Says that from now on another member runs on this thread: one more of those that an [`Inside`] is for.
 #[inline]
 pub(crate) fn next(here: Here) {
+    threads::says(Some(here));
     HERE.with(|now| now.set(For::Member(here)));
 }
 
@@ -80,8 +89,13 @@ pub(crate) fn next(here: Here) {
 pub(crate) struct Inside(For);
 
 impl Drop for Inside {
+    #[inline]
     fn drop(&mut self) {
         HERE.with(|here| here.set(self.0));
+        threads::says(match self.0 {
+            For::Member(here) => Some(here),
+            For::Root(_) => None,
+        });
     }
 }
 
@@ -91,6 +105,8 @@ struct Edge {
     number: u64,
     from: Here,
     to: Id,
+    /// It waits until no more than so many are out.
+    at_most: u64,
     title: Title,
 }
 
@@ -117,31 +133,6 @@ fn edges() -> impl DerefMut<Target = Edges> {
     EDGES.lock()
 }
 
-/// A member waits for a group: member and group that it is of, and what it waits for.
-#[cfg(all(unix, feature = "inspect", not(any(loom, shuttle))))]
-#[derive(Debug)]
-pub(crate) struct Wait {
-    group: Id,
-    number: u64,
-    pub(crate) title: Title,
-}
-
-#[cfg(all(unix, feature = "inspect", not(any(loom, shuttle))))]
-impl Wait {
-    pub(crate) fn is_of(&self, group: Id, number: u64) -> bool {
-        (self.group, self.number) == (group, number)
-    }
-}
-
-/// The waits of members for groups that have no limit of time.
-#[cfg(all(unix, feature = "inspect", not(any(loom, shuttle))))]
-pub(crate) fn waits() -> Vec<Wait> {
-    let edges = edges();
-    let wait =
-        |edge: &Edge| Wait { group: edge.from.group, number: edge.from.number, title: edge.title.clone() };
-    edges.edges.iter().map(wait).collect()
-}
-
 /// Looks whether the member that runs here may wait for the group `to`.
 pub(crate) fn may_wait(to: Id, title: impl FnOnce() -> Title) -> Result<(), WouldDeadlock> {
     match here() {
@@ -158,9 +149,48 @@ pub(crate) fn wait_for(to: Id, title: impl FnOnce() -> Title) -> Result<Waiting,
     edges.look(from, to, &title)?;
     edges.numbered += 1;
     let number = edges.numbered;
-    edges.edges.push(Edge { number, from, to, title });
+    edges.edges.push(Edge { number, from, to, at_most: 0, title });
     Ok(Waiting(Some(number)))
 }
+
+/// The same for a wait until no more than `at_most` are out, of whom the one who waits may be one itself. `is_over` says that
+/// it is so already.
+///
+/// Members of `to` that wait like this are out as long as they do. Once all others have left, as many are out as wait; so if
+/// nobody of them puts up with that many, nobody ever goes on.
+///
+/// Blocks for a while before it refuses: one of those who wait may have been released, and not have come to say so.
+pub(crate) fn wait_for_fewer(
+    to: Id,
+    at_most: u64,
+    title: impl FnOnce() -> Title,
+    is_over: impl Fn() -> bool,
+) -> Result<Waiting, WouldDeadlock> {
+    let Some(from) = here().filter(|from| from.group == to) else { return Ok(Waiting(None)) };
+    let mut edge = Edge { number: 0, from, to, at_most, title: title() };
+    let mut looks = if cfg!(any(loom, shuttle)) { 0 } else { LOOKS };
+    loop {
+        let mut edges = edges();
+        let others = edges.edges.iter().filter(|other| other.from.group == to && other.to == to);
+        let all: Vec<Edge> = std::iter::once(&edge).chain(others).cloned().collect();
+        if is_over() || all.iter().any(|one| one.at_most >= all.len() as u64) {
+            edges.numbered += 1;
+            edge.number = edges.numbered;
+            let number = edge.number;
+            edges.edges.push(edge);
+            return Ok(Waiting(Some(number)));
+        }
+        drop(edges);
+        if looks == 0 {
+            return Err(WouldDeadlock { way: all });
+        }
+        looks -= 1;
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// How often, a millisecond apart, a wait is looked at again before it is refused on the strength of what others do.
+const LOOKS: u32 = 500;
 
 /// A wait of a member for a group.
 #[derive(Debug)]
@@ -180,7 +210,7 @@ impl Drop for Waiting {
 impl Edges {
     /// Looks for a way from `to` back to the group of `from`.
     fn look(&self, from: Here, to: Id, title: &Title) -> Result<(), WouldDeadlock> {
-        let mut way = vec![Edge { number: 0, from, to, title: title.clone() }];
+        let mut way = vec![Edge { number: 0, from, to, at_most: 0, title: title.clone() }];
         let mut seen = vec![to];
         if self.lead_back(&mut way, &mut seen) { Err(WouldDeadlock { way }) } else { Ok(()) }
     }
@@ -192,7 +222,9 @@ impl Edges {
             if last.to == home {
                 return true;
             }
-            let next = self.edges.iter().find(|edge| edge.from.group == last.to && !seen.contains(&edge.to));
+            let on =
+                |edge: &&Edge| edge.at_most == 0 && edge.from.group == last.to && !seen.contains(&edge.to);
+            let next = self.edges.iter().find(on);
             match next {
                 Some(edge) => {
                     seen.push(edge.to);
@@ -214,6 +246,13 @@ impl Edges {
 /// (src/main.rs:6), whose member #2 (src/main.rs:9) waits for group "outer" (src/main.rs:5)
 /// ```
 ///
+/// Or it names all who wait, if they are all that is left of a group and wait for each other to leave it:
+///
+/// ```text
+/// would wait for itself: member (src/main.rs:9) of wait group (src/main.rs:6) waits until no more than 1 of that group
+/// are out, as member (src/main.rs:8) does for 1
+/// ```
+///
 /// Launch a member that is to do what comes after, or wait outside the group.
 #[derive(Clone)]
 pub struct WouldDeadlock {
@@ -226,6 +265,14 @@ impl fmt::Display for WouldDeadlock {
             0 => format!("({}:{})", place.file(), place.line()),
             _ => format!("#{number} ({}:{})", place.file(), place.line()),
         };
+        if let Some(Edge { from, at_most, title, .. }) = self.way.first().filter(|edge| edge.at_most > 0) {
+            write!(f, "would wait for itself: member {} of {title} waits until ", member(*from))?;
+            write!(f, "no more than {at_most} of that group are out")?;
+            for other in &self.way[1..] {
+                write!(f, ", as member {} does for {}", member(other.from), other.at_most)?;
+            }
+            return Ok(());
+        }
         for (nth, edge) in self.way.iter().enumerate() {
             match nth {
                 // The group it comes from is where the way ends.
@@ -264,7 +311,7 @@ mod tests {
 
     fn edges(pairs: &[(usize, usize)]) -> Edges {
         let title = Title::new(None, Location::caller());
-        let edge = |&(from, to)| Edge { number: 0, from: here(from), to, title: title.clone() };
+        let edge = |&(from, to)| Edge { number: 0, from: here(from), to, at_most: 0, title: title.clone() };
         Edges { edges: pairs.iter().map(edge).collect(), numbered: 0 }
     }
 

@@ -1,0 +1,117 @@
+//! What the roll of a map is called from: which items are being run, as those say who run them.
+//!
+//! A map has no members in a book: an item costs less than a line there would. So whoever runs items one after the other, a
+//! thread or a lane of tasks, has a spot here, on which it says which item it is at; and whoever runs many at once says how
+//! many. Both are one plain store. The tab is told what happens and never steers.
+
+use std::sync::{Arc, Weak};
+
+use crate::context::Context;
+use crate::group::Title;
+use crate::roll::registry::{self, Listed, Registered};
+use crate::roll::{Heading, Missing, RollCall, State};
+use crate::sync::{AtomicU64, Relaxed};
+use crate::time::Moment;
+use crate::wait::lock::Lock;
+use crate::who::Id;
+use crate::who::threads::Seen;
+
+#[derive(Debug)]
+pub(crate) struct Tab {
+    id: Id,
+    title: Title,
+    /// The map's.
+    ctx: Context,
+    limit: Option<usize>,
+    /// A leaf among the locks.
+    spots: Lock<Vec<Weak<Spot>>>,
+    _registered: Registered,
+}
+
+/// Where one says what it runs, as long as it keeps this. On cache lines of its own.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Spot {
+    /// The item that is being run, from one; zero for none.
+    item: AtomicU64,
+    /// How many items are out which are only counted.
+    counted: AtomicU64,
+    /// Whether items can be ended without their help.
+    stoppable: bool,
+    /// When it took what it has in hand.
+    since: Lock<Moment>,
+}
+
+impl Tab {
+    pub(crate) fn open(id: Id, title: Title, ctx: Context, limit: Option<usize>) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            id,
+            title,
+            ctx,
+            limit,
+            spots: Lock::new(Vec::new()),
+            _registered: registry::register(id, this),
+        })
+    }
+
+    /// A spot for one who is going to run items.
+    pub(crate) fn spot(&self, stoppable: bool) -> Arc<Spot> {
+        let (item, counted) = (AtomicU64::new(0), AtomicU64::new(0));
+        let spot = Arc::new(Spot { item, counted, stoppable, since: Lock::new(Moment::now()) });
+        let mut spots = self.spots.lock();
+        // Whoever has gone makes room for who comes, so that there are no more than ever were there at once, twice over.
+        if spots.len() == spots.capacity() {
+            spots.retain(|spot| spot.strong_count() > 0);
+        }
+        spots.push(Arc::downgrade(&spot));
+        spot
+    }
+}
+
+impl Spot {
+    /// Items have been taken in hand, to be run one after the other from now on.
+    pub(crate) fn takes(&self) {
+        *self.since.lock() = Moment::now();
+    }
+
+    /// This item is begun.
+    #[inline]
+    pub(crate) fn is_at(&self, index: usize) {
+        // Relaxed, here and below: a picture of one moment, it orders nothing.
+        self.item.store(index as u64 + 1, Relaxed);
+    }
+
+    /// No item is being run.
+    #[inline]
+    pub(crate) fn rests(&self) {
+        self.item.store(0, Relaxed);
+    }
+
+    /// So many are out.
+    pub(crate) fn counts(&self, out: usize) {
+        self.counted.store(out as u64, Relaxed);
+    }
+}
+
+impl Listed for Tab {
+    fn roll_call(&self, seen: &Seen) -> RollCall {
+        let spots: Vec<_> = self.spots.lock().iter().filter_map(Weak::upgrade).collect();
+        let (now, place) = (Moment::now(), self.title.place());
+        let state = if self.ctx.is_cancelled() { State::Cancelled } else { State::Running };
+        let mut counted = 0;
+        let mut missing = Vec::new();
+        for spot in spots {
+            counted += spot.counted.load(Relaxed) as usize;
+            let item = spot.item.load(Relaxed);
+            if item > 0 {
+                let age = now.since(*spot.since.lock());
+                let item = Missing::member(item, None, place, age, state).stoppable(spot.stoppable);
+                missing.push(item.seen(self.id, false, seen));
+            }
+        }
+        let name = self.title.name().cloned();
+        let heading = Heading { what: "map", name, place: Some(place), total: None, limit: self.limit };
+        let out = counted + missing.len();
+        RollCall::counted(heading, out, missing)
+    }
+}
