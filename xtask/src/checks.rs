@@ -136,7 +136,8 @@ pub(crate) fn examples() -> Verdict {
     match names() {
         Ok(names) if names.is_empty() => Verdict::Failed(format!("{}: no examples", folder.display())),
         Ok(names) => {
-            all(names.iter().map(|name| cargo(&["run", "--quiet", "-p", "headcount", "--example", name])))
+            let run = ["run", "--quiet", "-p", "headcount", "--all-features", "--example"];
+            all(names.iter().map(|name| cargo(&[&run[..], &[name.as_str()]].concat())))
         }
         Err(error) => Verdict::Failed(format!("{}: {error}", folder.display())),
     }

@@ -15,6 +15,7 @@
 //! | `process` | the only room that starts and stops children |
 //! | `output` | the only printer |
 //! | `stop`, `signal`, `watch` | how strongly to stop, what signals ask for, and who does it |
+//! | `census`, `live` | who is out in another process, in words; the same again and again |
 //! | `account`, `progress`, `roll` | what is said at the end, and meanwhile |
 //! | [`exit`], [`refusal`], [`legible`] | exit codes, what is turned down, bytes for people |
 
@@ -28,10 +29,12 @@ pub mod template;
 
 mod account;
 mod batch;
+mod census;
 mod cmd;
 mod group;
 mod lane;
 mod latch;
+mod live;
 mod output;
 mod process;
 mod progress;
@@ -50,6 +53,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match args::parse(arguments) {
         Ok(cli) => match cli.command {
             args::Command::Run(arguments) => cmd::run::run(arguments),
+            args::Command::Ps(arguments) => cmd::ps::run(&arguments),
+            args::Command::Tree(arguments) => cmd::tree::run(&arguments),
+            args::Command::Why(arguments) => cmd::why::run(&arguments),
         },
         Err(args::Unparsed::Shown(text)) => Ok(cmd::show(&text)),
         Err(args::Unparsed::Refused(refusal)) => Err(refusal),

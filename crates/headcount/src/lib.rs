@@ -53,6 +53,9 @@
 //! | `signals` | no | `Context::on_signals`: cancelled by Ctrl-C or SIGTERM (Unix) |
 //! | `stream` | no | [`task::Results`] is a `futures_core::Stream` |
 //! | `testing` | no | [`macro@test`] and [`testing`]: tests that fail when they leave somebody behind; for dev-dependencies |
+//! | `tracing` | no | a span for each group and each member, causes of cancellations and failures as events; target `headcount` |
+//! | `inspect` | no | [`inspect()`](inspect::inspect): the process answers `headcount ps`, `tree` and `why` (Unix) |
+//! | `metrics` | no | how many members queue, run, have finished and have failed, by group, through the `metrics` facade |
 //! | `serde` | no | [`RollCall`] and [`RollTree`] can be serialized |
 //! | `retry` | no | `retry` of groups and maps, with the policies of `backon` |
 //! | `rate` | no | `rate` of groups and maps, counted by `governor` |
@@ -84,8 +87,12 @@ mod fault;
 pub mod fault;
 #[cfg(feature = "std")]
 mod group;
+#[cfg(all(unix, feature = "inspect", not(any(loom, shuttle))))]
+pub mod inspect;
 #[cfg(feature = "std")]
 mod map;
+#[cfg(feature = "std")]
+mod observe;
 #[cfg(all(feature = "std", not(loom)))]
 mod pipeline;
 #[cfg(loom)]
@@ -167,6 +174,8 @@ pub use group::{
 /// accusation is not the panic that was expected.
 #[cfg(all(feature = "testing", not(any(loom, shuttle))))]
 pub use headcount_macros::test;
+#[cfg(all(unix, feature = "inspect", not(any(loom, shuttle))))]
+pub use inspect::inspect;
 #[cfg(feature = "std")]
 pub use map::attempts::MapAttempts;
 #[cfg(feature = "std")]

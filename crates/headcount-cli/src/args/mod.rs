@@ -3,6 +3,7 @@
 //! Options stand before COMMAND. From COMMAND on, everything belongs to it up to the first `:::`, after
 //! which everything is input. Arguments are taken as bytes; none has to be UTF-8.
 
+mod asking;
 mod jobs;
 mod parse;
 mod policy;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ledger::Budget;
+pub use asking::{PsArgs, TreeArgs, WhyArgs};
 pub use jobs::Jobs;
 pub use parse::{Unparsed, parse};
 pub use policy::{parse_budget, parse_quorum};
@@ -34,6 +36,12 @@ pub struct Cli {
 pub enum Command {
     /// Run a command once for every input, several at a time, and account for every one of them.
     Run(RunArgs),
+    /// List your processes that can be asked who is out in them.
+    Ps(PsArgs),
+    /// Show who is out in a process, as a tree of groups and members.
+    Tree(TreeArgs),
+    /// Say on whom a process waits: who that is, since when, launched where, and inside of what.
+    Why(WhyArgs),
 }
 
 const RUN_TEMPLATE: &str = "\

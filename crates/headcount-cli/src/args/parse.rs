@@ -31,17 +31,21 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Unpar
     let mut table = Cli::command();
     table.build();
     let mut words = Vec::new();
-    if let Some(subcommand) = options.get(1).and_then(|name| table.find_subcommand(name)) {
+    let run = options.get(1).filter(|name| *name == "run");
+    if let Some(subcommand) = run.and_then(|name| table.find_subcommand(name)) {
         let end = 2 + options_in(subcommand, &options[2..]);
         words = options.split_off(end);
         if words.first().is_some_and(|word| word == "--") {
             words.remove(0);
         }
     }
+    let asks = options.get(1).filter(|name| *name != "run" && table.find_subcommand(name).is_some());
+    let asks = asks.map(|name| name.to_string_lossy().into_owned());
+    let unparsed = |error| unparsed(error, asks.as_deref());
     let matches = table.try_get_matches_from(options).map_err(unparsed)?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(unparsed)?;
-    match &mut cli.command {
-        Command::Run(run) => run.words = words,
+    if let Command::Run(run) = &mut cli.command {
+        run.words = words;
     }
     Ok(cli)
 }
@@ -78,7 +82,8 @@ fn short_takes_next(table: &Table, cluster: &OsStr) -> bool {
     first.is_some_and(|place| place + 1 == cluster.len())
 }
 
-fn unparsed(error: clap::Error) -> Unparsed {
+/// `asks` is the subcommand, if it is not `run`.
+fn unparsed(error: clap::Error, asks: Option<&str>) -> Unparsed {
     let text = error.render().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Unparsed::Shown(text),
@@ -86,12 +91,12 @@ fn unparsed(error: clap::Error) -> Unparsed {
             "nothing to do",
             "headcount run --help shows what it can, examples first",
         )),
-        _ => Unparsed::Refused(in_our_words(&text)),
+        _ => Unparsed::Refused(in_our_words(&text, asks)),
     }
 }
 
 /// The parser's first sentence with what it lists, and its tip or the values that are possible as the hint.
-fn in_our_words(text: &str) -> Refusal {
+fn in_our_words(text: &str, asks: Option<&str>) -> Refusal {
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(first);
@@ -104,9 +109,13 @@ fn in_our_words(text: &str) -> Refusal {
         return Refusal::new(what, hint);
     }
     let line_with = |prefix: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(prefix));
-    let tip = line_with("tip: ").map(|tip| format!("{tip}; headcount run --help lists all"));
+    let help = asks.unwrap_or("run");
+    let tip = line_with("tip: ").map(|tip| format!("{tip}; headcount {help} --help lists all"));
     let values =
         || line_with("[possible values: ").map(|all| format!("write one of {}", all.trim_end_matches(']')));
-    let otherwise = || "headcount run --help lists the options; they stand before the command".to_owned();
+    let otherwise = || match asks {
+        Some(asks) => format!("headcount {asks} --help shows how it is called"),
+        None => "headcount run --help lists the options; they stand before the command".to_owned(),
+    };
     Refusal::new(what, tip.or_else(values).unwrap_or_else(otherwise))
 }

@@ -1,8 +1,14 @@
 //! One file a subcommand: each takes its arguments and gives an ending, or says why it will not begin.
 
+pub(crate) mod ps;
 pub(crate) mod run;
+pub(crate) mod tree;
+pub(crate) mod why;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use headcount::inspect::AskError;
 
 use crate::exit::{self, Ending};
 use crate::latch::Latch;
@@ -23,5 +29,19 @@ fn unprinted(error: &PrintError) -> Ending {
         return Ending::Signal(signal_hook::consts::SIGPIPE);
     }
     complain(error, "is the disk full, or the output closed?");
+    Ending::Code(exit::FAILED)
+}
+
+/// How long another process may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+
+/// Prints JSON, on lines of its own.
+fn print(json: &serde_json::Value) -> Ending {
+    show(&format!("{json:#}\n"))
+}
+
+/// The ending when a process did not say who is out.
+fn no_answer(error: &AskError) -> Ending {
+    complain(error, error.hint());
     Ending::Code(exit::FAILED)
 }

@@ -72,6 +72,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
         quiet: args.quiet,
     };
     let batch = Arc::new(Batch::new(parts));
+    let inspected = Inspected::begin();
     let signals = Signals::catch(&rung).map_err(|error| no_start("signals", &error))?;
     let signals = Arc::new(signals);
     let late =
@@ -86,7 +87,25 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     group::run(&batch, &ctx, &mut Progress::new(args.quiet, total));
     // What is left to do is not held to it.
     drop(late);
+    drop(inspected);
     Ok(finish(&batch, &signals, &strays))
+}
+
+/// As long as it lives `headcount ps`, `tree` and `why` are answered.
+struct Inspected;
+
+impl Inspected {
+    fn begin() -> Self {
+        // Without a place for the socket the batch is none the worse.
+        let _ = headcount::inspect();
+        Self
+    }
+}
+
+impl Drop for Inspected {
+    fn drop(&mut self) {
+        headcount::inspect::close();
+    }
 }
 
 fn no_start(what: &str, error: &io::Error) -> Refusal {

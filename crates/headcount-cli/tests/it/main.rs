@@ -3,6 +3,7 @@
 mod account;
 mod bytes;
 mod input;
+mod inspect;
 mod ledger;
 mod memory;
 mod output;

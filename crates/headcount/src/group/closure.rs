@@ -59,8 +59,9 @@ where
                 seat.block();
             }
             let inside = who::enter(seat.here_from(self.place));
+            let watched = seat.watched.enter();
             let output = panics::catch(|| settle.settle(f(ctx)));
-            drop(inside);
+            drop((watched, inside));
             output.unwrap_or_else(Ending::Panicked)
         };
         finish(seat, ending, hand.as_ref());

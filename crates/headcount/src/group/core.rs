@@ -40,6 +40,7 @@ use super::sheet::Entry;
 use super::{Ended, Policy, Title};
 use crate::context::{Cancelled, Canceller, Context};
 use crate::fault::{self, Fault};
+use crate::observe;
 use crate::raw;
 use crate::roll::registry::Listed;
 use crate::roll::{Name, RollCall};
@@ -74,6 +75,8 @@ type PenOf<T, E, P, K> = Pen<T, Core<T, E, P, K>, <K as Kind>::Bell>;
 pub(crate) type Registered<T, E, P, K, R> = (SeatOf<T, E, P, K>, R);
 
 pub(crate) struct Core<T, E, P, K: Kind> {
+    /// First, and so gone first: that the group's context is dropped with it is nobody's business.
+    pub(super) watched: observe::Group,
     pub(crate) id: Id,
     /// Below which it was made.
     root: u64,
@@ -149,6 +152,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
             lane,
         };
         Arc::new(Self {
+            watched: observe::Group::new(&ctx, place),
             id,
             root: who::root(),
             kind,
@@ -195,9 +199,10 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
             Some(pen) => pen.write(entry, name, asked),
             None => self.turn_over(&mut books, since).write(entry, name, asked),
         };
-        let seat = seat.unwrap_or_else(|| unreachable!("the pen is not full"));
+        let mut seat = seat.unwrap_or_else(|| unreachable!("the pen is not full"));
         let admitted = admit(&mut books.lane);
         drop(books);
+        seat.watched = self.watched.counted_out(|| seat.member(), || self.title());
         if let Some(pen) = full {
             self.put_down(pen);
         }
@@ -406,6 +411,12 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
 }
 
 impl<T, E, P, K: Kind> SeatOf<T, E, P, K> {
+    /// Says that the member begins.
+    pub(crate) fn begin(&self) {
+        self.note_begun();
+        self.page().core.watched.begun();
+    }
+
     /// Who runs, for those who ask.
     pub(crate) fn here(&self) -> Here {
         self.here_from(self.place())

@@ -16,6 +16,7 @@ use super::panics::{self, Panics};
 use super::{Member, MemberError, Outcome, PanicReport, Policy, Root, Tally, Verdict, consequence};
 use crate::attempt::Attempts;
 use crate::context::{CancelKind, Cancelled, Canceller, Context};
+use crate::observe;
 use crate::wait::lock::Lock;
 
 /// Recognizes an error that is the consequence of a cancellation.
@@ -209,6 +210,7 @@ impl<E: Root, P> Judging<'_, E, P> {
         P: Policy<T, E>,
     {
         let (error, by_hand) = self.recognize(ending, hand);
+        observe::failed(&member, &error);
         let mut court = self.court.lock();
         court.tally.count(&error);
         let (panics, ticket) = (court.panics, court.ticket());

@@ -70,7 +70,12 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
 
     #[cold]
     fn fail(&self, seat: &SeatOf<T, E, P, K>, ending: Ending<T, E>, hand: Option<&Context>) {
-        if let Some((ticket, failure)) = self.judging().failure(seat.member(), ending, hand) {
+        let failure = self.judging().failure(seat.member(), ending, hand);
+        // A panic that is to be resumed has been kept already.
+        if failure.as_ref().is_none_or(|(_, failure)| failure.error.is_failure()) {
+            self.watched.failed();
+        }
+        if let Some((ticket, failure)) = failure {
             self.keep(ticket, failure);
         }
     }
@@ -128,7 +133,10 @@ where
     Core<T, E, P, K>: Riders,
 {
     let core = &seat.page().core;
+    let inside = seat.watched.enter();
     let asked = core.end(&seat, ending, hand);
+    drop(inside);
+    core.watched.ended(|| seat.has_begun());
     if asked.is_rider() {
         core.rider_left();
     }

@@ -39,6 +39,7 @@ use super::pen::Pen;
 use super::sheet::{Entry, Sheet};
 use crate::context::Context;
 use crate::fault::{self, Fault};
+use crate::observe;
 use crate::sync::{AcqRel, AtomicU8, AtomicU64, Relaxed, UnsafeCell};
 use crate::time::Moment;
 
@@ -148,7 +149,13 @@ impl<T, C, B: Bell> Page<T, C, B> {
             // the pen's holder does.
             self.lines[line].mark.store(asked.0, Relaxed);
         }
-        Seat { page: self, line: line as u8, over: Cell::new(false), parked: Cell::new(false) }
+        Seat {
+            page: self,
+            line: line as u8,
+            over: Cell::new(false),
+            parked: Cell::new(false),
+            watched: observe::Member::unwatched(),
+        }
     }
 
     /// The number of its first line.
@@ -272,6 +279,8 @@ pub(crate) struct Seat<T, C, B> {
     over: Cell<bool>,
     /// Whether it has left a waker.
     parked: Cell<bool>,
+    /// For those who watch from outside; nothing, mostly.
+    pub(crate) watched: observe::Member,
 }
 
 impl<T, C, B: Bell> Seat<T, C, B> {
@@ -297,10 +306,16 @@ impl<T, C, B: Bell> Seat<T, C, B> {
         self.page.sheet.entry(self.line()).place
     }
 
-    /// Says that the member begins.
-    pub(crate) fn begin(&self) {
+    /// Notes that the member begins.
+    pub(super) fn note_begun(&self) {
         // Relaxed: only for the roll call.
         self.page.lines[self.line()].begun.fetch_or(BEGUN, Relaxed);
+    }
+
+    /// Whether it has begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        // Relaxed: the seat itself said so.
+        Stands(self.page.lines[self.line()].begun.load(Relaxed)).has_begun()
     }
 
     /// Says that it cannot be stopped.
@@ -355,7 +370,9 @@ impl<T, C, B: Bell> Seat<T, C, B> {
     /// Counts the member back in.
     pub(crate) fn leave(self) -> Left<T, C, B> {
         debug_assert!(self.over.get(), "G1: a member leaves after it has ended");
-        let page = self.page;
+        let Self { page, watched, .. } = self;
+        // Before anybody can find the member gone.
+        drop(watched);
         match page.leave(1) {
             0 => Left::Nobody(page),
             // As many as a pen has for itself and the lines that are not used. Every member that has been here has seen its

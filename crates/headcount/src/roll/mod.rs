@@ -239,6 +239,12 @@ impl RollCall {
         self.outstanding - self.missing.iter().map(|member| member.count).sum::<usize>()
     }
 
+    /// What the group is, for those who tell it in another form.
+    #[cfg(all(unix, feature = "inspect", not(any(loom, shuttle))))]
+    pub(crate) fn heading(&self) -> &Heading {
+        &self.heading
+    }
+
     pub(crate) fn write_heading(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.heading.name, self.heading.place) {
             (Some(name), _) => write!(f, "{name}")?,

@@ -100,6 +100,7 @@ where
         let mut this = self.project();
         let Some(seat) = this.seat.as_ref() else { return Poll::Ready(()) };
         let inside = who::enter(seat.here());
+        let watched = seat.watched.enter();
         let polled = match begin(seat, this.settle.hand(), this.stage.as_mut()) {
             Ok(()) => step(seat, this.stage.as_mut(), this.settle, cx),
             Err(ending) => Poll::Ready(ending),
@@ -118,7 +119,7 @@ where
                 Ending::Panicked(payload)
             }
         };
-        drop(inside);
+        drop((watched, inside));
         if let Some(seat) = this.seat.take() {
             finish(seat, ending, this.settle.hand());
         }
