@@ -96,7 +96,7 @@ fn a_block_of_tokens_is_one_line_until_it_is_split_up() {
     let rest: Vec<_> = part.collect();
     assert_eq!(numbers(&group), [(7, 1), (8, 1), (9, 1), (10, 1)]);
     drop(rest);
-    assert_eq!(numbers(&group), []);
+    assert!(numbers(&group).is_empty());
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn a_panic_goes_on_in_who_awaits_the_map_unchanged_and_when_all_are_over() {
     });
     let payload = within_unwind(map);
     assert_eq!(payload.downcast_ref::<u8>(), Some(&77));
-    assert_eq!(puppets.alive(), []);
+    assert!(puppets.alive().is_empty());
 }
 
 /// The panic of a future that is ready after a few polls.
@@ -148,7 +148,7 @@ fn a_panic_of_the_source_goes_on() {
         }
     }));
     assert!(message(&*payload).contains("no further"));
-    assert_eq!(puppets.alive(), []);
+    assert!(puppets.alive().is_empty());
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn dropped_half_way_nobody_stays() {
         assert!(poll_once(map.as_mut()).is_pending());
         assert_eq!(puppets.alive(), [0, 2, 3, 4]);
     }
-    assert_eq!(puppets.alive(), []);
+    assert!(puppets.alive().is_empty());
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn a_waker_that_outlives_its_member_and_its_map_does_no_harm() {
         assert_eq!(puppets.polls(1), 2);
         assert_eq!(puppets.alive(), [1]);
     }
-    assert_eq!(puppets.alive(), [], "dropped half way");
+    assert!(puppets.alive().is_empty(), "dropped half way");
     let before = poller.wakes();
     puppets.wake(0);
     puppets.wake(1);
@@ -135,7 +135,7 @@ fn members_borrow_and_need_not_be_sendable() {
 
 #[test]
 fn a_source_without_items_gives_no_values() {
-    assert_eq!(now(task::map([0; 0]).run(|_, n| async move { ok(n) })).unwrap(), []);
+    assert!(now(task::map([0; 0]).run(|_, n| async move { ok(n) })).unwrap().is_empty());
     assert_eq!(now(task::map(0..0).policy(Discard).run(|_, n| async move { ok(n) })).total(), 0);
 }
 

@@ -43,7 +43,7 @@ fn members_borrow_and_their_values_come_in_the_order_of_spawning() {
 #[test]
 fn a_scope_of_nobody_is_over_at_once() {
     paused(|| async {
-        assert_eq!(task::scope(&background(), async |_: task::Scope<'_, u8>| {}).await.unwrap(), []);
+        assert!(task::scope(&background(), async |_: task::Scope<'_, u8>| {}).await.unwrap().is_empty());
     });
 }
 
