@@ -14,7 +14,7 @@ use crate::sync::{AtomicU64, Relaxed};
 use crate::time::Moment;
 use crate::wait::lock::Lock;
 use crate::who::Id;
-use crate::who::threads::Seen;
+use crate::who::threads::{Seen, Thread};
 
 #[derive(Debug)]
 pub(crate) struct Tab {
@@ -36,8 +36,8 @@ pub(crate) struct Spot {
     item: AtomicU64,
     /// How many items are out which are only counted.
     counted: AtomicU64,
-    /// Whether items can be ended without their help.
-    stoppable: bool,
+    /// The thread that runs the items; nothing where tasks do, which can be ended without their help.
+    thread: Option<Thread>,
     /// When it took what it has in hand.
     since: Lock<Moment>,
 }
@@ -55,9 +55,9 @@ impl Tab {
     }
 
     /// A spot for one who is going to run items.
-    pub(crate) fn spot(&self, stoppable: bool) -> Arc<Spot> {
+    pub(crate) fn spot(&self, thread: Option<Thread>) -> Arc<Spot> {
         let (item, counted) = (AtomicU64::new(0), AtomicU64::new(0));
-        let spot = Arc::new(Spot { item, counted, stoppable, since: Lock::new(Moment::now()) });
+        let spot = Arc::new(Spot { item, counted, thread, since: Lock::new(Moment::now()) });
         let mut spots = self.spots.lock();
         // Whoever has gone makes room for who comes, so that there are no more than ever were there at once, twice over.
         if spots.len() == spots.capacity() {
@@ -105,8 +105,11 @@ impl Listed for Tab {
             let item = spot.item.load(Relaxed);
             if item > 0 {
                 let age = now.since(*spot.since.lock());
-                let item = Missing::member(item, None, place, age, state).stoppable(spot.stoppable);
-                missing.push(item.seen(self.id, false, seen));
+                let item = Missing::member(item, None, place, age, state).stoppable(spot.thread.is_none());
+                missing.push(match &spot.thread {
+                    Some(thread) => item.seen_on(thread.look(), self.id, false, seen),
+                    None => item.seen(self.id, false, seen),
+                });
             }
         }
         let name = self.title.name().cloned();

@@ -58,12 +58,23 @@ impl Missing {
     }
 
     /// Adds what is known of the member, one of the group `group`, which queues for a slot if it queues and `limited`.
-    pub(crate) fn seen(mut self, group: Id, limited: bool, seen: &Seen) -> Self {
-        let thread = seen.thread(group, self.number);
+    pub(crate) fn seen(self, group: Id, limited: bool, seen: &Seen) -> Self {
+        let thread = seen.thread(group, self.number).map(|(name, pause)| (Arc::clone(name), pause));
+        self.seen_on(thread, group, limited, seen)
+    }
+
+    /// The same for one whose thread is known.
+    pub(crate) fn seen_on(
+        mut self,
+        thread: Option<(Arc<str>, Pause)>,
+        group: Id,
+        limited: bool,
+        seen: &Seen,
+    ) -> Self {
         let waits_for = match seen.waits_for(group, self.number) {
             Some(title) => Some(WaitsFor::Group(title.to_string())),
             None if self.state == State::Queued && limited => Some(WaitsFor::Slot),
-            None => match thread.map_or(Pause::None, |(_, pause)| pause) {
+            None => match thread.as_ref().map_or(Pause::None, |(_, pause)| *pause) {
                 Pause::None => None,
                 Pause::Context => Some(WaitsFor::Context),
                 Pause::Sleep => Some(WaitsFor::Sleep),
@@ -71,7 +82,7 @@ impl Missing {
                 Pause::Slot => Some(WaitsFor::Slot),
             },
         };
-        let thread = thread.map(|(thread, _)| Arc::clone(thread));
+        let thread = thread.map(|(thread, _)| thread);
         if waits_for.is_some() || thread.is_some() {
             self.doing.more = Some(Box::new(More { waits_for, thread }));
         }

@@ -148,7 +148,9 @@ impl WaitGroup {
     ///
     /// # Panics
     ///
-    /// As [`wait`](Self::wait).
+    /// As [`wait`](Self::wait). And if it is called by a member that [`spawn`](Self::spawn) has launched, while others of them wait
+    /// like it, more than any of them puts up with: each would wait for the others to leave. That is found out within a second, and the
+    /// message names them all.
     ///
     /// # Cost
     ///

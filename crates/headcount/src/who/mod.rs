@@ -78,9 +78,9 @@ pub(crate) fn enter_root(root: u64) -> Inside {
 }
 
 /// Says that from now on another member runs on this thread: one more of those that an [`Inside`] is for.
+/// Items of maps follow each other like this, which say to the map's roll which they are.
 #[inline]
 pub(crate) fn next(here: Here) {
-    threads::says(Some(here));
     HERE.with(|now| now.set(For::Member(here)));
 }
 

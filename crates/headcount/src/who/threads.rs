@@ -98,6 +98,38 @@ pub(crate) fn pause(pause: Pause) -> Pausing {
     }
 }
 
+/// A thread, for those who say for themselves what it runs.
+#[cfg(not(any(loom, shuttle)))]
+#[derive(Debug)]
+pub(crate) struct Thread(Option<&'static Slot>);
+
+#[cfg(any(loom, shuttle))]
+#[derive(Debug)]
+pub(crate) struct Thread;
+
+impl Thread {
+    /// The one that calls this.
+    pub(crate) fn current() -> Self {
+        #[cfg(not(any(loom, shuttle)))]
+        {
+            if MINE.with(Cell::get).is_none() {
+                slots::begin(0);
+            }
+            Self(MINE.with(Cell::get))
+        }
+        #[cfg(any(loom, shuttle))]
+        Self
+    }
+
+    /// What it is called, and what it waits for.
+    pub(crate) fn look(&self) -> Option<(Arc<str>, Pause)> {
+        #[cfg(not(any(loom, shuttle)))]
+        return self.0.and_then(slots::look);
+        #[cfg(any(loom, shuttle))]
+        None
+    }
+}
+
 /// This thread waits.
 #[cfg(not(any(loom, shuttle)))]
 #[derive(Debug)]
@@ -191,17 +223,20 @@ mod slots {
         let slots = SLOTS.lock().all.clone();
         let busy = slots.into_iter().filter_map(|slot| {
             let who = slot.who.load(Relaxed);
-            let pause = match slot.pause.load(Relaxed) {
-                1 => Pause::Context,
-                2 => Pause::Sleep,
-                3 => Pause::HandOff,
-                4 => Pause::Slot,
-                _ => Pause::None,
-            };
-            let name = slot.thread.lock().clone()?;
-            (who != 0).then_some((who, (name, pause)))
+            (who != 0).then_some((who, look(slot)?))
         });
         busy.collect()
+    }
+
+    pub(super) fn look(slot: &'static Slot) -> Option<(Arc<str>, Pause)> {
+        let pause = match slot.pause.load(Relaxed) {
+            1 => Pause::Context,
+            2 => Pause::Sleep,
+            3 => Pause::HandOff,
+            4 => Pause::Slot,
+            _ => Pause::None,
+        };
+        Some((slot.thread.lock().clone()?, pause))
     }
 }
 

@@ -60,7 +60,7 @@ where
     K: Ends<Fut::Output>,
 {
     pub(super) fn new(source: S, start: F, limit: usize, ends: K, docket: &'d Docket<E, P>) -> Self {
-        let spot = docket.tab.spot(true);
+        let spot = docket.tab.spot(None);
         Self { source: Some(source), start, slab: Slab::new(limit), ends, next: 0, docket, spot }
     }
 

@@ -113,7 +113,7 @@ where
         let tray = Tray::new();
         hub.shelf.lock().lay(&tray);
         let own = Some(hub.outlet.open());
-        let spot = hub.docket.tab.spot(true);
+        let spot = hub.docket.tab.spot(None);
         Self {
             hub,
             tray,

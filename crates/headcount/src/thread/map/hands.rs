@@ -12,6 +12,7 @@ use crate::group::ending::Ending;
 use crate::group::{FromMember, Policy, Root, panics, who};
 use crate::map::docket::Docket;
 use crate::map::tab::Spot;
+use crate::who::threads::Thread;
 
 /// Where the values go.
 pub(super) trait Sink<U>: Sync {
@@ -67,7 +68,7 @@ where
     {
         let mut own = self.sink.open();
         let mut hand = self.supply.join();
-        let spot = self.docket.tab.spot(false);
+        let spot = self.docket.tab.spot(Some(Thread::current()));
         loop {
             match self.supply.claim(&mut hand, || self.docket.ctx.is_cancelled()) {
                 Claim::Items { start } => {
