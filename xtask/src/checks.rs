@@ -7,7 +7,7 @@ use crate::run::{
 };
 
 /// The library's choices of features: none, each alone with what it needs, all.
-const FEATURES: [&[&str]; 11] = [
+const FEATURES: [&[&str]; 14] = [
     &["--no-default-features"],
     &["--no-default-features", "--features", "std"],
     &["--no-default-features", "--features", "tokio"],
@@ -18,6 +18,9 @@ const FEATURES: [&[&str]; 11] = [
     &["--no-default-features", "--features", "retry"],
     &["--no-default-features", "--features", "rate"],
     &["--no-default-features", "--features", "serde"],
+    &["--no-default-features", "--features", "tracing"],
+    &["--no-default-features", "--features", "metrics"],
+    &["--no-default-features", "--features", "inspect"],
     &["--all-features"],
 ];
 
