@@ -31,6 +31,7 @@
 //! | test code that sleeps or keeps deadlines, in no time | [`DrivenClock`] |
 //! | launch no more than so many at once | [`WaitGroup::wait_at_most`] |
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
+//! | see afterwards what ran when, who was slow, and what a limit cost | `record` of a [task](task::Group::record) or [thread](thread::Scope::record) group, and its [`Timeline`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
 //! | borrow from the stack in threads | `std::thread::scope` |
 //!
@@ -87,6 +88,8 @@ mod time;
 #[cfg(shuttle)]
 #[doc(hidden)]
 pub mod time;
+#[cfg(feature = "std")]
+mod timeline;
 mod wait;
 mod wait_group;
 #[cfg(feature = "std")]
@@ -109,6 +112,8 @@ pub use group::{
 };
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
+#[cfg(feature = "std")]
+pub use timeline::{HowEnded, Timeline, TimelineMember, TimelineSummary};
 pub use wait_group::{Token, Tokens, WaitGroup};
 #[cfg(feature = "std")]
 pub use who::WouldDeadlock;

@@ -19,8 +19,8 @@
 //!
 //! # Deadlock safety
 //!
-//! A thread holds one of the locks `books`, `court`, `arrivals`, or a line's, at a time, and below `books` only those of contexts and
-//! counters, which are left before they return. Foreign code runs under none of them, but for the policy's judgement,
+//! A thread holds one of the locks `books`, `court`, `arrivals`, or a line's, at a time, and below `books` only those of contexts,
+//! counters and the recorder, which are left before they return. Foreign code runs under none of them, but for the policy's judgement,
 //! which has `court` to itself.
 
 use std::collections::BTreeMap;
@@ -43,6 +43,7 @@ use crate::raw;
 use crate::roll::{Heading, Missing, Name, RollCall, State};
 use crate::sync::{AtomicU64, Relaxed, number};
 use crate::time::Moment;
+use crate::timeline::Recorder;
 use crate::wait::lock::Lock;
 use crate::who::{Here, Id};
 
@@ -87,6 +88,8 @@ pub(crate) struct Core<T, E, P, K: Kind> {
 pub(crate) struct Books<T, E, P, K: Kind> {
     pub(crate) title: Title,
     pub(crate) grace: Duration,
+    /// Given to each new page, if the group is recorded.
+    pub(crate) recorder: Option<Arc<Recorder>>,
     /// Writes on the last page.
     pen: Option<PenOf<T, E, P, K>>,
     /// Those that are not over, by the number of their first line.
@@ -131,6 +134,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         let books = Books {
             title: Title::new(None, place),
             grace: Duration::from_secs(5),
+            recorder: None,
             pen: None,
             pages: BTreeMap::new(),
             kept: Vec::new(),
@@ -187,7 +191,10 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         };
         let seat = seat.unwrap_or_else(|| unreachable!("the pen is not full"));
         let admitted = admit(&mut books.lane);
+        let limit = books.recorder.as_ref().and_then(|_| K::limit(&books.lane));
         drop(books);
+        // Nobody has launched it yet, so this is told before its begin.
+        seat.record_spawn(limit);
         if let Some(pen) = full {
             self.put_down(pen);
         }
@@ -210,10 +217,20 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         } else {
             self.ctx.clone()
         };
-        let pen = Page::open(Arc::clone(self), ctx, books.next, now);
+        let recorder = books.recorder.clone();
+        if let Some(recorder) = &recorder {
+            recorder.call(books.title.clone());
+        }
+        let pen = Page::open(Arc::clone(self), ctx, recorder, books.next, now);
         books.next = pen.last_number() + 1;
         books.pages.insert(pen.page().first(), Arc::clone(pen.page()));
         books.pen.insert(pen)
+    }
+
+    /// Records the members that are registered from now on: those on new pages.
+    pub(crate) fn record(&self, recorder: Arc<Recorder>) {
+        self.books.lock().recorder = Some(recorder);
+        self.seal(|_| true);
     }
 
     /// Says that somebody waits for the count to reach zero, as long as the guard lives (G2).

@@ -192,6 +192,7 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
                 return seat.end(None);
             }
         };
+        seat.record_end::<E>(None);
         if P::JUDGES_VALUES {
             self.judge_value(seat, value.as_ref());
         }
@@ -230,6 +231,7 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     fn fail(&self, seat: &SeatOf<T, E, P, K>, ending: Ending<T, E>, hand: Option<&Context>) {
         let member = seat.member();
         let (error, by_hand) = self.recognize(ending, hand);
+        seat.record_end(Some(&error));
         let mut court = self.court.lock();
         court.tally.count(&error);
         let (panics, ticket) = (court.panics, court.ticket());
