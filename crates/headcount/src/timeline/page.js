@@ -95,8 +95,8 @@
   const xOf = (at, wide) => ((at - view.from) / (view.to - view.from)) * wide;
   const timeOf = (x, wide) => view.from + (x / wide) * (view.to - view.from);
 
-  // One bar, by colour and by shape: a failure has a cross at its end, a panic a bang, one that was cancelled is
-  // hatched, one that was aborted is cut off, one that runs is open.
+  // One bar, by colour and by shape: a failure has a cross at its end, a panic a bang, one that was aborted a dash; one that
+  // was cancelled is hatched, one that runs has an open end, one that never began is a line.
   function bar(pen, kind, x, y, wide, dim) {
     const high = BAR;
     pen.globalAlpha = dim ? 0.18 : 1;
@@ -119,27 +119,30 @@
       pen.stroke();
       pen.restore();
     } else {
-      pen.fillRect(x, y, Math.max(wide, 1), high);
+      pen.fillRect(x, y, Math.max(wide, kind === "cancelled" ? 2 : 1), high);
     }
     const end = x + wide;
     if (kind === "failed" || kind === "panicked" || kind === "aborted") {
-      const middle = y + high / 2, at = wide > 14 ? end - 7 : end, reach = 5;
-      pen.fillStyle = colours[kind];
+      // A sign on a pale disc or diamond, so that it is seen on its bar and beside it, and told without the colour.
+      const middle = y + high / 2, at = wide > 18 ? end - 8 : end, reach = 2.5;
+      pen.fillStyle = colours.mark;
+      pen.lineWidth = 1.5;
       pen.beginPath();
-      if (kind === "failed") pen.arc(at, middle, 6.5, 0, 7);
-      else { pen.moveTo(at, middle - 8); pen.lineTo(at + 8, middle); pen.lineTo(at, middle + 8); pen.lineTo(at - 8, middle); }
+      if (kind === "failed") pen.arc(at, middle, 6.2, 0, 7);
+      else if (kind === "aborted") pen.rect(at - 5.5, middle - 5.5, 11, 11);
+      else { pen.moveTo(at, middle - 7); pen.lineTo(at + 7, middle); pen.lineTo(at, middle + 7); pen.lineTo(at - 7, middle); pen.closePath(); }
       pen.fill();
-      pen.strokeStyle = colours.mark;
+      pen.stroke();
       pen.lineWidth = 2;
       pen.beginPath();
       if (kind === "failed") {
-        pen.moveTo(at - reach / 2, middle - reach / 2); pen.lineTo(at + reach / 2, middle + reach / 2);
-        pen.moveTo(at + reach / 2, middle - reach / 2); pen.lineTo(at - reach / 2, middle + reach / 2);
+        pen.moveTo(at - reach, middle - reach); pen.lineTo(at + reach, middle + reach);
+        pen.moveTo(at + reach, middle - reach); pen.lineTo(at - reach, middle + reach);
       } else if (kind === "panicked") {
-        pen.moveTo(at, middle - 4.5); pen.lineTo(at, middle + 1);
-        pen.moveTo(at, middle + 2.6); pen.lineTo(at, middle + 4.6);
+        pen.moveTo(at, middle - 4); pen.lineTo(at, middle + 1);
+        pen.moveTo(at, middle + 2.4); pen.lineTo(at, middle + 4.2);
       } else {
-        pen.moveTo(at - 3.5, middle); pen.lineTo(at + 3.5, middle);
+        pen.moveTo(at - 3, middle); pen.lineTo(at + 3, middle);
       }
       pen.stroke();
     } else if (kind === "running" && wide > 8) {
@@ -148,6 +151,18 @@
       pen.moveTo(end - 6, y); pen.lineTo(end, y); pen.lineTo(end, y + high); pen.lineTo(end - 6, y + high); pen.lineTo(end, y + high / 2);
       pen.fill();
     }
+    pen.globalAlpha = 1;
+  }
+
+  function caption(pen, i, kind, x, y, wide, dim) {
+    const room = wide - (isFailure(i) || kind === "aborted" ? 18 : 3);
+    if (room < 36) return;
+    pen.globalAlpha = dim ? 0.4 : 1;
+    pen.save();
+    pen.beginPath(); pen.rect(x, y, room, BAR); pen.clip();
+    pen.fillStyle = kind === "cancelled" || kind === "queued" ? colours.ink : colours.mark;
+    pen.fillText(label(i), Math.max(x, 0) + 5, y + BAR / 2 + 0.5);
+    pen.restore();
     pen.globalAlpha = 1;
   }
 
@@ -203,21 +218,16 @@
         // Thousands may share a pixel; one of them is drawn. Failures and matches always are.
         if (end <= drawn && (dim || !drawnDim) && !isFailure(i)) continue;
         const begin = Math.max(x, -20), long = Math.min(end, wide + 20) - begin, kind = state(i);
-        if (isFailure(i)) marked.push([kind, begin, y, long, dim]);
+        if (isFailure(i)) marked.push([kind, begin, y, long, dim, i]);
         else bar(pen, kind, begin, y, long, dim);
         drawn = Math.ceil(end); drawnDim = dim;
-        if (long > 44) {
-          pen.globalAlpha = dim ? 0.4 : 1;
-          pen.save();
-          pen.beginPath(); pen.rect(begin, y, long - (isFailure(i) || kind === "aborted" ? 15 : 3), BAR); pen.clip();
-          const inside = kind === "cancelled" || kind === "queued" ? colours.ink : colours.mark;
-          if (!isFailure(i)) { pen.fillStyle = inside; pen.fillText(label(i), Math.max(begin, 0) + 5, y + BAR / 2 + 0.5); }
-          pen.restore();
-          pen.globalAlpha = 1;
-        }
+        if (!isFailure(i)) caption(pen, i, kind, begin, y, long, dim);
       }
     }
-    for (const [kind, x, y, long, dim] of marked) bar(pen, kind, x, y, long, dim);
+    for (const [kind, x, y, long, dim, i] of marked) {
+      bar(pen, kind, x, y, long, dim);
+      caption(pen, i, kind, x, y, long, dim);
+    }
     for (const i of new Set([hovered, chosen.at])) {
       if (i < 0) continue;
       const y = AXIS + lane[i] * LANE - view.top + (LANE - BAR) / 2;
@@ -303,6 +313,7 @@
   function zoom(factor, share = 0.5) {
     const long = view.to - view.from, fixed = view.from + long * share;
     const next = Math.min(Math.max(long * factor, Math.min(LEAST, last)), last);
+    hover(-1);
     view.from = fixed - next * share;
     view.to = view.from + next;
     clamp();
@@ -310,6 +321,7 @@
 
   function pan(share, rows = 0) {
     const by = (view.to - view.from) * share;
+    hover(-1);
     view.from += by; view.to += by; view.top += rows * LANE;
     clamp();
   }
@@ -329,10 +341,20 @@
     $("details").replaceChildren(card(i));
     chart.setAttribute("aria-label", "Timeline of " + count + " members. Selected: #" + number[i] + " " + text(name[i]) + ", " + state(i));
     clamp();
+    // Who has no pointer sees it beside its bar, too.
+    hovered = -1;
+    const [x, middle] = position(i);
+    hover(i, Math.min(Math.max(x, 0), chart.clientWidth), middle);
+  }
+
+  function position(i) {
+    const wide = chart.clientWidth;
+    return [(xOf(from(i), wide) + xOf(left[i], wide)) / 2, AXIS + lane[i] * LANE - view.top + LANE / 2];
   }
 
   function deselect() {
     chosen.at = -1;
+    hover(-1);
     $("details").replaceChildren();
     chart.setAttribute("aria-label", "Timeline of " + count + " members in " + lanes.length + " lanes");
     draw();
@@ -433,7 +455,7 @@
   chart.addEventListener("pointerup", lift);
   chart.addEventListener("pointercancel", lift);
   chart.addEventListener("pointerleave", () => hover(-1));
-  chart.addEventListener("wheel", (event) => {
+  stage.addEventListener("wheel", (event) => {
     event.preventDefault();
     if (event.shiftKey) pan(0, Math.sign(event.deltaY || event.deltaX) * 3);
     else if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan(event.deltaX / chart.clientWidth);
@@ -505,7 +527,10 @@
   // ---- the beginning
 
   $("title").textContent = data.title;
-  $("summary").textContent = data.summary;
+  // The heading has said whose it is.
+  const whose = data.title + ": ";
+  $("summary").textContent = data.summary.startsWith(whose) ? data.summary.slice(whose.length) : data.summary;
+  chart.style.height = "min(" + (AXIS + lanes.length * LANE + 12) + "px, 60vh)";
   if (data.stride > 1) {
     $("sampled").hidden = false;
     $("sampled").textContent = "Of " + data.total.toLocaleString("en") + " members every " + data.stride + "th is shown, and failures.";
@@ -531,8 +556,5 @@
   theme(preferred.matches);
   new ResizeObserver(clamp).observe(stage);
   // For tests, and for whoever opens the console.
-  window.timeline = { view, chosen, count, show, fit, matches: () => matches, position: (i) => {
-    const wide = chart.clientWidth;
-    return [(xOf(from(i), wide) + xOf(left[i], wide)) / 2, AXIS + lane[i] * LANE - view.top + LANE / 2];
-  } };
+  window.timeline = { view, chosen, count, show, fit, position, matches: () => matches };
 })();

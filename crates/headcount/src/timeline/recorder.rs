@@ -84,11 +84,6 @@ impl Census {
         }
         self.last = self.last.max(now);
     }
-
-    /// Everybody who has ended.
-    pub(super) fn over(&self) -> u64 {
-        self.ended.iter().sum()
-    }
 }
 
 /// A picture of one moment.

@@ -10,6 +10,10 @@ use crate::roll::Title;
 
 /// As many of the slowest and of the failed are told.
 const TOLD: usize = 5;
+/// As many steps of the critical path.
+const STEPS: usize = 3;
+/// As many characters of what a failed member said.
+const SAID: usize = 100;
 
 /// What came of a recorded group, as figures and as a text.
 ///
@@ -229,23 +233,27 @@ impl TimelineSummary {
         let took = |member: &TimelineMember| u128::from(member.ran(self.now).unwrap_or(0));
         let sum: u128 = chain.iter().map(took).sum();
         write!(f, "{} of {}", figure(sum), figure(u128::from(self.span)))?;
-        let (told, rest) = chain.split_at(chain.len().min(TOLD));
-        for (at, member) in told.iter().enumerate() {
-            f.write_str(if at == 0 { ": " } else { ", then in its slot " })?;
-            write!(f, "{} {}", member.called(), figure(took(member)))?;
-        }
-        match rest {
-            [] => Ok(()),
-            [.., last] => {
-                write!(f, ", and {} more, the last {} {}", rest.len(), last.called(), figure(took(last)))
+        if chain.len() <= STEPS {
+            for (at, member) in chain.iter().enumerate() {
+                f.write_str(if at == 0 { ": " } else { ", then in its slot " })?;
+                write!(f, "{} {}", member.called(), figure(took(member)))?;
             }
+            return Ok(());
         }
+        write!(f, ": {} members, each in the slot of the one before; longest", chain.len())?;
+        let mut longest: Vec<_> = chain.iter().collect();
+        longest.sort_by_key(|member| (std::cmp::Reverse(took(member)), member.index));
+        for (at, member) in longest.into_iter().take(STEPS).enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(f, "{comma} {} {}", member.called(), figure(took(member)))?;
+        }
+        Ok(())
     }
 
     fn write_failed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, member) in self.failed.iter().enumerate() {
             line(f, if at == 0 { "failed" } else { "" })?;
-            let why = member.why().unwrap_or_default();
+            let why = shortened(member.why().unwrap_or_default());
             let after = member.ended.map_or(0, |(ended, _)| ended.saturating_sub(member.spawned));
             let place = member.place;
             let after = figure(u128::from(after));
@@ -259,6 +267,13 @@ impl TimelineSummary {
             }
         }
     }
+}
+
+/// The first line of a text, or as much of it as is told.
+fn shortened(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let told: String = line.chars().take(SAID).collect();
+    if told.len() < text.len() { told + "…" } else { told }
 }
 
 /// A new line, under this heading.
