@@ -12,8 +12,8 @@ usage: cargo run --release -p headcount-bench -- [options] [rows]
 
 rows     1 (1-zero, 1-beside), 1w, 2 (2-two, 2-four), 3, 4 (4-two, 4-one), 4s,
          4a (4a-current, 4a-multi), 5 (5-task, 5-thread), 6 (6-task, 6-thread),
-         7 (7-limited, 7-thread-limited), 9 (9-current, 9-multi),
-         10 (10-one, 10-deep, 10-two), 10c, 12 (12-bytes, 12-allocations),
+         7 (7-limited, 7-thread-limited), 8 (8, 8-tiny), 9 (9-current, 9-multi),
+         10 (10-one, 10-deep, 10-two), 10c, 11, 12 (12-bytes, 12-allocations),
          run (run-batch, run-start)
          all of them when none is named
 

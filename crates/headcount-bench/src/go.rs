@@ -50,6 +50,7 @@ pub(crate) const CONTESTANTS: &[Gopher] = &[
     Gopher { name: "Go errgroup", rows: &[Row::Tasks, Row::Threads] },
     Gopher { name: "Go SetLimit", rows: &[Row::LimitedTasks, Row::LimitedThreads] },
     Gopher { name: "Go 64 workers", rows: &[Row::LimitedTasks, Row::LimitedThreads] },
+    Gopher { name: "Go channels", rows: &[Row::Stages] },
 ];
 
 /// The built program.

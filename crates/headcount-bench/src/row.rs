@@ -52,6 +52,12 @@ pub(crate) enum Row {
     LimitedTasks,
     /// The same with threads.
     LimitedThreads,
+    /// Items through a pipeline.
+    Stages,
+    /// Work of some length, spread over all cores.
+    Work,
+    /// Hardly any work for each of many.
+    TinyWork,
     /// Memory that stays resident for a member that waits.
     Resident,
     /// Allocations for a member from its launch to its end.
@@ -77,10 +83,12 @@ pub(crate) enum Aim {
     AtMostOf(f64, &'static str),
     /// At most this much more than the named contestant, in the row's unit.
     Above(f64, &'static str),
+    /// What the named one of ours aims for instead of the others.
+    For(&'static str, &'static Aim),
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 27] = [
+    pub(crate) const ALL: [Row; 30] = [
         Row::FromZero,
         Row::Beside,
         Row::Waited,
@@ -98,12 +106,15 @@ impl Row {
         Row::OrderedThreads,
         Row::LimitedTasks,
         Row::LimitedThreads,
+        Row::Work,
+        Row::TinyWork,
         Row::CrowdOne,
         Row::CrowdMany,
         Row::AskOne,
         Row::AskDeep,
         Row::AskTwo,
         Row::Child,
+        Row::Stages,
         Row::Resident,
         Row::Allocations,
         Row::Batch,
@@ -130,12 +141,15 @@ impl Row {
             Row::OrderedThreads => "6-thread",
             Row::LimitedTasks => "7-limited",
             Row::LimitedThreads => "7-thread-limited",
+            Row::Work => "8",
+            Row::TinyWork => "8-tiny",
             Row::CrowdOne => "9-current",
             Row::CrowdMany => "9-multi",
             Row::AskOne => "10-one",
             Row::AskDeep => "10-deep",
             Row::AskTwo => "10-two",
             Row::Child => "10c",
+            Row::Stages => "11",
             Row::Resident => "12-bytes",
             Row::Allocations => "12-allocations",
             Row::Batch => "run-batch",
@@ -180,12 +194,21 @@ impl Row {
             Row::LimitedThreads => {
                 "1,000,000 tiny closures on threads (100,000 with --quick), 64 at once, each"
             }
+            Row::Work => {
+                "20 µs of computation for each of 10,000 numbers (1,000 with --quick), on all cores; × ideal: 1.02 is 0.98 of it"
+            }
+            Row::TinyWork => {
+                "10 ns of it for each of 1,000,000 (100,000 with --quick), returned in order, each"
+            }
             Row::CrowdOne => "cancel 100,000 parked tasks, each, tokio current_thread",
             Row::CrowdMany => "cancel 100,000 parked tasks, each, tokio multi_thread",
             Row::AskOne => "is it cancelled? one thread",
             Row::AskDeep => "is it cancelled? a thousand contexts deep",
             Row::AskTwo => "is it cancelled? two threads, core time a call",
             Row::Child => "a child context with its canceller, made and dropped",
+            Row::Stages => {
+                "1,000,000 items (100,000 with --quick) through three stages of two workers, each (33.3 ns: 30 M items/s)"
+            }
             Row::Resident => "resident memory a member, 100,000 of them parked, tokio current_thread",
             Row::Allocations => "allocations a member that does nothing, tokio current_thread",
             Row::Batch => "2,000 × true (400 with --quick), two at a time, wall time",
@@ -199,6 +222,7 @@ impl Row {
             Row::Batch | Row::Start => "ms",
             Row::Resident => "B",
             Row::Allocations => "allocations",
+            Row::Work => "× ideal",
             _ => "ns",
         }
     }
@@ -208,6 +232,7 @@ impl Row {
         match self {
             Row::Resident => "bytes",
             Row::Allocations => "allocations",
+            Row::Work => "times the ideal",
             _ => "nanos",
         }
     }
@@ -235,10 +260,13 @@ impl Row {
             Row::OrderedTasks => "task::Group of row 5",
             Row::OrderedThreads => "rayon slots",
             Row::LimitedTasks | Row::LimitedThreads => "shared index",
+            Row::Work => "scoped threads, shared index",
+            Row::TinyWork => "rayon par_iter",
             Row::Resident | Row::Allocations => "tokio spawn",
             Row::CrowdOne | Row::CrowdMany => "notify_waiters",
             Row::AskOne | Row::AskDeep | Row::AskTwo => "a load",
             Row::Child => "an Arc made and dropped",
+            Row::Stages => "batches of 64",
             Row::Batch => "xargs",
             Row::Start => "true",
         }
@@ -253,18 +281,41 @@ impl Row {
             Row::WakeTwoCores | Row::WakeOneCore => &[Aim::Times(1.05, "futex")],
             Row::WakeSoon => &[Aim::AtMost(1.0)],
             Row::AsyncOne | Row::AsyncMany => &[Aim::BestPeer(1.0)],
-            Row::Tasks => &[Aim::Times(1.1, "tokio spawn + counter"), Aim::Times(0.6, "JoinSet")],
+            Row::Tasks => &[
+                Aim::Times(1.1, "tokio spawn + counter"),
+                Aim::Times(0.6, "JoinSet"),
+                Aim::For("headcount task::map", &Aim::AtMost(50.0)),
+            ],
             Row::Threads => &[Aim::Times(0.5, "rayon scope")],
-            Row::OrderedTasks => &[Aim::Times(1.1, "task::Group of row 5"), Aim::Times(0.6, "JoinSet")],
+            Row::OrderedTasks => &[
+                Aim::Times(1.1, "task::Group of row 5"),
+                Aim::Times(0.6, "JoinSet"),
+                Aim::For("headcount task::map", &Aim::Times(1.1, "task::map of row 5")),
+            ],
             Row::OrderedThreads => &[Aim::Times(1.1, "thread::Scope of row 5")],
-            Row::LimitedTasks => &[Aim::Times(0.5, "Go SetLimit"), Aim::Times(0.6, "JoinSet + Semaphore")],
+            Row::LimitedTasks => &[
+                Aim::Times(0.5, "Go SetLimit"),
+                Aim::Times(0.6, "JoinSet + Semaphore"),
+                Aim::For("headcount task::map", &Aim::Times(0.7, "buffer_unordered")),
+            ],
             Row::LimitedThreads => &[Aim::Times(0.5, "Go SetLimit")],
+            Row::Work => &[Aim::AtMost(1.02)],
+            Row::TinyWork => &[Aim::Times(1.3, "rayon par_iter")],
             Row::CrowdOne | Row::CrowdMany => &[Aim::Times(0.9, "notify_waiters")],
             Row::AskOne | Row::AskDeep | Row::AskTwo => &[Aim::Times(1.2, "a load")],
             Row::Child => &[Aim::AtMost(60.0)],
-            Row::Resident => &[Aim::AtMost(400.0)],
+            Row::Stages => &[
+                Aim::AtMost(33.3),
+                Aim::Times(1.0 / 3.0, "kanal"),
+                Aim::Times(1.0 / 3.0, "kanal async"),
+                Aim::Times(0.125, "Go channels"),
+            ],
+            Row::Resident => &[Aim::AtMost(400.0), Aim::For("headcount task::map", &Aim::AtMost(176.0))],
             // A page is shared by up to 64 members and has a handful of allocations: a tenth of one for each of them.
-            Row::Allocations => &[Aim::AtMostOf(1.2, "1 of its own, and a share of a page")],
+            Row::Allocations => &[
+                Aim::AtMostOf(1.2, "1 of its own, and a share of a page"),
+                Aim::For("headcount task::map", &Aim::AtMost(0.0)),
+            ],
             Row::Batch => &[Aim::Times(0.80, "xargs")],
             Row::Start => &[Aim::Above(3.0, "true")],
         }

@@ -72,9 +72,18 @@ impl Table {
             let measured = self.measured(aim, entry).unwrap_or("not measured".to_owned());
             format!("aim      {} · {}: {measured}", self.in_words(aim), entry.name)
         };
-        let lines = |&aim: &Aim| match ours.is_empty() {
-            true => vec![format!("aim      {} · nothing of ours takes part", self.in_words(aim))],
-            false => ours.iter().map(|entry| line(aim, entry)).collect(),
+        let has_its_own = |entry: &Entry| {
+            self.row.aims().iter().any(|aim| matches!(aim, Aim::For(whose, _) if *whose == entry.name))
+        };
+        let lines = |&aim: &Aim| match aim {
+            _ if ours.is_empty() => {
+                vec![format!("aim      {} · nothing of ours takes part", self.in_words(aim))]
+            }
+            Aim::For(whose, aim) => {
+                let entries = ours.iter().filter(|entry| entry.name == whose);
+                entries.map(|entry| line(*aim, entry)).collect()
+            }
+            aim => ours.iter().filter(|entry| !has_its_own(entry)).map(|entry| line(aim, entry)).collect(),
         };
         self.row.aims().iter().flat_map(lines).collect()
     }
@@ -87,6 +96,7 @@ impl Table {
             Aim::AtMost(limit) => format!("≤ {limit} {}", self.row.unit()),
             Aim::AtMostOf(limit, what) => format!("≤ {limit} {} ({what})", self.row.unit()),
             Aim::Above(limit, whose) => format!("≤ {whose} + {limit} {}", self.row.unit()),
+            Aim::For(whose, aim) => format!("{} for {whose}", self.in_words(*aim)),
         }
     }
 
@@ -110,6 +120,7 @@ impl Table {
                 let value = entry.timed().then(|| median(&entry.figures()) / self.row.per_unit())?;
                 Some(format!("{value:.3} {unit}{}", verdict(value <= limit)))
             }
+            Aim::For(_, aim) => self.measured(*aim, entry),
             Aim::Above(limit, whose) => {
                 let other = self.entry(whose)?;
                 let both = entry.samples.iter().zip(&other.samples);

@@ -70,6 +70,7 @@ fn every_contestant_of_this_process_gives_a_figure() {
         "6-thread",
         "7-limited",
         "7-thread-limited",
+        "11",
         "12-bytes",
         "12-allocations",
     ] {

@@ -90,8 +90,38 @@ pub enum Fault {
     TurnUnlooked,
     /// A scope looks who was woken before it leaves its waker, and not in the same breath.
     LookThenLeave,
+    /// Whoever makes a member ready looks who is coming before it is in the queue, and not in the same breath.
+    LookThenReady,
+    /// A carrier that is dropped says that it comes no more after it has looked who is ready, and not in the same breath.
+    DroppedUnlooked,
+    /// A carrier takes several members along and sees to nobody who comes for the others.
+    TrayUnseen,
+    /// A carrier goes home without a look at whether a member that it polled is ready again.
+    HomeUnlooked,
+    /// The last carrier that has something to do leaves the others at home.
+    LastUntold,
     /// Whoever waits for the results of threads sleeps without looking whether anybody is out still.
     EndUnlooked,
+    /// A worker of a pipeline that puts an item out does not look whether anybody sleeps below.
+    IdleUnrung,
+    /// A worker of a pipeline is listed as asleep and sleeps, without another look into the outboxes.
+    ListThenSleep,
+    /// Room is made in a full outbox, and whoever waits for it is not told.
+    RoomUnheard,
+    /// The last worker of a stage closes, and nobody below is told.
+    CloseUnheard,
+    /// The last worker of a stage leaves, and nobody above is told.
+    GoneUnheard,
+    /// Who found a map's window closed rests without looking again after it has said so.
+    RestUnlooked,
+    /// Who takes a map's results looks at the shelves, and only then says that it will rest.
+    ShelvesUnlooked,
+    /// Who finds a map's source exhausted leaves without a look at what others have taken and not begun.
+    TraysUnlooked,
+    /// Who wakes a member of a map looks whether the map sleeps before saying whom it woke.
+    BellUnlooked,
+    /// A map that goes to sleep does not look whether a member was woken meanwhile.
+    SleepUnlooked,
 }
 
 #[cfg(any(loom, shuttle, headcount_fault))]
@@ -117,7 +147,7 @@ impl Fault {
     ];
 
     /// The faults of groups, and of groups of tasks: loom must object to each.
-    pub const GROUPS: [Self; 12] = [
+    pub const GROUPS: [Self; 14] = [
         Self::RelaxedEnd,
         Self::RelaxedPage,
         Self::TakenUnlooked,
@@ -130,25 +160,41 @@ impl Fault {
         Self::QueuedUnlooked,
         Self::TurnUnlooked,
         Self::LookThenLeave,
+        Self::LookThenReady,
+        Self::DroppedUnlooked,
     ];
 
     /// The faults of the threads of a scope: loom must object to each.
-    pub const THREADS: [Self; 6] = [
+    pub const THREADS: [Self; 9] = [
         Self::IdleUnannounced,
         Self::SlotsUnoffered,
         Self::LimitUnlooked,
         Self::TurnUnheard,
         Self::TurnKept,
         Self::EndUnlooked,
+        Self::RestUnlooked,
+        Self::ShelvesUnlooked,
+        Self::TraysUnlooked,
     ];
+
+    /// The faults of pipelines' hand-offs: loom must object to each.
+    pub const PIPELINES: [Self; 5] =
+        [Self::IdleUnrung, Self::ListThenSleep, Self::RoomUnheard, Self::CloseUnheard, Self::GoneUnheard];
+    /// The faults of maps on the caller's own task: loom must object to each.
+    pub const TASK_MAPS: [Self; 2] = [Self::BellUnlooked, Self::SleepUnlooked];
 
     /// The faults of the timer: shuttle must object to each.
     pub const TIMER: [Self; 4] =
         [Self::IdleUnlooked, Self::EarlierUnheard, Self::LookThenSleep, Self::LastGoneUnheard];
 
+    /// The faults of carriers that take too many members for loom: shuttle must object to each.
+    pub const CARRIERS: [Self; 3] = [Self::TrayUnseen, Self::HomeUnlooked, Self::LastUntold];
+
     /// The fault of this name.
     pub fn named(name: &str) -> Option<Self> {
-        let mut all = Self::PROTOCOLS.into_iter().chain(Self::GROUPS).chain(Self::THREADS).chain(Self::TIMER);
+        let groups =
+            Self::GROUPS.into_iter().chain(Self::THREADS).chain(Self::TASK_MAPS).chain(Self::PIPELINES);
+        let mut all = Self::PROTOCOLS.into_iter().chain(groups).chain(Self::TIMER).chain(Self::CARRIERS);
         all.find(|fault| alloc::format!("{fault:?}") == name)
     }
 }

@@ -33,7 +33,9 @@
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
 //! | see afterwards what ran when, who was slow, and what a limit cost | `record` of a [task](task::Group::record) or [thread](thread::Scope::record) group, and its [`Timeline`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
-//! | borrow from the stack in threads | `std::thread::scope` |
+//! | take items through several stages, each with its own workers | [`Pipeline`] |
+//! | do the same for many items, so many at once | [`task::map()`], [`thread::map()`] |
+//! | borrow from the stack in threads | [`thread::Scope`] |
 //!
 //! # Borrowing, in parallel, in async: pick two
 //!
@@ -53,7 +55,8 @@
 //!
 //! # Unsafe code
 //!
-//! There is some, in three rooms: the list of waiters, the lock in front of it, and the allocation that tokens share.
+//! There is some, in a few rooms: the list of waiters, the lock in front of it (and of each outbox in a pipeline), the allocation that tokens share, the slots in which
+//! groups keep results, and those in which [`task::map()`] keeps its members.
 //! Each names numbered rules, and every block cites the one that makes it sound. All else is checked by the compiler.
 #![cfg_attr(not(any(loom, feature = "std")), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -76,6 +79,13 @@ mod fault;
 pub mod fault;
 #[cfg(feature = "std")]
 mod group;
+#[cfg(feature = "std")]
+mod map;
+#[cfg(all(feature = "std", not(loom)))]
+mod pipeline;
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod pipeline;
 pub mod raw;
 mod roll;
 mod sync;
@@ -110,6 +120,8 @@ pub use group::{
     Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, FromMember, GroupError,
     Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict, ok,
 };
+#[cfg(feature = "std")]
+pub use pipeline::{Chain, Meter, OnThreads, Pipeline, Report, StageCounters, Staged};
 pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
 #[cfg(feature = "std")]

@@ -40,6 +40,12 @@ pub(crate) fn enter(here: Here) -> Inside {
     Inside(HERE.with(|before| before.replace(Some(here))))
 }
 
+/// Says that from now on another member runs on this thread: one more of those that an [`Inside`] is for.
+#[inline]
+pub(crate) fn next(here: Here) {
+    HERE.with(|now| now.set(Some(here)));
+}
+
 /// A member runs here; gives way to the one before when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Inside(Option<Here>);

@@ -13,9 +13,12 @@ mod futures;
 mod join_set;
 mod ours;
 mod rayon;
+mod stages;
 mod std_threads;
 mod task_groups;
+mod task_maps;
 mod task_tracker;
+mod thread_maps;
 mod thread_scopes;
 mod tokio_spawn;
 mod wg;
@@ -57,7 +60,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
         ours::CONTESTANTS,
         contexts::CONTESTANTS,
         task_groups::CONTESTANTS,
+        task_maps::CONTESTANTS,
         thread_scopes::CONTESTANTS,
+        thread_maps::CONTESTANTS,
         floor::CONTESTANTS,
         futex::CONTESTANTS,
         awaitgroup::CONTESTANTS,
@@ -65,6 +70,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
         futures::CONTESTANTS,
         join_set::CONTESTANTS,
         rayon::CONTESTANTS,
+        stages::CONTESTANTS,
         std_threads::CONTESTANTS,
         task_tracker::CONTESTANTS,
         tokio_spawn::CONTESTANTS,

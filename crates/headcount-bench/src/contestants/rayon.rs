@@ -9,6 +9,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::{Contestant, Role};
 use crate::row::Row;
 use crate::timing::members::{self, in_order};
+use crate::timing::work::{self, ten, twenty};
 
 pub(super) const CONTESTANTS: &[Contestant] = &[
     Contestant {
@@ -43,11 +44,25 @@ pub(super) const CONTESTANTS: &[Contestant] = &[
     Contestant {
         name: "rayon par_iter",
         role: Role::Floor,
-        timings: &[(Row::OrderedThreads, |effort| {
-            members::closures(effort, effort.members, |members| {
-                let values: Vec<u64> = (0..members as u64).into_par_iter().map(black_box).collect();
-                in_order(members, values);
-            })
-        })],
+        timings: &[
+            (Row::OrderedThreads, |effort| {
+                members::closures(effort, effort.members, |members| {
+                    let values: Vec<u64> = (0..members as u64).into_par_iter().map(black_box).collect();
+                    in_order(members, values);
+                })
+            }),
+            (Row::Work, |effort| {
+                work::spread(effort, |items| {
+                    let values: Vec<u64> = (0..items as u64).into_par_iter().map(twenty).collect();
+                    assert_eq!(values.len(), items);
+                })
+            }),
+            (Row::TinyWork, |effort| {
+                members::closures(effort, effort.members, |members| {
+                    let values: Vec<u64> = (0..members as u64).into_par_iter().map(ten).collect();
+                    assert_eq!(values.len(), members);
+                })
+            }),
+        ],
     },
 ];

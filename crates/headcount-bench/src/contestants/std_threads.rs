@@ -9,6 +9,7 @@ use super::{Contestant, Role};
 use crate::row::Row;
 use crate::timing::Effort;
 use crate::timing::members::{self, LIMIT, all_there, in_order, sum, tiny};
+use crate::timing::work::{self, twenty};
 
 pub(super) const CONTESTANTS: &[Contestant] = &[
     Contestant {
@@ -35,6 +36,32 @@ pub(super) const CONTESTANTS: &[Contestant] = &[
                 })
             }),
         ],
+    },
+    // A thread for each core: the usual way to do the same for many by hand.
+    Contestant {
+        name: "scoped threads, shared index",
+        role: Role::Peer,
+        timings: &[(Row::Work, |effort| {
+            work::spread(effort, |items| {
+                let next = AtomicUsize::new(0);
+                let share = || -> Vec<(usize, u64)> {
+                    // Relaxed: only the number is handed out.
+                    let numbers = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+                    numbers
+                        .take_while(|number| *number < items)
+                        .map(|number| (number, twenty(number as u64)))
+                        .collect()
+                };
+                let cores = thread::available_parallelism().map_or(1, usize::from);
+                let mut values = thread::scope(|scope| {
+                    let threads: Vec<_> = (0..cores).map(|_| scope.spawn(share)).collect();
+                    let join = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().expect("nobody fails");
+                    threads.into_iter().flat_map(join).collect::<Vec<_>>()
+                });
+                values.sort_unstable_by_key(|(number, _)| *number);
+                assert_eq!(values.len(), items);
+            })
+        })],
     },
     // As many threads as the limit allows, which share out the numbers among themselves.
     Contestant {

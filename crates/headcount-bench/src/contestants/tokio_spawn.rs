@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use super::{Contestant, Role};
 use crate::row::Row;
 use crate::timing::members::{self, LIMIT, all_there, in_order, tiny};
+use crate::timing::wake_async::{Threads, runtime};
+use crate::timing::work::{self, twenty};
 use crate::timing::{allocations, resident};
 
 pub(super) const CONTESTANTS: &[Contestant] = &[
@@ -42,6 +45,22 @@ pub(super) const CONTESTANTS: &[Contestant] = &[
                     values.push(handle.await.expect("nobody fails"));
                 }
                 in_order(members, values);
+            })
+        })],
+    },
+    Contestant {
+        name: "tokio spawn, handles",
+        role: Role::Peer,
+        timings: &[(Row::Work, |effort| {
+            work::spread(effort, |items| spread(items, |number| tokio::spawn(async move { twenty(number) })))
+        })],
+    },
+    Contestant {
+        name: "tokio spawn_blocking",
+        role: Role::Peer,
+        timings: &[(Row::Work, |effort| {
+            work::spread(effort, |items| {
+                spread(items, |number| tokio::task::spawn_blocking(move || twenty(number)))
             })
         })],
     },
@@ -94,4 +113,18 @@ async fn share(next: Arc<AtomicUsize>, members: usize) -> u64 {
         }
         sum = sum.wrapping_add(tiny(number as u64));
     }
+}
+
+/// Launches a task for each of `items` by `spawn`, from one of the runtime's threads, and takes what they return in order.
+fn spread(items: usize, spawn: impl Fn(u64) -> JoinHandle<u64> + Send + 'static) {
+    let runtime = runtime(Threads::Many);
+    let all = runtime.spawn(async move {
+        let handles: Vec<_> = (0..items as u64).map(spawn).collect();
+        let mut values = Vec::with_capacity(items);
+        for handle in handles {
+            values.push(handle.await.expect("nobody fails"));
+        }
+        values
+    });
+    assert_eq!(runtime.block_on(all).expect("nobody fails").len(), items);
 }

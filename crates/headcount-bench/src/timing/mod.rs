@@ -9,8 +9,10 @@ pub(crate) mod crowd;
 pub(crate) mod members;
 pub(crate) mod one_thread;
 pub(crate) mod resident;
+pub(crate) mod stages;
 pub(crate) mod wake;
 pub(crate) mod wake_async;
+pub(crate) mod work;
 
 use std::time::Duration;
 

@@ -30,8 +30,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::arrivals::Arrivals;
+use super::court::Court;
 use super::ended::Who;
-use super::ending::Court;
 use super::mark::{Asked, Bell};
 use super::page::{Page, Seat};
 use super::pen::Pen;
@@ -382,6 +382,17 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         for page in pages {
             page.call_off();
         }
+    }
+
+    /// The same for those who are out now, and not for who comes later: that one will be on another page.
+    pub(crate) fn call_off_those_there(&self) {
+        self.seal(|_| true);
+        self.call_off();
+    }
+
+    /// How many members were ever registered.
+    pub(crate) fn spawned(&self) -> u64 {
+        self.books.lock().spawned() as u64
     }
 
     /// Cancels the group's context, and with it every member's. The first one says why.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::mem;
+use std::panic::Location;
 use std::sync::Arc;
 
 use super::error::{BoxError, MemberError};
@@ -32,6 +33,8 @@ pub(crate) enum Who {
     Members(Vec<Member>),
     /// On each sheet those whose bit is set.
     Lines(Vec<(Arc<Sheet>, u64)>),
+    /// Items of a map, all launched at the same place: index of the first and how many, in their order.
+    Runs(Vec<(usize, usize)>, &'static Location<'static>),
 }
 
 impl Who {
@@ -44,6 +47,10 @@ impl Who {
                     set.map(|line| sheet.member(line)).collect::<Vec<_>>()
                 };
                 sheets.into_iter().flat_map(of_sheet).collect()
+            }
+            Self::Runs(runs, place) => {
+                let indices = runs.into_iter().flat_map(|(first, count)| first..first + count);
+                indices.map(|index| Member::new(index, None, place)).collect()
             }
         }
     }
@@ -70,6 +77,18 @@ impl Who {
                     }
                 }
                 None
+            }
+            Self::Runs(runs, _) => {
+                let at = runs.partition_point(|(first, _)| *first <= index).checked_sub(1)?;
+                let before: usize = runs[..at].iter().map(|(_, count)| count).sum();
+                let (first, count) = runs[at];
+                let nth = index - first;
+                if nth >= count {
+                    return None;
+                }
+                runs[at].1 = nth;
+                runs.insert(at + 1, (index + 1, count - nth - 1));
+                Some(before + nth)
             }
         }
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `core` | the book of members, and the group's way from its first member to its end: invariants G1 to G4 |
 //! | `page`, `pen`, `sheet` | a page of the book: what came of its members, and who they are; edges G1 to G3, rules P1 and P2 |
+//! | `court` | who judges, and what that cancels |
 //! | `ending`, `settle` | how a member's end is taken; what its output comes to |
 //! | `closure`, `fork` | members that are closures; members whose value has a type of its own |
 //! | `refused` | members that were not launched |
@@ -20,6 +21,7 @@ mod body;
 pub(crate) mod closure;
 pub(crate) mod consequence;
 pub(crate) mod core;
+pub(crate) mod court;
 pub(crate) mod ended;
 pub(crate) mod ending;
 mod error;

@@ -265,6 +265,12 @@ impl Missing {
         Self { blocks, ..self }
     }
 
+    /// A line for so many members, one after the other.
+    #[cfg(feature = "std")]
+    pub(crate) fn counting(self, count: usize) -> Self {
+        Self { count, ..self }
+    }
+
     /// Whether it is a closure that blocks, among tasks: it cannot be called off, only waited for.
     #[must_use]
     pub fn is_blocking(&self) -> bool {

@@ -18,6 +18,10 @@ impl Title {
         Self { what: "group", name, place }
     }
 
+    pub(crate) fn of_map(place: &'static Location<'static>) -> Self {
+        Self { what: "map", name: None, place }
+    }
+
     pub(crate) fn of_wait_group(place: &'static Location<'static>) -> Self {
         Self { what: "wait group", name: None, place }
     }

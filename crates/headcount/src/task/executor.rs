@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
@@ -20,7 +21,8 @@ pub type BoxTask = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// assert_eq!(smol::block_on(group.wait()).unwrap(), [7]);
 /// ```
 ///
-/// A task that the runtime drops before it is over counts as aborted.
+/// It is given a few tasks for each group, which poll the members, and one or more of which wait as long as members are out. A
+/// runtime that drops one before it is over says that it is shutting down: the members that are out count as aborted.
 pub trait Spawn: Send + Sync + 'static {
     /// Starts the task, so that it runs by itself from now on. Must not run it before it returns.
     fn spawn(&self, task: BoxTask);
@@ -89,6 +91,28 @@ impl Executor {
             #[cfg(not(feature = "tokio"))]
             None => panic!("{NOWHERE}"),
         }
+    }
+
+    /// How many threads run its tasks; for another than Tokio, as many as there are processors.
+    pub(crate) fn threads(&self) -> usize {
+        // Few, so that a model can go through it.
+        if cfg!(any(loom, shuttle)) {
+            return 2;
+        }
+        #[cfg(feature = "tokio")]
+        if let (None, Some(tokio)) = (self.chosen.get(), self.tokio.get()) {
+            return tokio.metrics().num_workers();
+        }
+        static PROCESSORS: OnceLock<usize> = OnceLock::new();
+        *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get))
+    }
+
+    /// Whether the task that runs has used up what its runtime grants it at a time: what it polls now would be put off.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        #[cfg(feature = "tokio")]
+        return !tokio::task::coop::has_budget_remaining();
+        #[cfg(not(feature = "tokio"))]
+        false
     }
 
     /// Runs a closure that blocks, on Tokio's blocking threads or on a thread of its own.

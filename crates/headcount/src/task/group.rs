@@ -42,6 +42,15 @@ use crate::timeline::Recorder;
 /// Dropped without a wait, a group cancels its context and calls its members off at once; it does not block. They are gone
 /// when their tasks next come up. A forgotten group (`mem::forget`) runs on and leaks its memory.
 ///
+/// # A member is not a task of its own
+///
+/// Members are polled by a few tasks of the runtime, their group's *carriers*, as many as there is work for. They run in parallel on
+/// all of the runtime's threads, and one that blocks its thread holds up no other as long as the runtime has another thread.
+/// But what a runtime keeps for a task it keeps for a carrier: `tokio::task::id()` and `tokio::task::try_id()` are those of the carrier,
+/// and may change from one poll to the next; so may smol's and other runtimes' task-locals (`tokio::task_local!` with `scope`
+/// inside the member is the member's own). tokio-console lists carriers. A runtime that drops a carrier is taken to be
+/// shutting down: every member that is out then is aborted.
+///
 /// # When not to use it
 ///
 /// Its members own what they use. To borrow, use [`scope`](super::scope()), or threads. For a few futures whose number is
@@ -72,8 +81,7 @@ use crate::timeline::Recorder;
 ///
 /// # Cost
 ///
-/// A member is one allocation: its task. Under a limit it is one as well, the box in which it queues, and the tasks are
-/// shared. It is registered under one short lock; its end takes none if it succeeds.
+/// A member is one allocation, and no task of the runtime's. Under a limit it is one as well, the box in which it queues. It is registered under one short lock; its end takes none if it succeeds.
 #[must_use = "a group that is dropped calls its members off; `wait` for it"]
 pub struct Group<T, E = BoxError, P = FailFast>
 where
@@ -151,8 +159,10 @@ where
     #[track_caller]
     fn make(ctx: &Context, policy: P) -> Self {
         let place = Location::caller();
-        let tasks = Tasks { executor: Executor::current(), ..Tasks::default() };
+        let tasks = Tasks::new(Executor::current());
         let core = Core::new(ctx, policy, tasks, Lane::default(), place);
+        let weak = Arc::downgrade(&core);
+        core.kind.carriers.carry(weak);
         stop::when_cancelled(&core);
         Self { spawner: Spawner::new(core), place }
     }
@@ -225,9 +235,10 @@ where
         self
     }
 
-    /// Where members run, if not in the Tokio runtime that the group was made in. For the first choice only.
+    /// Where members run, if not in the Tokio runtime that the group was made in. For the first choice only, and before the
+    /// first member.
     pub fn on(self, executor: impl Spawn) -> Self {
-        self.core().kind.executor.choose(executor);
+        self.core().kind.carriers.executor.choose(executor);
         self
     }
 

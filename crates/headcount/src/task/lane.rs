@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::BoxTask;
+use super::carriers::{Carriers, Way, Ways};
 use super::turn::Turn;
 
 /// What runs in a slot.
@@ -42,11 +43,17 @@ pub(crate) struct Lane {
     queue: VecDeque<Granted>,
     /// How many of the queue are turns.
     turns: usize,
+    ways: Ways,
 }
 
 impl Lane {
     pub(crate) fn limit(&self) -> Option<usize> {
         self.limit
+    }
+
+    /// What a member needs to be launched.
+    pub(super) fn way(&mut self, carriers: &Arc<Carriers>) -> Arc<Way> {
+        self.ways.next(carriers)
     }
 
     /// How many members wait in the queue, besides those who wait to launch one.

@@ -1,8 +1,7 @@
 //! How members of a group with a limit get their turn: runners.
 //!
-//! A *runner* is a task that holds slots and polls one member at a time; when that is over it takes the next from the queue
-//! and goes on with it. So a member under a limit costs no task of its own, only the box that it queues in. Members of a
-//! group without a limit are tasks by themselves and hold nothing.
+//! A *runner* holds slots and polls one member at a time; when that is over it takes the next from the queue and goes on with it.
+//! It is carried as members without a limit are (see `carriers`), which hold nothing.
 //!
 //! Invariants:
 //!
@@ -21,6 +20,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::carriers::Carriers;
 use super::lane::{Granted, Job, Queued};
 use super::turn::Turn;
 use super::{BoxTask, TaskCore};
@@ -119,6 +119,10 @@ where
     fn rider_left(self: &Arc<Self>) {
         release(self, 1);
     }
+
+    fn one_is_over(self: &Arc<Self>) {
+        self.kind.carriers.one_is_over();
+    }
 }
 
 of_thread! {
@@ -200,10 +204,13 @@ where
     P: Send + 'static,
 {
     match who {
-        Queued::Job(Job::Task(task)) => core.kind.executor.spawn(Runner::new(Arc::clone(core), held, task)),
+        Queued::Job(Job::Task(task)) => {
+            let way = core.books.lock().lane.way(&core.kind.carriers);
+            Carriers::launch(way, Runner::new(Arc::clone(core), held, task));
+        }
         Queued::Job(Job::Blocking(closure)) => {
             let slots = Slots::new(Arc::clone(core), held);
-            core.kind.executor.spawn_blocking(move || {
+            core.kind.carriers.executor.spawn_blocking(move || {
                 // Given back last, and also if it is dropped unrun.
                 let _slots = slots;
                 closure();

@@ -21,6 +21,7 @@
 //! |---|---|
 //! | tasks in parallel, which own what they use | [`Group`] |
 //! | members that borrow, polled in turn by the task they are in | [`scope()`] |
+//! | the same for every item of a source, so many at once | [`map()`] |
 //! | threads, which may borrow | [`thread::Scope`](crate::thread::Scope) |
 //!
 //! | file | idea |
@@ -30,17 +31,22 @@
 //! | `spawner`, `submit`, `control` | [`Spawner`]: launching from anywhere; launching when there is room; asking and cancelling |
 //! | `member` | one member, as its task polls it |
 //! | `lane`, `launch`, `turn` | the limit: who may run now, how the next ones get their turn, and who waits to launch |
+//! | `carriers`, `carrier` | the tasks that poll members: who comes when somebody is ready |
 //! | `stop` | what a cancellation does to the group |
 //! | `waiting`, `results` | waiting for all of them, and taking results as they come |
 //! | `executor` | where tasks run |
 //! | `scope` | concurrency on the caller's own task |
+//! | `map` | the same for every item of a source |
 
 mod attempts;
+mod carrier;
+mod carriers;
 mod control;
 mod executor;
 mod group;
 mod lane;
 mod launch;
+mod map;
 mod member;
 mod results;
 mod scope;
@@ -52,23 +58,30 @@ mod waiting;
 
 pub use self::executor::{BoxTask, Spawn};
 pub use self::group::Group;
+pub use self::map::{Iter, Map, MapResults, Source, Spawned, map};
+#[cfg(feature = "stream")]
+pub use self::map::{Streamed, map_stream};
 pub use self::results::Results;
 pub use self::scope::{Scope, scope};
 pub use self::spawner::Spawner;
 pub use self::waiting::GroupTimeoutError;
 pub use crate::group::{Fork, SubmitError, TrySpawnError};
 
+use self::carriers::{Aboard, Carriers};
 use self::executor::Executor;
 use self::lane::Lane;
 use self::stop::Timers;
+use std::sync::Arc;
+
+use crate::group::Policy;
 use crate::group::core::{Core, Kind};
 use crate::group::mark::Polled;
 use crate::sync::AtomicU8;
 
 /// What a group of tasks has that one of threads has not.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tasks {
-    executor: Executor,
+    carriers: Arc<Carriers>,
     timers: Timers,
     /// 1 if the court has attempts.
     attempts: AtomicU8,
@@ -84,4 +97,25 @@ impl Kind for Tasks {
     }
 }
 
+impl Tasks {
+    fn new(executor: Executor) -> Self {
+        Self { carriers: Carriers::new(executor), timers: Timers::default(), attempts: AtomicU8::new(0) }
+    }
+}
+
 type TaskCore<T, E, P> = Core<T, E, P, Tasks>;
+
+impl<T, E, P> Aboard for TaskCore<T, E, P>
+where
+    T: Send,
+    E: Send,
+    P: Policy<T, E>,
+{
+    fn spawned(&self) -> u64 {
+        Self::spawned(self)
+    }
+
+    fn executor_is_gone(&self) {
+        self.call_off_those_there();
+    }
+}

@@ -5,7 +5,8 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::lane::{Job, Queued};
+use super::carriers::{Carriers, Way};
+use super::lane::{Job, Lane, Queued};
 use super::launch::{self, Runner, Slots};
 use super::member::Attended;
 use super::{TaskCore, Tasks, stop};
@@ -54,7 +55,10 @@ where
 }
 
 /// A member that has been registered; the slots that it holds, unless it must queue; and what it is to do.
-type Registered<T, E, P, F> = (SeatOf<T, E, P, Tasks>, Option<usize>, F);
+type Registered<T, E, P, F> = (SeatOf<T, E, P, Tasks>, Option<Free>, F);
+
+/// A member need not queue: the slots that it holds, and what it needs to be launched.
+pub(super) type Free = (usize, Arc<Way>);
 
 impl<T, E, P> Spawner<T, E, P>
 where
@@ -84,7 +88,7 @@ where
 
     /// Launches a member. Never blocks: over the limit the member queues.
     ///
-    /// The member is counted out before this returns. `f` is called when it begins, on its own task. Once the group is over,
+    /// The member is counted out before this returns. `f` is called when it begins, where members run. Once the group is over,
     /// cancelled or finished by its policy, `f` is dropped unrun and the member counts as cancelled.
     ///
     /// # Panics
@@ -116,6 +120,17 @@ where
         E: FromMember<X>,
     {
         self.begin(Some(name.into()), 1, Location::caller(), f, Plain);
+    }
+
+    /// Launches a member with a name, in the name of whoever called `place`.
+    #[track_caller]
+    pub(crate) fn spawn_at<F, Fut, X>(&self, name: Name, place: &'static Location<'static>, f: F)
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, X>> + Send + 'static,
+        E: FromMember<X>,
+    {
+        self.launch(Some(name), 1, place, f, Plain);
     }
 
     /// Launches a member that takes `weight` slots of the limit while it runs; one heavier than the limit runs alone.
@@ -224,11 +239,11 @@ where
         }
     }
 
-    fn start_blocking(&self, held: Option<usize>, run: impl FnOnce() + Send + 'static) {
-        match held {
-            Some(held) => {
+    fn start_blocking(&self, free: Option<Free>, run: impl FnOnce() + Send + 'static) {
+        match free {
+            Some((held, _)) => {
                 let slots = Slots::new(Arc::clone(&self.core), held);
-                self.core.kind.executor.spawn_blocking(move || {
+                self.core.kind.carriers.executor.spawn_blocking(move || {
                     // Given back last, and also if it is dropped unrun.
                     let _slots = slots;
                     run();
@@ -265,35 +280,39 @@ where
         place: &'static Location<'static>,
         f: F,
     ) -> Option<Registered<T, E, P, F>> {
-        self.core.kind.executor.assert_there();
-        let registered = self.core.register(name, place, |lane| lane.try_enter(weight));
-        let Ok((seat, held)) = registered else {
+        self.core.kind.carriers.executor.assert_there();
+        let registered = self.core.register(name, place, |lane| self.admit(lane, weight));
+        let Ok((seat, free)) = registered else {
             panics::drop_quietly(f);
             return None;
         };
         match self.core.ctx.cancelled_because() {
-            None => Some((seat, held, f)),
+            None => Some((seat, free, f)),
             Some(why) => {
                 finish(seat, unbegun(f, Ending::Unbegun(why)), None);
-                launch::release(&self.core, held.unwrap_or(0));
+                launch::release(&self.core, free.map_or(0, |(held, _)| held));
                 None
             }
         }
+    }
+
+    /// Slots for a member that has not waited, if there is room.
+    pub(super) fn admit(&self, lane: &mut Lane, weight: usize) -> Option<Free> {
+        let held = lane.try_enter(weight)?;
+        Some((held, lane.way(&self.core.kind.carriers)))
     }
 
     /// Lets a member run in the slots that it holds, or queue.
     #[track_caller]
     pub(super) fn start(
         &self,
-        held: Option<usize>,
+        free: Option<Free>,
         weight: usize,
         member: impl Future<Output = ()> + Send + 'static,
     ) {
-        match held {
-            Some(0) => self.core.kind.executor.spawn(member),
-            Some(held) => {
-                self.core.kind.executor.spawn(Runner::new(Arc::clone(&self.core), held, member));
-            }
+        match free {
+            Some((0, way)) => Carriers::launch(way, member),
+            Some((held, way)) => Carriers::launch(way, Runner::new(Arc::clone(&self.core), held, member)),
             None => launch::enter(&self.core, weight, Queued::Job(Job::Task(Box::pin(member)))),
         }
     }

@@ -124,19 +124,21 @@ where
         E: FromMember<X>,
     {
         let core = self.core();
-        core.kind.executor.assert_there();
+        core.kind.carriers.executor.assert_there();
         if core.ctx.is_cancelled() {
             return Err(f);
         }
         // Who holds nothing was let in without a limit; there may be one by now.
         let asks = slots.is_empty();
-        let admitted = core.register(None, place, |lane| if asks { lane.try_enter(1) } else { Some(0) });
+        let admitted = core.register(None, place, |lane| {
+            if asks { self.admit(lane, 1) } else { Some((0, lane.way(&core.kind.carriers))) }
+        });
         let Ok((seat, admitted)) = admitted else { return Err(f) };
-        let held = admitted.map(|more| slots.pass_on() + more);
+        let free = admitted.map(|(more, way)| (slots.pass_on() + more, way));
         match self.attempts() {
-            None => self.start(held, 1, Attended::new(seat, Plain, f)),
+            None => self.start(free, 1, Attended::new(seat, Plain, f)),
             Some(attempts) => {
-                self.start(held, 1, Attended::new(seat, Attempted(Plain), attempt::bind_once(attempts, f)));
+                self.start(free, 1, Attended::new(seat, Attempted(Plain), attempt::bind_once(attempts, f)));
             }
         }
         Ok(())

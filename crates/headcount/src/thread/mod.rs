@@ -16,6 +16,7 @@
 //! | you want | use |
 //! |---|---|
 //! | threads, which may borrow | [`Scope`] |
+//! | the same for every item of something, on a few threads | [`map()`] |
 //! | tasks in parallel, which own what they use | [`task::Group`](crate::task::Group) |
 //! | tasks that borrow, polled in turn by the task they are in | [`task::scope`](crate::task::scope) |
 //!
@@ -36,6 +37,7 @@
 //! | `tray` | tiny jobs that one worker took at once, within reach of the others |
 //! | `turn` | waiting in the queue for a slot instead of leaving a job there |
 //! | `launch` | how a thread is started |
+//! | `map/` | [`map()`]: the same for every item |
 //! | `model` | all this as the model checker's suite sees it |
 
 mod control;
@@ -43,6 +45,7 @@ mod desk;
 mod group;
 mod idle;
 pub(crate) mod launch;
+mod map;
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod model;
@@ -59,6 +62,7 @@ mod turn;
 pub(crate) mod workers;
 
 pub use self::group::{Group, Results};
+pub use self::map::{Map, MapResults, map};
 pub use self::roll::Roll;
 pub use self::scope::Scope;
 pub use self::spawner::Spawner;

@@ -1,6 +1,8 @@
 //! Workers, and groups upon them, as the model checker's suite sees them: on its threads, with members that own what they
 //! use.
 
+pub use super::map::model::Map;
+
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -92,6 +92,15 @@ where
         self.team.begin(Launched { name: Some(name.into()), ..Launched::here() }, Plain, f);
     }
 
+    /// Launches a member with a name, in the name of whoever called `place`.
+    pub(crate) fn spawn_at<F, X>(&self, name: Name, place: &'static Location<'static>, f: F)
+    where
+        F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
+        E: FromMember<X>,
+    {
+        self.team.launch(Launched { name: Some(name), place, ..Launched::here() }, Plain, f);
+    }
+
     /// Launches a member that takes `weight` slots of the limit while it runs; one heavier than the limit runs alone.
     ///
     /// Nobody overtakes a member that waits for its slots, so heavy ones do not starve.

@@ -37,6 +37,7 @@ const SHORT: Duration = Duration::from_micros(2);
 const LONG: Duration = Duration::from_micros(5);
 
 /// On a cache line of its own (two, where they are fetched in pairs).
+#[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Apart<T>(pub(super) T);
 
@@ -67,6 +68,13 @@ pub(super) struct Hints {
     visits: AtomicU64,
 }
 
+/// How many threads can run at once, as far as is known.
+pub(super) fn cores() -> usize {
+    // Asked once: the answer is read from files.
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
 /// A worker: one thread's way from job to job.
 pub(super) struct Worker<'scope> {
     pub(super) tray: Arc<Tray<'scope>>,
@@ -82,9 +90,7 @@ pub(super) struct Worker<'scope> {
 impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
     /// Nobody yet. `limit` is how many slots there are, at least one; `None` for as many as needed.
     pub(crate) fn new(limit: Option<usize>, launch: L) -> Self {
-        // Asked once: the answer is read from files.
-        static CORES: OnceLock<usize> = OnceLock::new();
-        let cores = *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let cores = cores();
         // Where there is one core, who spins keeps from working whom it waits for.
         let spin = Duration::from_micros(if cores > 1 { 15 } else { 0 });
         Self::with(limit, cores, spin, launch)

@@ -9,7 +9,22 @@ pub(crate) use mutex::Lock;
 #[cfg(any(headcount_spin, not(any(loom, feature = "std"))))]
 pub(crate) use spin::Lock;
 
-impl<T: Default> Default for Lock<T> {
+#[cfg(any(loom, shuttle))]
+pub(crate) use mutex::Lock as BriefLock;
+/// A lock that is taken for each item of a stream, almost always by the same thread, and held for a few instructions: one
+/// atomic exchange, where a mutex needs two. Under a checker it is the mutex that the checker knows.
+#[cfg(all(feature = "std", not(any(loom, shuttle))))]
+pub(crate) use spin::Lock as BriefLock;
+
+#[cfg(not(any(headcount_spin, not(any(loom, feature = "std")))))]
+impl<T: Default> Default for mutex::Lock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+#[cfg(not(any(loom, shuttle)))]
+impl<T: Default> Default for spin::Lock<T> {
     fn default() -> Self {
         Self::new(T::default())
     }
@@ -46,9 +61,12 @@ mod mutex {
 /// instructions and never call out. Do not share a group with an interrupt handler: like any spin lock, this one
 /// would wait for the very code that the handler interrupted.
 ///
+/// Where there is one, it is the [`BriefLock`] as well: a holder that lost its core in the midst of those instructions is given
+/// the time to come back to it.
+///
 /// `cfg(headcount_spin)` chooses it for the thread sanitizer's runs: the sanitizer does not see into std's mutex, which
 /// is compiled without it, and would report everything that the mutex protects.
-#[cfg(any(headcount_spin, not(any(loom, feature = "std"))))]
+#[cfg(not(any(loom, shuttle)))]
 mod spin {
     use core::cell::UnsafeCell;
     use core::ops::{Deref, DerefMut};
@@ -56,6 +74,10 @@ mod spin {
         AtomicBool,
         Ordering::{Acquire, Relaxed, Release},
     };
+
+    /// After so many looks the holder, if it is not running, is given the chance.
+    #[cfg(feature = "std")]
+    const LOOKS: u32 = 64;
 
     #[derive(Debug)]
     pub(crate) struct Lock<T> {
@@ -76,15 +98,27 @@ mod spin {
             Self { held: AtomicBool::new(false), value: UnsafeCell::new(value) }
         }
 
+        #[inline]
         pub(crate) fn lock(&self) -> Guard<'_, T> {
             // Acquire: what the last holder wrote is seen (pairs with the Release in `Guard::drop`).
             while self.held.compare_exchange_weak(false, true, Acquire, Relaxed).is_err() {
-                // Relaxed: only a hint when to try again; the exchange above is what counts.
-                while self.held.load(Relaxed) {
-                    core::hint::spin_loop();
-                }
+                self.wait_until_free();
             }
             Guard(self)
+        }
+
+        #[cold]
+        fn wait_until_free(&self) {
+            let mut looks = 0_u32;
+            // Relaxed: only a hint when to try again; the exchange in `lock` is what counts.
+            while self.held.load(Relaxed) {
+                core::hint::spin_loop();
+                looks = looks.wrapping_add(1);
+                #[cfg(feature = "std")]
+                if looks % LOOKS == 0 {
+                    std::thread::yield_now();
+                }
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use headcount::{
 };
 
 const fn thread_safe<T: Send + Sync>() {}
+const fn sendable<T: Send>() {}
 const fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
 const fn unpin<T: Unpin>() {}
 
@@ -77,8 +78,13 @@ fn the_table_of_auto_traits_holds() {
         task::Fork<Cell<u8>>: thread_safe unpin;
         task::GroupTimeoutError<task::Group<u8>>: thread_safe unpin;
         task::Scope<'static, Cell<u8>>: thread_safe unpin;
+        task::Map<task::Iter<std::ops::Range<u8>>>: thread_safe unpin;
+        task::Spawned<task::Iter<std::ops::Range<u8>>>: thread_safe unpin;
+        // What waits for its members is a future of any kind, which need not be shareable.
+        task::MapResults<Cell<u8>>: sendable unpin;
         thread::Scope<Cell<u8>>: thread_safe unpin;
         thread::Group<'static, 'static, Cell<u8>>: thread_safe unpin;
+        thread::Map<std::vec::IntoIter<u8>>: thread_safe unpin;
         thread::Spawner<'static, 'static, Cell<u8>>: thread_safe unpin;
         task::SubmitError<fn()>: thread_safe unpin;
         task::TrySpawnError<fn()>: thread_safe unpin;
@@ -117,4 +123,16 @@ fn the_futures_of_a_group_may_be_sent() {
     sent(group().wait_idle_timeout(std::time::Duration::ZERO));
     sent(group().stream().next());
     sent(group().submit(|_| async { headcount::ok(Cell::new(1)) }));
+}
+
+/// So may those of maps, if what they are made of may.
+#[test]
+fn the_futures_of_a_map_may_be_sent() {
+    fn sent<F: Future + Send>(_: F) {}
+    let work = |_, n: u8| async move { headcount::ok(Cell::new(n)) };
+    sent(task::map(0..3).run(work));
+    sent(task::map(0..3).fold(0, work, |sum, n| sum + n.get()));
+    sent(task::map(0..3).spawned().run(work));
+    sent(task::map(0..3).spawned().fold(0, work, |sum, n| sum + n.get()));
+    sent(task::map(0..3).spawned().for_each(|_, _| async { headcount::ok(()) }));
 }

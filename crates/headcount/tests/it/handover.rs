@@ -98,19 +98,17 @@ pub(crate) fn members_end_while_results_are_taken() {
             let tasks = Arc::new(Mutex::new(Vec::new()));
             let start = Arc::clone(&tasks);
             let group = Group::new(&Context::background()).on(move |task| start.lock().unwrap().push(task));
+            let ending = Arc::new(AtomicUsize::new(0));
             for index in 0..MANY {
-                group.spawn(move |_| async move { ok(index) });
+                let ended = Arc::clone(&ending);
+                group.spawn(move |_| async move {
+                    // Relaxed: it is to order nothing.
+                    ended.store(index, Relaxed);
+                    ok(index)
+                });
             }
             let tasks: Vec<BoxTask> = std::mem::take(&mut tasks.lock().unwrap());
-            let ending = Arc::new(AtomicUsize::new(0));
-            let ended = Arc::clone(&ending);
-            let thread = thread::spawn(move || {
-                for (before, task) in tasks.into_iter().enumerate() {
-                    // Relaxed: it is to order nothing.
-                    ended.store(before, Relaxed);
-                    spin(task);
-                }
-            });
+            let thread = thread::spawn(move || tasks.into_iter().for_each(spin));
             while ending.load(Relaxed) < round % (MANY / 2) {
                 thread::yield_now();
             }

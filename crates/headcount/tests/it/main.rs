@@ -27,6 +27,10 @@ mod group;
 mod handover;
 #[cfg(feature = "std")]
 mod happens_before;
+#[cfg(feature = "std")]
+mod map;
+#[cfg(feature = "std")]
+mod pipeline;
 #[cfg(all(feature = "std", headcount_fault))]
 mod planted;
 #[cfg(feature = "std")]

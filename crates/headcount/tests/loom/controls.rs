@@ -33,8 +33,12 @@ macro_rules! controls {
     };
 }
 
-const FAULTS: usize = Fault::PROTOCOLS.len() + Fault::GROUPS.len() + Fault::THREADS.len();
-const _: () = assert!(FAULTS == 34, "a new fault needs a control");
+const FAULTS: usize = Fault::PROTOCOLS.len()
+    + Fault::GROUPS.len()
+    + Fault::THREADS.len()
+    + Fault::TASK_MAPS.len()
+    + Fault::PIPELINES.len();
+const _: () = assert!(FAULTS == 46, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -89,11 +93,15 @@ controls! {
     a_look_before_the_scopes_waker_is_left_is_caught:
         LookThenLeave, groups::a_member_of_a_scope_is_woken_from_elsewhere, "deadlock"
     a_look_before_a_slot_is_given_back_is_caught:
-        LookThenGiveBack, lanes::a_slot_is_given_back_while_somebody_queues, "somebody queues and nobody runs"
+        LookThenGiveBack, lanes::a_slot_is_given_back_while_somebody_queues, "deadlock"
     who_queues_unlooked_is_caught:
         QueuedUnlooked, lanes::a_member_queues_while_its_group_is_cancelled, "somebody queues in a group that is over"
     a_turn_granted_unlooked_is_caught:
         TurnUnlooked, lanes::a_turn_is_given_up_while_it_is_granted, "a free slot"
+    a_look_before_a_member_is_ready_is_caught:
+        LookThenReady, carriers::a_member_is_spawned_while_a_carrier_goes_home, "deadlock"
+    a_dropped_carrier_that_does_not_look_again_is_caught:
+        DroppedUnlooked, carriers::a_carrier_is_dropped_while_a_member_is_spawned, "deadlock"
     an_idle_worker_that_says_nothing_is_caught:
         IdleUnannounced, workers::a_push_finds_the_worker_that_goes_idle, "deadlock"
     slots_offered_to_nobody_are_caught:
@@ -106,4 +114,24 @@ controls! {
         TurnKept, workers::a_turn_is_given_up_while_it_is_granted, "deadlock"
     an_end_that_is_not_looked_for_is_caught:
         EndUnlooked, threads::the_last_end_ends_the_stream, "deadlock"
+    an_item_put_out_without_ringing_is_caught:
+        IdleUnrung, pipelines::an_item_reaches_a_taker_that_goes_to_sleep, "deadlock"
+    a_sleep_without_a_last_look_is_caught:
+        ListThenSleep, pipelines::an_item_reaches_a_taker_that_goes_to_sleep, "deadlock"
+    room_that_nobody_is_told_of_is_caught:
+        RoomUnheard, pipelines::a_pusher_waits_for_room_and_gets_it, "deadlock"
+    a_close_that_nobody_is_told_of_is_caught:
+        CloseUnheard, pipelines::the_close_reaches_a_taker_that_goes_to_sleep, "deadlock"
+    a_leaving_that_nobody_is_told_of_is_caught:
+        GoneUnheard, pipelines::a_pusher_that_waits_for_room_is_told_that_nobody_is_left, "deadlock"
+    trays_that_are_not_looked_into_are_caught:
+        TraysUnlooked, maps::neighbours_run_side_by_side, "deadlock"
+    shelves_looked_at_too_early_are_caught:
+        ShelvesUnlooked, maps::results_are_taken_in_order_and_the_window_opens, "deadlock"
+    a_rest_at_an_open_window_is_caught:
+        RestUnlooked, maps::results_are_taken_in_order_and_the_window_opens, "deadlock"
+    a_look_at_the_sleeper_before_the_bell_is_caught:
+        BellUnlooked, task_maps::a_member_is_woken_while_its_map_goes_to_sleep, "deadlock"
+    a_map_that_sleeps_unlooked_is_caught:
+        SleepUnlooked, task_maps::a_member_is_woken_while_its_map_goes_to_sleep, "deadlock"
 }

@@ -60,6 +60,8 @@ models! {
         let threads = [tasks.take(), tasks.take()].map(|runner| thread::spawn(move || block_on(runner)));
         let third = rooms.clone();
         group.spawn_weighted(2, move |_| third.stay(1));
+        // Those who have nothing to do stay until everybody is over.
+        tasks.run_all();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         tasks.run_all();
         assert_eq!((rooms.visits(), group.queued()), (3, 0), "somebody queues and nobody runs");

@@ -13,13 +13,17 @@ macro_rules! models {
     };
 }
 
+mod carriers;
 mod context;
 mod controls;
 mod groups;
 mod lanes;
 mod lists;
+mod maps;
 mod models;
+mod pipelines;
 mod quiet;
+mod task_maps;
 mod tasks;
 mod threads;
 mod workers;
@@ -30,6 +34,7 @@ use std::task::{Context, Wake, Waker};
 use headcount::fault::{Fault, plant};
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::sync::{Condvar, Mutex};
 
 /// Names the fault to plant, in a process that `controls` started.
 const PLANT: &str = "HEADCOUNT_PLANT";
@@ -66,6 +71,28 @@ impl Slot {
         // SAFETY: as above.
         #[expect(unsafe_code, reason = "plain data under loom's eyes")]
         self.0.with(|value| unsafe { *value })
+    }
+}
+
+/// What is opened once and waited for.
+#[derive(Clone)]
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    fn new() -> Self {
+        Self(Arc::new((Mutex::new(false), Condvar::new())))
+    }
+
+    fn open(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut open = self.0.0.lock().unwrap();
+        while !*open {
+            open = self.0.1.wait(open).unwrap();
+        }
     }
 }
 

@@ -6,32 +6,9 @@
 use std::sync::Arc;
 
 use headcount::thread::model::{Asker, Workers};
-use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
-use crate::{Slot, check};
-
-/// What is opened once and waited for.
-#[derive(Clone)]
-struct Gate(Arc<(Mutex<bool>, Condvar)>);
-
-impl Gate {
-    fn new() -> Self {
-        Self(Arc::new((Mutex::new(false), Condvar::new())))
-    }
-
-    fn open(&self) {
-        *self.0.0.lock().unwrap() = true;
-        self.0.1.notify_all();
-    }
-
-    fn pass(&self) {
-        let mut open = self.0.0.lock().unwrap();
-        while !*open {
-            open = self.0.1.wait(open).unwrap();
-        }
-    }
-}
+use crate::{Gate, Slot, check};
 
 models! {
     /// D3 and D4: the second job comes while the worker goes idle after the first, and is started all the same.

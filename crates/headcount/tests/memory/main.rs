@@ -153,3 +153,4 @@ fn a_roster_gives_its_memory_back_when_nobody_is_listed() {
 }
 
 mod groups;
+mod maps;

@@ -34,7 +34,8 @@ macro_rules! controls {
     };
 }
 
-const _: () = assert!(headcount::fault::Fault::TIMER.len() == 4, "a new fault needs a control");
+const FAULTS: usize = headcount::fault::Fault::TIMER.len() + headcount::fault::Fault::CARRIERS.len();
+const _: () = assert!(FAULTS == 7, "a new fault needs a control");
 
 controls! {
     an_end_without_a_last_look_is_caught:
@@ -47,6 +48,13 @@ controls! {
     a_last_deadline_taken_back_in_silence_is_caught:
         LastGoneUnheard, timer::the_thread_does_not_stay_for_a_deadline_that_was_taken_back, "does not end"
 
+    a_tray_that_nobody_comes_for_is_caught:
+        TrayUnseen, groups::a_member_that_blocks_its_thread_holds_up_nobody, "deadlock"
+    a_carrier_that_goes_home_unlooked_is_caught:
+        HomeUnlooked, groups::slots_are_handed_on, "deadlock"
+    a_last_carrier_that_tells_nobody_is_caught:
+        LastUntold, groups::a_member_that_blocks_its_thread_holds_up_nobody, "deadlock"
+
     // Loom objects to these too; here they show that the larger models would see it. What they cannot see: a group that is
     // closed a moment too early, which takes a spawn at just that moment.
     a_pen_that_is_kept_is_caught:
@@ -54,7 +62,7 @@ controls! {
     a_waker_taken_before_the_result_is_caught:
         WakerThenResult, groups::a_result_is_told_when_it_comes, "deadlock"
     a_look_before_a_slot_is_given_back_is_caught:
-        LookThenGiveBack, groups::slots_are_handed_on, "deadlock"
+        LookThenGiveBack, groups::a_slot_is_handed_on_to_the_last, "deadlock"
     who_queues_unlooked_is_caught:
         QueuedUnlooked, groups::a_turn_is_refused_by_the_cancellation, "deadlock"
 }

@@ -32,6 +32,14 @@ fn group<T: Send + 'static>() -> (Tasks<T>, Hands) {
 struct Hands(Arc<Mutex<Vec<JoinHandle<()>>>>);
 
 impl Hands {
+    /// Drops the tasks where they stand, as an executor does that shuts down.
+    fn abort(&self) {
+        let hands = std::mem::take(&mut *self.0.lock().unwrap());
+        hands.iter().for_each(JoinHandle::abort);
+        // Whether it was over before is not asked.
+        hands.into_iter().for_each(|hand| _ = block_on(hand).is_ok());
+    }
+
     fn join(self) {
         let next = || self.0.lock().unwrap().pop();
         while let Some(hand) = next() {
@@ -102,6 +110,55 @@ models! {
         assert_eq!(count(&block_on(group.wait())), (5, 0));
         assert_eq!(room.visits(), 5);
         hands.join();
+    }
+
+    /// R2, for the last one: nobody comes after it whose end would make up for a slot that was not handed on.
+    a_slot_is_handed_on_to_the_last => {
+        let ((group, hands), room) = (group(), Room::new());
+        group.set_limit(1);
+        let other = room.clone();
+        group.spawn(move |_| other.visit(1));
+        thread::yield_now();
+        let other = room.clone();
+        group.spawn(move |_| other.visit(1));
+        assert_eq!(count(&block_on(group.wait())), (2, 0));
+        hands.join();
+    }
+
+    /// K1: a member that blocks its thread until others have run, who were on the same tray.
+    a_member_that_blocks_its_thread_holds_up_nobody => {
+        let (group, hands) = group();
+        let (gate, opening) = Context::background().with_cancel();
+        // More than there are carriers on their way at once.
+        for _ in 0..4 {
+            let gate = gate.clone();
+            group.spawn(move |_| async move { ok(drop(gate.wait())) });
+        }
+        let (begin, begun) = Context::background().with_cancel();
+        group.spawn(move |_| async move {
+            begun.cancel();
+            yield_now().await;
+            ok(opening.cancel())
+        });
+        // Parked, until somebody else has run.
+        group.spawn(move |_| async move { ok(drop(begin.wait_async().await)) });
+        assert_eq!(count(&block_on(group.wait())), (6, 0));
+        hands.join();
+    }
+
+    /// K4: an executor drops a carrier while members run, are ready, are parked, and are spawned.
+    a_carrier_is_dropped_while_members_are_spawned => {
+        let (group, hands) = group();
+        let spawner = group.spawner();
+        let parked = |_| std::future::pending::<Result<(), BoxError>>();
+        group.spawn(parked);
+        let thread = thread::spawn(move || (0..2).for_each(|_| spawner.spawn(parked)));
+        thread::yield_now();
+        hands.abort();
+        thread.join().unwrap();
+        hands.abort();
+        let results = block_on(group.wait());
+        assert!(matches!(results[..], [Err(MemberError::Aborted), Err(MemberError::Aborted), Err(MemberError::Aborted)]));
     }
 
     /// The limit goes up and down while members queue.

@@ -4,6 +4,7 @@ mod cancelling;
 mod errors;
 mod grid;
 mod limits;
+mod map;
 mod nesting;
 mod panics;
 mod policies;

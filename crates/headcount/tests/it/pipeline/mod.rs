@@ -1,0 +1,85 @@
+//! Pipelines: each file one kind of promise, kept on threads and on tasks.
+
+mod ending;
+mod hand_off;
+mod oracle;
+mod order;
+mod reports;
+mod stopping;
+#[cfg(feature = "tokio")]
+mod tasks;
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex};
+
+use headcount::{Context, GroupError, OnThreads, Pipeline};
+
+use crate::LIMIT;
+
+/// What counts how many of its clones are alive.
+#[derive(Clone, Debug, Default)]
+struct Census(Arc<()>);
+
+impl Census {
+    /// One more, to be dropped.
+    fn one(&self) -> Arc<()> {
+        Arc::clone(&self.0)
+    }
+
+    fn alive(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
+    }
+}
+
+/// A number that can be waited for.
+///
+/// The number is not what the mutex protects, so that the thread sanitizer, which does not see into std's, sees its order.
+#[derive(Default)]
+struct Count(AtomicUsize, Mutex<()>, Condvar);
+
+impl Count {
+    fn add(&self) -> usize {
+        let count = self.0.fetch_add(1, SeqCst) + 1;
+        drop(self.1.lock().unwrap());
+        self.2.notify_all();
+        count
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(SeqCst)
+    }
+
+    #[track_caller]
+    fn reaches(&self, number: usize) {
+        let guard = self.1.lock().unwrap();
+        let (_guard, late) = self.2.wait_timeout_while(guard, LIMIT, |()| self.get() < number).unwrap();
+        assert!(!late.timed_out(), "{} of {number} came within {LIMIT:?}", self.get());
+    }
+}
+
+/// Runs on threads or on a Tokio runtime of several threads, and collects.
+fn collect<C>(pipeline: Pipeline<C>, ctx: &Context, on_tasks: bool) -> Result<Vec<C::Item>, GroupError>
+where
+    C: OnThreads + 'static,
+{
+    if on_tasks { tasks_collect(pipeline, ctx) } else { pipeline.run_collect(ctx) }
+}
+
+#[cfg(feature = "tokio")]
+fn tasks_collect<C>(pipeline: Pipeline<C>, ctx: &Context) -> Result<Vec<C::Item>, GroupError>
+where
+    C: OnThreads + 'static,
+{
+    let mut builder = ::tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_time().build().unwrap();
+    runtime.block_on(pipeline.run_collect_async(ctx))
+}
+
+/// Without Tokio, on the executor of somebody else.
+#[cfg(not(feature = "tokio"))]
+fn tasks_collect<C>(pipeline: Pipeline<C>, ctx: &Context) -> Result<Vec<C::Item>, GroupError>
+where
+    C: OnThreads + 'static,
+{
+    smol::block_on(pipeline.on(|task| smol::spawn(task).detach()).run_collect_async(ctx))
+}
