@@ -1,12 +1,11 @@
 //! Timelines: what the members of a recorded group did and when, as a summary, a page and a trace.
 //!
-//! The recorder is told what happens and never steers. A group that is not recorded has none, and asks for it in one place at
-//! a member's launch, begin and end each.
+//! The recorder is told what happens and never steers; it knows nothing of groups. They tell it of each member's launch, begin
+//! and end, in `group/recorded.rs`; one that is not recorded has none, and looks for it in one place each.
 //!
 //! | file | idea |
 //! |---|---|
 //! | `recorder` | what is kept, and how its memory is bounded |
-//! | `hooks` | where groups tell the recorder |
 //! | `member` | what is known of one member |
 //! | `summary` | the figures, and the critical path |
 //! | `chart`, `lanes` | members as bars, in as few lanes as there can be |
@@ -15,7 +14,6 @@
 
 mod chart;
 mod chrome;
-mod hooks;
 mod json;
 mod lanes;
 mod member;
@@ -31,7 +29,7 @@ use std::sync::Arc;
 
 use self::chart::Chart;
 pub use self::member::{HowEnded, TimelineMember};
-pub(crate) use self::recorder::Recorder;
+pub(crate) use self::recorder::{Recorder, Who};
 pub use self::summary::TimelineSummary;
 
 /// What the members of a recorded group did and when: a summary for the terminal, a page to look at, a trace for other tools.

@@ -10,12 +10,12 @@
 //! One lock, which nothing else is taken under; the clock is read under it, so events have the order in which they are told.
 
 use std::collections::HashMap;
+use std::panic::Location;
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
 
 use super::member::{HowEnded, Nanoseconds, TimelineMember};
-use crate::group::Member;
-use crate::roll::Title;
+use crate::roll::{Name, Title};
 use crate::time::Moment;
 use crate::wait::lock::Lock;
 
@@ -48,6 +48,12 @@ struct Book {
     others: Arc<str>,
     /// The last text: thousands may be cancelled for one reason.
     text: Option<Arc<str>>,
+}
+
+/// Who a member is, besides its number.
+pub(crate) struct Who {
+    pub(crate) name: Option<Name>,
+    pub(crate) place: &'static Location<'static>,
 }
 
 /// What is exact, however many members there are.
@@ -124,16 +130,15 @@ impl Recorder {
     }
 
     /// A member was counted out, under this limit.
-    pub(crate) fn spawned(&self, member: &Member, limit: Option<usize>) {
-        let name = member.shared_name();
+    pub(crate) fn spawned(&self, index: usize, who: Who, limit: Option<usize>) {
         let mut book = self.book.lock();
         let now = self.now();
         let queued_for_slot = book.census.spawned_at(now, limit);
-        let Some(slot) = book.slot(member.index(), self.capacity) else { return };
+        let Some(slot) = book.slot(index, self.capacity) else { return };
         let spawned = TimelineMember {
-            index: member.index(),
-            name,
-            place: member.place(),
+            index,
+            name: who.name,
+            place: who.place,
             spawned: now,
             begun: None,
             ended: None,
@@ -169,7 +174,7 @@ impl Recorder {
         begun: bool,
         how: HowEnded,
         why: Option<String>,
-        who: impl FnOnce() -> (Member, Moment),
+        who: impl FnOnce() -> (Who, Moment),
     ) {
         let mut book = self.book.lock();
         let now = self.now();
@@ -188,12 +193,12 @@ impl Recorder {
         if !late || !room {
             return;
         }
-        let (member, since) = who();
+        let (who, since) = who();
         let after = since.since(self.origin).unwrap_or_default();
         let failure = TimelineMember {
             index,
-            name: member.shared_name(),
-            place: member.place(),
+            name: who.name,
+            place: who.place,
             spawned: u64::try_from(after.as_nanos()).unwrap_or(u64::MAX).min(now),
             begun: None,
             ended: Some((now, how)),

@@ -8,9 +8,8 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::member::{HowEnded, TimelineMember};
-use super::recorder::{Recorder, Snapshot};
+use super::recorder::{Recorder, Snapshot, Who};
 use super::{Timeline, TimelineSummary};
-use crate::group::Member;
 use crate::roll::Title;
 use crate::time::Moment;
 
@@ -18,17 +17,17 @@ fn recorder(capacity: usize) -> Arc<Recorder> {
     Recorder::with_capacity(Title::new(Some("made up".into()), Location::caller()), capacity)
 }
 
-fn member(index: usize) -> Member {
-    Member::new(index, Some(format!("m{index}").into()), Location::caller())
+fn who(index: usize) -> Who {
+    Who { name: Some(format!("m{index}").into()), place: Location::caller() }
 }
 
 fn ends(recorder: &Recorder, index: usize, how: HowEnded) {
     let why = (how != HowEnded::Ok).then(|| format!("why {index}"));
-    recorder.ended(index, true, how, why, || (member(index), Moment::now()));
+    recorder.ended(index, true, how, why, || (who(index), Moment::now()));
 }
 
 fn lives(recorder: &Recorder, index: usize, how: HowEnded) {
-    recorder.spawned(&member(index), None);
+    recorder.spawned(index, who(index), None);
     recorder.begun(index);
     ends(recorder, index, how);
 }
@@ -87,7 +86,7 @@ fn beyond_the_capacity_an_even_sample_is_kept_and_counts_stay_exact() {
 #[test]
 fn who_is_out_when_the_sample_is_thinned_is_followed_or_forgotten_whole() {
     let recorder = recorder(8);
-    (0..20).for_each(|index| recorder.spawned(&member(index), Some(1)));
+    (0..20).for_each(|index| recorder.spawned(index, who(index), Some(1)));
     (0..20).for_each(|index| recorder.begun(index));
     (0..20).for_each(|index| ends(&recorder, index, HowEnded::Ok));
     let snapshot = recorder.snapshot();
@@ -108,7 +107,7 @@ fn failures_outside_of_the_sample_are_bounded_too() {
 #[test]
 fn long_texts_are_cut_where_a_character_ends() {
     let recorder = recorder(2);
-    recorder.spawned(&member(0), None);
+    recorder.spawned(0, who(0), None);
     let long = "ü".repeat(4_000);
     recorder.ended(0, false, HowEnded::Failed, Some(long), || unreachable!("it is in the sample"));
     let why = recorder.snapshot().members[0].why().map(str::to_owned).expect("it said why");
@@ -171,13 +170,13 @@ fn check_trace(text: &str) -> Vec<Value> {
 fn the_trace_is_valid_and_tells_everything() {
     let recorder = recorder(100);
     for (index, how) in HowEnded::ALL.into_iter().enumerate() {
-        recorder.spawned(&member(index), Some(1));
+        recorder.spawned(index, who(index), Some(1));
         recorder.begun(index);
         ends(&recorder, index, how);
     }
-    recorder.spawned(&Member::new(5, None, Location::caller()), None);
+    recorder.spawned(5, Who { name: None, place: Location::caller() }, None);
     recorder.ended(5, false, HowEnded::Cancelled, Some("\"quoted\"\n</script>".into()), || unreachable!());
-    recorder.spawned(&member(6), None);
+    recorder.spawned(6, who(6), None);
     let text = Timeline::new(recorder).to_chrome_json();
     assert!(!text.contains("</script>"));
     let events = check_trace(&text);
@@ -199,7 +198,7 @@ proptest! {
         let (mut spawned, mut queued, mut running) = (0, Vec::new(), Vec::new());
         for (what, which) in steps {
             match what {
-                0 => { recorder.spawned(&member(spawned), Some(2)); queued.push(spawned); spawned += 1; }
+                0 => { recorder.spawned(spawned, who(spawned), Some(2)); queued.push(spawned); spawned += 1; }
                 1 if !queued.is_empty() => {
                     let index = queued.remove(0);
                     recorder.begun(index);
