@@ -67,7 +67,7 @@ pub(super) fn concurrency(spans: &[Span]) -> Vec<(Nanoseconds, usize)> {
     curve
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use proptest::prelude::*;
 

@@ -34,8 +34,8 @@ pub use self::summary::TimelineSummary;
 
 /// What the members of a recorded group did and when: a summary for the terminal, a page to look at, a trace for other tools.
 ///
-/// A group is recorded that was made with `record` ([task](crate::task::Group::record), [thread](crate::thread::Scope::record)).
-/// Its timeline can be asked for at any time, also while it runs, and outlives it. Cheap to clone.
+/// A group is recorded that was made with `record` ([task](crate::task::Group::record), [thread](crate::thread::Scope::record)),
+/// and so are the items of a map ([task](crate::task::Map::record), [thread](crate::thread::Map::record)). Its timeline can be asked for at any time, also while it runs, and outlives it. Cheap to clone.
 ///
 /// # Examples
 ///

@@ -211,6 +211,19 @@ impl Recorder {
         self.book.lock().keep_failure(failure);
     }
 
+    /// Whoever is out is gone, dropped where it stood, and nobody will say so.
+    pub(crate) fn close(&self) {
+        let mut book = self.book.lock();
+        if book.census.running + book.census.queued == 0 {
+            return;
+        }
+        let now = self.now();
+        book.census.closed_at(now);
+        for member in book.sample.iter_mut().flatten().filter(|member| member.ended.is_none()) {
+            member.ended = Some((now, HowEnded::Aborted));
+        }
+    }
+
     pub(super) fn snapshot(&self) -> Snapshot {
         let book = self.book.lock();
         let now = self.now();
@@ -255,6 +268,12 @@ impl Census {
         self.advance(now);
         *(if begun { &mut self.running } else { &mut self.queued }) -= 1;
         self.ended[how as usize] += 1;
+    }
+
+    fn closed_at(&mut self, now: Nanoseconds) {
+        self.advance(now);
+        self.ended[HowEnded::Aborted as usize] += self.running + self.queued;
+        (self.running, self.queued) = (0, 0);
     }
 }
 

@@ -121,6 +121,27 @@ fn figures_are_exact_for_more_members_than_are_kept() {
     });
 }
 
+#[test]
+fn every_item_of_a_map_of_threads_is_told() {
+    within(|| {
+        let map = thread::map(0..4).limit(1).panics(Panics::AsError).policy(CollectAll).record();
+        let timeline = map.timeline().unwrap();
+        let results: Vec<_> = map.run(|_, n| match n {
+            1 => Err("odd"),
+            2 => panic!("two"),
+            n => Ok(n),
+        });
+        assert_eq!(results.len(), 4);
+        assert_eq!(
+            how(&timeline),
+            [HowEnded::Ok, HowEnded::Failed, HowEnded::Panicked, HowEnded::Ok].map(Some)
+        );
+        assert_eq!(timeline.members()[1].why(), Some("odd"));
+        assert!(timeline.members().iter().all(|item| item.begun() >= Some(item.spawned())));
+        assert_eq!(timeline.summary().peak_concurrency(), 1);
+    });
+}
+
 #[cfg(feature = "tokio")]
 mod tasks {
     use headcount::{Cancelled, task};
@@ -206,5 +227,60 @@ mod tasks {
             })
         });
         assert_eq!((summary.spawned(), summary.outstanding()), (1, 0));
+    }
+
+    #[test]
+    fn every_item_of_a_map_of_tasks_is_told_wherever_it_runs() {
+        within(|| {
+            block_on(async {
+                let item = |_, n: u32| async move {
+                    tokio::task::yield_now().await;
+                    if n == 2 { Err("two") } else { Ok(n) }
+                };
+                let map = task::map(0..5).limit(2).policy(CollectAll).record();
+                let here = map.timeline().unwrap();
+                map.run(item).await;
+                let map = task::map(0..5).limit(2).policy(CollectAll).record().spawned();
+                let spawned = map.timeline().unwrap();
+                map.run(item).await;
+                for timeline in [here, spawned] {
+                    use HowEnded::{Failed, Ok};
+                    assert_eq!(how(&timeline), [Some(Ok), Some(Ok), Some(Failed), Some(Ok), Some(Ok)]);
+                    assert_eq!(timeline.members()[2].why(), Some("two"));
+                    assert!((1..=2).contains(&timeline.summary().peak_concurrency()));
+                }
+            });
+        });
+    }
+
+    #[test]
+    fn items_that_a_failure_stops_and_those_of_a_dropped_map_are_told() {
+        within(|| {
+            block_on(async {
+                let map = task::map(0..9).limit(2).record();
+                let stopped = map.timeline().unwrap();
+                map.run(
+                    |ctx, n: u32| async move { if n == 0 { Err("zero".into()) } else { wait(ctx).await } },
+                )
+                .await
+                .unwrap_err();
+                let ends = how(&stopped);
+                assert_eq!(ends[0], Some(HowEnded::Failed));
+                assert!(ends[1..].iter().all(|end| *end == Some(HowEnded::Cancelled)), "{ends:?}");
+
+                let map = task::map(0..9).limit(3).record();
+                let dropped = map.timeline().unwrap();
+                let mut run = Box::pin(map.run(|ctx, _| wait(ctx)));
+                assert!(!crate::Poller::new().poll(run.as_mut()));
+                assert_eq!(dropped.summary().outstanding(), 3);
+                drop(run);
+                assert_eq!(how(&dropped), [Some(HowEnded::Aborted); 3]);
+                assert_eq!((dropped.summary().outstanding(), dropped.summary().tally().aborted), (0, 3));
+            });
+        });
+    }
+
+    async fn wait(ctx: Context) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
+        Err(ctx.wait_async().await.into())
     }
 }

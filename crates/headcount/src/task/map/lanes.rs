@@ -251,6 +251,7 @@ where
     {
         self.current = Some(index);
         let Station { hub, ctx, .. } = at;
+        hub.docket.begun(index);
         let ending = match &hub.each {
             None => self.attend(|| (hub.f)(ctx.clone(), item), Plain).await,
             Some(Each { timeout, late }) => {

@@ -125,6 +125,7 @@ where
                     let index = hand.next;
                     hand.next += 1;
                     who::next(docket.here(index));
+                    docket.begun(index);
                     match f(&docket.ctx, item) {
                         Ok(value) => {
                             docket.succeeded(index, &value);
