@@ -7,13 +7,15 @@ use crate::run::{
 };
 
 /// The library's choices of features: none, each alone with what it needs, all.
-const FEATURES: [&[&str]; 7] = [
+const FEATURES: [&[&str]; 9] = [
     &["--no-default-features"],
     &["--no-default-features", "--features", "std"],
     &["--no-default-features", "--features", "tokio"],
     &["--no-default-features", "--features", "signals"],
     &["--no-default-features", "--features", "stream"],
     &["--no-default-features", "--features", "tokio-util"],
+    &["--no-default-features", "--features", "retry"],
+    &["--no-default-features", "--features", "rate"],
     &["--all-features"],
 ];
 

@@ -51,6 +51,8 @@
 //! | `tokio` | yes | [`WaitGroup::spawn_async`], and a panic that names `wait_async` where a blocking wait would stall a worker thread |
 //! | `signals` | no | `Context::on_signals`: cancelled by Ctrl-C or SIGTERM (Unix) |
 //! | `stream` | no | [`task::Results`] is a `futures_core::Stream` |
+//! | `retry` | no | `retry` of groups and maps, with the policies of `backon` |
+//! | `rate` | no | `rate` of groups and maps, counted by `governor` |
 //! | `tokio-util` | no | `Context::cancels_token` and `Context::with_token`: to and from `CancellationToken` |
 //!
 //! # Unsafe code
@@ -120,6 +122,8 @@ pub use group::{
     Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, FromMember, GroupError,
     Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict, ok,
 };
+#[cfg(feature = "std")]
+pub use map::attempts::MapAttempts;
 #[cfg(feature = "std")]
 pub use pipeline::{Chain, Meter, OnThreads, Pipeline, Report, StageCounters, Staged};
 pub use raw::wait::Wait;

@@ -54,7 +54,7 @@ impl Gateway {
 
     async fn offer(self: Arc<Self>, sku: String) -> Result<Offer, GroupError> {
         let ctx = self.ctx.with_timeout(DEADLINE);
-        // A member that ignores the cancellation has half a deadline more; one that blocks is waited for, and named.
+        // A call that is cancelled is dropped where it stands; one that blocks is waited for, and named.
         let group = task::Group::<()>::new(&ctx).named("offer").grace(Duration::ZERO);
         let (here, name) = (Arc::clone(&self), sku.clone());
         let price = group.fork(move |_ctx| async move { here.ask(here.prices, &name).await });

@@ -25,9 +25,11 @@ mod retry;
 pub(crate) mod tasks;
 pub(crate) mod threads;
 
+#[cfg(feature = "retry")]
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
+#[cfg(feature = "retry")]
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +45,7 @@ use crate::group::ending::Ending;
 use crate::group::settle::{Hand, Receive, Settle};
 
 /// Decides whether an error is worth another attempt.
+#[cfg(feature = "retry")]
 pub(crate) type Worth = Arc<dyn Fn(&(dyn Error + 'static)) -> bool + Send + Sync>;
 
 /// How the bodies of members are called; `E` is what their failures become.
@@ -68,6 +71,10 @@ pub(crate) enum Unfinished<E> {
     /// Its last attempt failed.
     Failed(E),
     /// It was cancelled between two attempts, or before the first.
+    #[cfg_attr(
+        not(any(feature = "retry", feature = "rate")),
+        expect(dead_code, reason = "there is nothing to wait for")
+    )]
     Cancelled(Cancelled),
 }
 

@@ -155,12 +155,7 @@ fn once_bound<U: 'static, E: Root>(
     attempts: Arc<Attempts<E>>,
     body: Box<dyn FnOnce(Context) -> Call<U, E> + Send>,
 ) -> Bound<U, E> {
-    Box::new(move |ctx| {
-        Box::pin(async move {
-            turn(&attempts, &ctx).await?;
-            in_time(&attempts, &ctx, body).await
-        })
-    })
+    Box::new(move |ctx| Box::pin(async move { once_only(&attempts, &ctx, body).await }))
 }
 
 fn again_bound<U: Send + 'static, E: Root + Send>(
@@ -168,6 +163,21 @@ fn again_bound<U: Send + 'static, E: Root + Send>(
     body: Box<dyn Fn(Context) -> Call<U, E> + Send + Sync>,
 ) -> Bound<U, E> {
     Box::new(move |ctx| Box::pin(async move { attempt(&attempts, &ctx, body).await }))
+}
+
+/// One call of a body that can be called only once, in its turn and its time.
+pub(crate) async fn once_only<F, Fut, U, E>(
+    attempts: &Attempts<E>,
+    ctx: &Context,
+    body: F,
+) -> Result<U, Unfinished<E>>
+where
+    F: FnOnce(Context) -> Fut,
+    Fut: Future<Output = Result<U, E>>,
+    E: Root,
+{
+    turn(attempts, ctx).await?;
+    in_time(attempts, ctx, body).await
 }
 
 /// Waits for the call's place in the rate.

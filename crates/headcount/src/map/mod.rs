@@ -8,11 +8,13 @@
 //! | file | idea |
 //! |---|---|
 //! | `settings` | the words that both kinds are configured with |
+//! | `attempts` | items that are tried again, hedged, or paced |
 //! | `docket` | a running map: its context, its judge, and its conclusion |
 //! | `spool`, `reel` | values on their way into the order of their items |
 //!
 //! Which items run when, and where, is the kinds' own: [`thread::map`](crate::thread) and `task::map`.
 
+pub(crate) mod attempts;
 pub(crate) mod docket;
 pub(crate) mod reel;
 pub(crate) mod settings;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | here | [`Map`]: what it is told before it runs |
 //! | `source` | where items come from |
+//! | `attempts` | items that are tried again, hedged, or paced |
 //! | `local` | running on the caller's own task |
 //! | `drive` | the future that does that: pulls items, polls members |
 //! | `slab`, `bells` | slots for members, used again and again; who of them was woken; rules L1, L2, W1, W2 |
@@ -15,6 +16,7 @@
 //!
 //! What both kinds of map share stands in `map`, above the groups.
 
+mod attempts;
 mod bells;
 mod drive;
 mod gather;

@@ -3,12 +3,14 @@
 //! | file | idea |
 //! |---|---|
 //! | here | [`map()`] and [`Map`]: making one, and running it |
+//! | `attempts` | items that are tried again, or paced |
 //! | `hands` | those who run items |
 //! | `supply` | where they take items from: invariants T1 to T4 |
 //! | `pace` | how many they take at once |
 //! | `spools`, `results` | where values go: all into one vector, or to whoever takes them one by one |
 //! | `gate` | where threads rest |
 
+mod attempts;
 mod gate;
 mod hands;
 #[cfg(loom)]

@@ -1,5 +1,7 @@
 //! Maps: one module for each kind, and family of promises.
 
+#[cfg(all(feature = "retry", feature = "rate", feature = "tokio"))]
+mod attempts;
 mod puppets;
 mod task_ends;
 mod task_local;
