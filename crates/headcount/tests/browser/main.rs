@@ -149,6 +149,20 @@ fn texts_of_members_stay_texts() {
 }
 
 #[test]
+fn a_timeline_of_nobody_is_a_page_too() {
+    in_browser(|chromium| {
+        let file = made::page("nobody", &made::crowd(0));
+        let page = chromium.open(&file, 1280, 900);
+        assert_eq!(page.evaluate("timeline.count"), 0);
+        for key in ["+", "0", "n", "p", "f", "t"] {
+            page.key(key);
+        }
+        assert_eq!(page.evaluate("document.getElementById('summary').textContent"), "0 members in 0 ns");
+        page.is_quiet();
+    });
+}
+
+#[test]
 fn a_phone_shows_everything_without_scrolling_sideways() {
     in_browser(|chromium| {
         let file = made::page("phone", &made::small());

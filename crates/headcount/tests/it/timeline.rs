@@ -4,9 +4,7 @@ use std::panic::Location;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use headcount::{
-    CollectAll, Context, Discard, HowEnded, Panics, Timeline, TimelineMember, TimelineSummary, thread,
-};
+use headcount::{CollectAll, Context, Discard, HowEnded, Panics, Timeline, TimelineMember, thread};
 
 use crate::within;
 
@@ -144,7 +142,7 @@ fn every_item_of_a_map_of_threads_is_told() {
 
 #[cfg(feature = "tokio")]
 mod tasks {
-    use headcount::{Cancelled, task};
+    use headcount::{Cancelled, TimelineSummary, task};
 
     use super::*;
 
