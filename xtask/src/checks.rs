@@ -104,13 +104,15 @@ pub(crate) fn no_std() -> Verdict {
 }
 
 pub(crate) fn loom() -> Verdict {
-    let mut loom = cargo_with_flags("loom", "--cfg loom", &["test", "--profile", "optimized", "-p", "headcount"]);
+    let mut loom =
+        cargo_with_flags("loom", "--cfg loom", &["test", "--profile", "optimized", "-p", "headcount"]);
     loom.args(["--no-default-features", "--features", "std", "--test", "loom"]);
     all([loom])
 }
 
 pub(crate) fn shuttle() -> Verdict {
-    let mut shuttle = cargo_with_flags("shuttle", "--cfg shuttle", &["test", "--profile", "optimized", "-p", "headcount"]);
+    let mut shuttle =
+        cargo_with_flags("shuttle", "--cfg shuttle", &["test", "--profile", "optimized", "-p", "headcount"]);
     shuttle.args(["--no-default-features", "--features", "std", "--test", "shuttle"]);
     all([shuttle])
 }
