@@ -122,6 +122,17 @@ pub(crate) fn shuttle() -> Verdict {
     all([shuttle])
 }
 
+/// The page of a timeline, by mouse and keyboard. The tests find the browser themselves, under the same names.
+pub(crate) fn browser() -> Verdict {
+    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = |name: &&str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    if !names.iter().any(there) {
+        return Verdict::Skipped("no chromium on this machine; the timeline's page was not tried out".into());
+    }
+    all([cargo(&["test", "-p", "headcount", "--test", "browser"])])
+}
+
 /// Runs every example; each asserts what it prints.
 pub(crate) fn examples() -> Verdict {
     let folder = root().join("crates/headcount/examples");

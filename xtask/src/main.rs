@@ -41,6 +41,11 @@ const CHECKS: &[Check] = &[
     },
     Check { name: "release", promise: "every test again, optimized", run: checks::release },
     Check { name: "examples", promise: "every example runs and is right", run: checks::examples },
+    Check {
+        name: "browser",
+        promise: "the page of a timeline works in a real browser, without a mouse and on a phone",
+        run: checks::browser,
+    },
     Check { name: "no-std", promise: "a program without std links and counts", run: checks::no_std },
     Check {
         name: "loom",

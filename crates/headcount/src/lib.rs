@@ -33,6 +33,7 @@
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
 //! | be told when a test leaves somebody behind | `#[headcount::test]` (feature `testing`) |
 //! | know who is out in the whole process, and who made whom | [`roll_call()`] |
+//! | see afterwards what ran when, who was slow, and what a limit cost | `record` of a [task](task::Group::record) or [thread](thread::Scope::record) group, and its [`Timeline`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
 //! | take items through several stages, each with its own workers | [`Pipeline`] |
 //! | do the same for many items, so many at once | [`task::map()`], [`thread::map()`] |
@@ -113,6 +114,8 @@ mod time;
 #[cfg(shuttle)]
 #[doc(hidden)]
 pub mod time;
+#[cfg(feature = "std")]
+mod timeline;
 mod wait;
 mod wait_group;
 #[cfg(feature = "std")]
@@ -184,6 +187,7 @@ pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
 #[cfg(feature = "std")]
 pub use roll::{RollNode, RollTree, WaitsFor, roll_call};
+pub use timeline::{HowEnded, Timeline, TimelineMember, TimelineSummary};
 pub use wait_group::{Token, Tokens, WaitGroup};
 #[cfg(feature = "std")]
 pub use who::WouldDeadlock;

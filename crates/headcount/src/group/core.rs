@@ -20,7 +20,7 @@
 //! # Deadlock safety
 //!
 //! A thread holds one of the locks `books`, `court`, `arrivals`, or a line's, at a time, and below `books` only those of contexts,
-//! counters and the ledger, which are left before they return. Foreign code runs under none of them, but for the policy's judgement,
+//! counters, the ledger and the recorder, which are left before they return. Foreign code runs under none of them, but for the policy's judgement,
 //! which has `court` to itself.
 
 use std::collections::BTreeMap;
@@ -46,6 +46,7 @@ use crate::roll::registry::Listed;
 use crate::roll::{Name, RollCall};
 use crate::sync::{AtomicU64, Relaxed, number};
 use crate::time::Moment;
+use crate::timeline::Recorder;
 use crate::wait::lock::Lock;
 use crate::who::{self, Here, Id, threads};
 
@@ -97,6 +98,8 @@ pub(crate) struct Core<T, E, P, K: Kind> {
 
 pub(crate) struct Books<T, E, P, K: Kind> {
     pub(crate) grace: Duration,
+    /// Given to each new page, if the group is recorded.
+    pub(crate) recorder: Option<Arc<Recorder>>,
     /// Writes on the last page.
     pen: Option<PenOf<T, E, P, K>>,
     /// Those that are not over, by the number of their first line.
@@ -142,6 +145,7 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         let ledger = Ledger::open(id, K::STOPPABLE, ctx.clone(), Title::new(None, place), K::limit(&lane));
         let books = Books {
             grace: Duration::from_secs(5),
+            recorder: None,
             pen: None,
             pages: BTreeMap::new(),
             kept: Vec::new(),
@@ -201,8 +205,11 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         };
         let mut seat = seat.unwrap_or_else(|| unreachable!("the pen is not full"));
         let admitted = admit(&mut books.lane);
+        let limit = books.recorder.as_ref().and_then(|_| K::limit(&books.lane));
         drop(books);
         seat.watched = self.watched.counted_out(|| seat.member(), || self.title());
+        // Nobody has launched it yet, so this is told before its begin.
+        seat.record_spawn(limit);
         if let Some(pen) = full {
             self.put_down(pen);
         }
@@ -225,11 +232,21 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
         } else {
             self.ctx.clone()
         };
-        let pen = Page::open(Arc::clone(self), ctx, books.next, now);
+        let recorder = books.recorder.clone();
+        if let Some(recorder) = &recorder {
+            recorder.call(self.title());
+        }
+        let pen = Page::open(Arc::clone(self), ctx, recorder, books.next, now);
         books.next = pen.last_number() + 1;
         books.pages.insert(pen.page().first(), Arc::clone(pen.page()));
         self.ledger.enter(pen.page().leaf());
         books.pen.insert(pen)
+    }
+
+    /// Records the members that are registered from now on: those on new pages.
+    pub(crate) fn record(&self, recorder: Arc<Recorder>) {
+        self.books.lock().recorder = Some(recorder);
+        self.seal(|_| true);
     }
 
     /// Says that somebody waits for the count to reach zero, as long as the guard lives (G2).

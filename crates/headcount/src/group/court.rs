@@ -199,18 +199,20 @@ impl<E: Root, P> Judging<'_, E, P> {
     }
 
     /// A member has ended without a value: the failure with its ticket, to be kept for whoever wants it. Nothing if it is a
-    /// panic that is to be resumed: that is kept here.
+    /// panic that is to be resumed: that is kept here. In any case `told` sees it first, under no lock.
     pub(crate) fn failure<T>(
         &self,
         member: Member,
         ending: Ending<T, E>,
         hand: Option<&Context>,
+        told: impl FnOnce(&MemberError<E>),
     ) -> Option<(u64, Failure<E>)>
     where
         P: Policy<T, E>,
     {
         let (error, by_hand) = self.recognize(ending, hand);
         observe::failed(&member, &error);
+        told(&error);
         let mut court = self.court.lock();
         court.tally.count(&error);
         let (panics, ticket) = (court.panics, court.ticket());

@@ -49,6 +49,7 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
                 return seat.end(None);
             }
         };
+        seat.record_end::<E>(None);
         if P::JUDGES_VALUES {
             self.judging().value(&seat.member(), value.as_ref());
         }
@@ -70,7 +71,8 @@ impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
 
     #[cold]
     fn fail(&self, seat: &SeatOf<T, E, P, K>, ending: Ending<T, E>, hand: Option<&Context>) {
-        let failure = self.judging().failure(seat.member(), ending, hand);
+        let told = |error: &_| seat.record_end(Some(error));
+        let failure = self.judging().failure(seat.member(), ending, hand, told);
         // A panic that is to be resumed has been kept already.
         if failure.as_ref().is_none_or(|(_, failure)| failure.error.is_failure()) {
             self.watched.failed();

@@ -45,6 +45,11 @@ impl Member {
         self.name.as_ref().map(Name::as_str)
     }
 
+    /// The same, to keep.
+    pub(crate) fn shared_name(&self) -> Option<Name> {
+        self.name.clone()
+    }
+
     /// Where it was launched: the call in the source that spawned it.
     #[must_use]
     pub fn place(&self) -> &'static Location<'static> {

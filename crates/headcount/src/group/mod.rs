@@ -8,6 +8,7 @@
 //! | `ending`, `settle` | how a member's end is taken; what its output comes to |
 //! | `closure`, `fork` | members that are closures; members whose value has a type of its own |
 //! | `refused` | members that were not launched |
+//! | `recorded` | telling the recorder of a [`Timeline`](crate::Timeline) |
 //! | `arrivals` | results on their way to someone who takes them as they come |
 //! | `policy`, `policies`, `trial` | the rule that decides when a group is over, the ready ones, and how to try one out |
 //! | `body` | what the body of a scope may return |
@@ -35,6 +36,7 @@ pub(crate) mod panics;
 pub(crate) mod pen;
 mod policies;
 mod policy;
+pub(crate) mod recorded;
 mod refused;
 pub(crate) mod settle;
 pub(crate) mod sheet;

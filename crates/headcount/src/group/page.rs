@@ -42,6 +42,7 @@ use crate::fault::{self, Fault};
 use crate::observe;
 use crate::sync::{AcqRel, AtomicU8, AtomicU64, Relaxed, UnsafeCell};
 use crate::time::Moment;
+use crate::timeline::Recorder;
 
 /// As many lines as the first page of a group has; a group of two or three need not pay for more.
 const FEWEST: usize = 4;
@@ -69,6 +70,8 @@ pub(crate) struct Page<T, C, B> {
     pub(crate) core: Arc<C>,
     /// What its members are given: a child of the group's context.
     pub(crate) ctx: Context,
+    /// Told of what its members do, if the group is recorded.
+    pub(crate) recorder: Option<Arc<Recorder>>,
     pub(crate) sheet: Arc<Sheet>,
     /// The sheet's, close at hand.
     first: usize,
@@ -124,13 +127,20 @@ impl<T, C, B> std::panic::RefUnwindSafe for Page<T, C, B> {}
 
 impl<T, C, B: Bell> Page<T, C, B> {
     /// Opens the page whose first line has the number `first`.
-    pub(crate) fn open(core: Arc<C>, ctx: Context, first: usize, opened: Moment) -> Pen<T, C, B> {
+    pub(crate) fn open(
+        core: Arc<C>,
+        ctx: Context,
+        recorder: Option<Arc<Recorder>>,
+        first: usize,
+        opened: Moment,
+    ) -> Pen<T, C, B> {
         let lines = (first.max(FEWEST / 4) * 4).clamp(FEWEST, MOST);
         let line = |_| Line { mark: AtomicU8::new(0), begun: AtomicU8::new(0), bell: B::default() };
         let quill = Sheet::open(first, lines, opened);
         let page = Arc::new(Self {
             core,
             ctx,
+            recorder,
             sheet: Arc::clone(quill.sheet()),
             first,
             lines: (0..lines).map(line).collect(),
@@ -310,12 +320,20 @@ impl<T, C, B: Bell> Seat<T, C, B> {
     pub(super) fn note_begun(&self) {
         // Relaxed: only for the roll call.
         self.page.lines[self.line()].begun.fetch_or(BEGUN, Relaxed);
+        if let Some(recorder) = &self.page.recorder {
+            recorder.begun(self.index());
+        }
     }
 
     /// Whether it has begun.
     pub(crate) fn has_begun(&self) -> bool {
         // Relaxed: the seat itself said so.
         Stands(self.page.lines[self.line()].begun.load(Relaxed)).has_begun()
+    }
+
+    /// When the member was counted out.
+    pub(crate) fn since(&self) -> Moment {
+        self.page.sheet.entry(self.line()).since
     }
 
     /// Says that it cannot be stopped.

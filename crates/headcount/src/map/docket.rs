@@ -15,8 +15,10 @@ use crate::context::{CancelKind, Cancelled, Canceller, Context};
 use crate::group::court::{Court, Judging};
 use crate::group::ended::Who;
 use crate::group::ending::Ending;
-use crate::group::{Ended, Member, Policy, Root, Title, panics};
+use crate::group::{Ended, Member, Policy, Root, Title, panics, recorded};
 use crate::sync::number;
+use crate::time::Moment;
+use crate::timeline::{HowEnded, Recorder, Who as Recorded};
 use crate::wait::lock::Lock;
 use crate::who::{self, Here, Id};
 
@@ -34,6 +36,18 @@ pub(crate) struct Docket<E, P> {
     pub(crate) tab: Arc<Tab>,
     canceller: Canceller,
     court: Lock<Court<E, P>>,
+    /// Told of what items do, if the map is recorded.
+    recorder: Option<Recording>,
+}
+
+/// A map whose future is dropped drops its items where they stand.
+#[derive(Debug)]
+struct Recording(Arc<Recorder>);
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl<E: Root, P> Docket<E, P> {
@@ -43,8 +57,21 @@ impl<E: Root, P> Docket<E, P> {
         let mut court = Court::new(settings.policy);
         (court.panics, court.recognize) = (settings.panics, settings.recognize);
         let id = number();
-        let tab = Tab::open(id, settings.title.clone(), ctx.clone(), settings.limit);
-        Self { id, tab, root: who::root(), title: settings.title, ctx, canceller, court: Lock::new(court) }
+        let (title, recorder) = (settings.title, settings.recorder);
+        let tab = Tab::open(id, title.clone(), ctx.clone(), settings.limit);
+        if let Some(recorder) = &recorder {
+            recorder.call(title.clone());
+        }
+        Self {
+            id,
+            tab,
+            root: who::root(),
+            title,
+            ctx,
+            canceller,
+            court: Lock::new(court),
+            recorder: recorder.map(Recording),
+        }
     }
 
     /// The item `index`, as a member.
@@ -58,6 +85,20 @@ impl<E: Root, P> Docket<E, P> {
         Here { group: self.id, number: index as u64 + 1, place: self.title.place(), root: self.root }
     }
 
+    /// The item `index` is about to begin: nobody queues in a map, an item is taken from the source when it can run. Whatever
+    /// comes, [`succeeded`](Self::succeeded) or [`failed`](Self::failed) is called for it.
+    #[inline]
+    pub(crate) fn begun(&self, index: usize) {
+        if let Some(Recording(recorder)) = &self.recorder {
+            recorder.spawned(index, self.who(), None);
+            recorder.begun(index);
+        }
+    }
+
+    fn who(&self) -> Recorded {
+        Recorded { name: None, place: self.title.place() }
+    }
+
     fn judging(&self) -> Judging<'_, E, P> {
         Judging { court: &self.court, ctx: &self.ctx, canceller: &self.canceller }
     }
@@ -68,18 +109,34 @@ impl<E: Root, P> Docket<E, P> {
     where
         P: Policy<T, E>,
     {
+        if let Some(Recording(recorder)) = &self.recorder {
+            recorder.ended(index, true, HowEnded::Ok, None, || (self.who(), Moment::now()));
+        }
         if P::JUDGES_VALUES {
             self.judging().value(&self.member(index), Some(value));
         }
     }
 
-    /// The item `index` has ended without a value.
+    /// The item `index` has begun, and ended without a value.
     #[cold]
     pub(crate) fn failed<T>(&self, index: usize, ending: Ending<T, E>)
     where
         P: Policy<T, E>,
     {
-        let Some((ticket, failure)) = self.judging().failure(self.member(index), ending, None) else {
+        self.fail(index, ending, true);
+    }
+
+    fn fail<T>(&self, index: usize, ending: Ending<T, E>, begun: bool)
+    where
+        P: Policy<T, E>,
+    {
+        let told = |error: &_| {
+            if let Some(Recording(recorder)) = &self.recorder {
+                let (how, why) = recorded::told(Some(error));
+                recorder.ended(index, begun, how, why, || (self.who(), Moment::now()));
+            }
+        };
+        let Some((ticket, failure)) = self.judging().failure(self.member(index), ending, None, told) else {
             return;
         };
         let mut court = self.court.lock();
@@ -99,8 +156,11 @@ impl<E: Root, P> Docket<E, P> {
         P: Policy<T, E>,
     {
         for index in first..first + count {
+            if let Some(Recording(recorder)) = &self.recorder {
+                recorder.spawned(index, self.who(), None);
+            }
             let why = self.ctx.cancelled_because();
-            self.failed(index, why.map_or(Ending::Aborted, Ending::Unbegun));
+            self.fail(index, why.map_or(Ending::Aborted, Ending::Unbegun), false);
         }
     }
 

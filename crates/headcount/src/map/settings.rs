@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::group::court::Recognize;
 use crate::group::{BoxError, FailFast, Panics, Title};
 use crate::roll::Name;
+use crate::timeline::{Recorder, Timeline};
 
 /// What a map was told before it runs.
 pub(crate) struct Settings<E, P> {
@@ -20,6 +21,7 @@ pub(crate) struct Settings<E, P> {
     pub(crate) recognize: Option<Recognize<E>>,
     /// Whether results are given as their items finish, where they are taken one by one.
     pub(crate) as_finished: bool,
+    pub(crate) recorder: Option<Arc<Recorder>>,
 }
 
 impl Settings<BoxError, FailFast> {
@@ -33,6 +35,7 @@ impl Settings<BoxError, FailFast> {
             panics: Panics::default(),
             recognize: None,
             as_finished: false,
+            recorder: None,
         }
     }
 }
@@ -48,20 +51,28 @@ impl<E, P> Settings<E, P> {
         self.title.set_name(name);
     }
 
+    pub(crate) fn record(&mut self) {
+        self.recorder = Some(Recorder::new(self.title.clone()));
+    }
+
+    pub(crate) fn timeline(&self) -> Option<Timeline> {
+        self.recorder.clone().map(Timeline::new)
+    }
+
     pub(crate) fn cancelled_when(&mut self, f: impl Fn(&E) -> bool + Send + Sync + 'static) {
         self.recognize = Some(Arc::new(f));
     }
 
     /// The same with another policy.
     pub(crate) fn policy<Q>(self, policy: Q) -> Settings<E, Q> {
-        let Self { ctx, policy: _, title, limit, panics, recognize, as_finished } = self;
-        Settings { ctx, policy, title, limit, panics, recognize, as_finished }
+        let Self { ctx, policy: _, title, limit, panics, recognize, as_finished, recorder } = self;
+        Settings { ctx, policy, title, limit, panics, recognize, as_finished, recorder }
     }
 
     /// The same for items that fail with another type of error; what was recognized is forgotten with the old one.
     pub(crate) fn typed<X>(self) -> Settings<X, P> {
-        let Self { ctx, policy, title, limit, panics, recognize: _, as_finished } = self;
-        Settings { ctx, policy, title, limit, panics, recognize: None, as_finished }
+        let Self { ctx, policy, title, limit, panics, recognize: _, as_finished, recorder } = self;
+        Settings { ctx, policy, title, limit, panics, recognize: None, as_finished, recorder }
     }
 
     pub(crate) fn describe(&self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
@@ -119,6 +130,25 @@ macro_rules! words {
             pub fn cancelled_when(mut self, f: impl Fn(&$error) -> bool + Send + Sync + 'static) -> Self {
                 self.settings.cancelled_when(f);
                 self
+            }
+
+            /// Keeps a [`Timeline`](crate::Timeline) of the map's items, to be taken with [`timeline`](Self::timeline) before it is run.
+            ///
+            /// An item is taken from the source when it can run, so none queues, and the timeline says nothing of the limit.
+            ///
+            /// # Cost
+            ///
+            /// A lock and a look at the clock at each begin and end: much, for tiny items. Bounded memory, see
+            /// [`Timeline`](crate::Timeline#memory).
+            pub fn record(mut self) -> Self {
+                self.settings.record();
+                self
+            }
+
+            /// What the items did and when, as far as it has come, if the map is [recorded](Self::record).
+            #[must_use]
+            pub fn timeline(&self) -> Option<$crate::Timeline> {
+                self.settings.timeline()
             }
 
             /// Results that are taken one by one come as their items finish, not in the order of the source: a long item holds

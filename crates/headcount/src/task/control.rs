@@ -7,10 +7,10 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::{Spawner, launch, waiting};
-use crate::WaitTimeoutError;
 use crate::context::{CancelKind, Cancelled, Context};
 use crate::group::{Policy, Root, who};
 use crate::roll::RollCall;
+use crate::{Timeline, WaitTimeoutError};
 
 /// Asking, cancelling, waiting.
 impl<T, E, P> Spawner<T, E, P>
@@ -53,6 +53,12 @@ where
     #[must_use]
     pub fn roll_call(&self) -> RollCall {
         self.core().roll_call()
+    }
+
+    /// What the members did and when, if the group is [recorded](super::Group::record).
+    #[must_use]
+    pub fn timeline(&self) -> Option<Timeline> {
+        self.core().books.lock().recorder.clone().map(Timeline::new)
     }
 
     /// Cancels the group: its context, and so its members; those who queue never begin.

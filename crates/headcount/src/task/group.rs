@@ -14,6 +14,7 @@ use crate::context::{CancelKind, Cancelled, Context};
 use crate::group::core::Core;
 use crate::group::{BoxError, FailFast, Panics, Policy, Root};
 use crate::roll::Name;
+use crate::timeline::Recorder;
 
 /// Tasks that start, fail, are cancelled and are waited for together.
 ///
@@ -213,6 +214,35 @@ where
     /// `f` must not panic; if it does the error counts as a failure.
     pub fn cancelled_when(self, f: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self {
         self.core().court.lock().recognize = Some(Arc::new(f));
+        self
+    }
+
+    /// Keeps a [`Timeline`](crate::Timeline) of the members that are spawned from now on; to be taken with
+    /// [`timeline`](Spawner::timeline) at any time, also by who keeps it beyond the group's end.
+    ///
+    /// ```
+    /// use headcount::{Context, task};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), headcount::GroupError> {
+    /// let group = task::Group::new(&Context::background()).limit(2).record();
+    /// let timeline = group.timeline().expect("it is recorded");
+    /// for n in 0..4 {
+    ///     group.spawn(move |_| async move { headcount::ok(n) });
+    /// }
+    /// group.wait().await?;
+    /// println!("{timeline}");
+    /// assert_eq!(timeline.members().len(), 4);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// A lock and a look at the clock at each spawn, begin and end; bounded memory, see [`Timeline`](crate::Timeline#memory).
+    pub fn record(self) -> Self {
+        let recorder = Recorder::new(self.core().title());
+        self.core().record(recorder);
         self
     }
 

@@ -6,10 +6,10 @@ use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use super::{Roll, Spawner};
-use crate::WaitTimeoutError;
 use crate::context::{CancelKind, Cancelled};
 use crate::group::{Policy, Root, who};
 use crate::roll::RollCall;
+use crate::{Timeline, WaitTimeoutError};
 
 /// Asking, cancelling, waiting.
 impl<'scope, 'env: 'scope, T, E, P> Spawner<'scope, 'env, T, E, P>
@@ -47,6 +47,12 @@ where
     #[must_use]
     pub fn roll_call(&self) -> RollCall {
         self.team().core.roll_call()
+    }
+
+    /// What the members did and when, if the scope is [recorded](super::Scope::record).
+    #[must_use]
+    pub fn timeline(&self) -> Option<Timeline> {
+        self.team().core.books.lock().recorder.clone().map(Timeline::new)
     }
 
     /// The group's roll, to be called from outside of the scope, and at any time: for a thread that answers signals, say.

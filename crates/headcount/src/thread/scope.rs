@@ -16,6 +16,7 @@ use crate::group::court::Recognize;
 use crate::group::ending::{Ending, finish};
 use crate::group::{Body, BoxError, FailFast, Panics, Policy, Root, Title, panics, who};
 use crate::roll::Name;
+use crate::timeline::{Recorder, Timeline};
 
 /// Threads that start, fail, are cancelled and are waited for together, and that may borrow from the stack.
 ///
@@ -107,6 +108,7 @@ pub struct Scope<T, E = BoxError, P = FailFast> {
     panics: Panics,
     recognize: Option<Recognize<E>>,
     attempts: Option<Attempts<E>>,
+    recorder: Option<Arc<Recorder>>,
     values: PhantomData<fn() -> T>,
 }
 
@@ -172,6 +174,7 @@ where
             panics: Panics::default(),
             recognize: None,
             attempts: None,
+            recorder: None,
             values: PhantomData,
         }
     }
@@ -314,6 +317,23 @@ where
         self
     }
 
+    /// Keeps a [`Timeline`] of the scope's members, to be taken with [`timeline`](Self::timeline) before the scope is run, or from
+    /// its group.
+    ///
+    /// # Cost
+    ///
+    /// A lock and a look at the clock at each spawn, begin and end; bounded memory, see [`Timeline`](Timeline#memory).
+    pub fn record(mut self) -> Self {
+        self.recorder = Some(Recorder::new(self.title.clone()));
+        self
+    }
+
+    /// What the members did and when, as far as it has come, if the scope is [recorded](Self::record).
+    #[must_use]
+    pub fn timeline(&self) -> Option<Timeline> {
+        self.recorder.clone().map(Timeline::new)
+    }
+
     /// Calls `body` with the group, waits until every member is over, and gives what the policy makes of them: by default
     /// the values in the order of spawning, or the first error.
     ///
@@ -351,6 +371,7 @@ where
         // A member of another group waits here until this one is over, from now on: whoever would close a circle is told.
         let _waiting = who::wait_for(core.id, || self.title.clone());
         core.ledger.rename(|title| *title = self.title);
+        core.books.lock().recorder = self.recorder;
         let mut court = core.court.lock();
         (court.panics, court.recognize) = (self.panics, self.recognize);
         drop(court);

@@ -5,10 +5,10 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use headcount::{
     BoxError, Cancelled, Canceller, CollectAll, Context, ContextWait, Crew, CrewStopError, Discard,
-    DrivenClock, Ended, ErrorBudget, FailFast, FirstOk, GroupError, Member, MemberError, Missing, Name,
-    OnCancel, Outcome, PanicReport, Panics, PostError, Quorum, RollCall, RunAsync, State, Tally, Token,
-    Tokens, Trial, Verdict, Wait, WaitCancelledError, WaitGroup, WaitTimeoutError, WouldDeadlock, raw, task,
-    thread,
+    DrivenClock, Ended, ErrorBudget, FailFast, FirstOk, GroupError, HowEnded, Member, MemberError, Missing,
+    Name, OnCancel, Outcome, PanicReport, Panics, PostError, Quorum, RollCall, RunAsync, State, Tally,
+    Timeline, TimelineMember, TimelineSummary, Token, Tokens, Trial, Verdict, Wait, WaitCancelledError,
+    WaitGroup, WaitTimeoutError, WouldDeadlock, raw, task, thread,
 };
 
 const fn thread_safe<T: Send + Sync>() {}
@@ -45,6 +45,10 @@ fn the_table_of_auto_traits_holds() {
         PanicReport: thread_safe unwind_safe unpin;
         Panics: thread_safe unwind_safe unpin;
         Tally: thread_safe unwind_safe unpin;
+        Timeline: thread_safe unwind_safe unpin;
+        TimelineMember: thread_safe unwind_safe unpin;
+        TimelineSummary: thread_safe unwind_safe unpin;
+        HowEnded: thread_safe unwind_safe unpin;
         Verdict: thread_safe unwind_safe unpin;
         // Errors of others are inside, and a `Cancelled`, which has one too.
         BoxError: thread_safe unpin;

@@ -45,6 +45,8 @@ mod stream;
 mod task;
 #[cfg(feature = "std")]
 mod thread;
+#[cfg(feature = "std")]
+mod timeline;
 #[cfg(feature = "tokio")]
 mod tokio;
 

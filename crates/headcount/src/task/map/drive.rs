@@ -119,6 +119,7 @@ where
                     Ok(Poll::Ready(Some(item))) => {
                         let index = *this.next;
                         *this.next += 1;
+                        this.docket.begun(index);
                         let inside = who::enter(this.docket.here(index));
                         let end = match panics::catch(|| (this.start)(item)) {
                             Ok(future) => {

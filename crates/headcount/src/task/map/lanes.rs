@@ -267,6 +267,7 @@ where
         self.spot.is_at(index);
         let Station { hub, ctx, .. } = at;
         let here = hub.docket.here(index);
+        hub.docket.begun(index);
         let ending = match &hub.each {
             None => self.attend(here, || (hub.f)(ctx.clone(), item), Plain).await,
             Some(Each { timeout, late }) => {

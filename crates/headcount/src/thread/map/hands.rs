@@ -131,6 +131,7 @@ where
                     hand.next += 1;
                     who::next(docket.here(index));
                     spot.is_at(index);
+                    docket.begun(index);
                     match f(&docket.ctx, item) {
                         Ok(value) => {
                             docket.succeeded(index, &value);
