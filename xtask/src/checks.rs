@@ -7,12 +7,13 @@ use crate::run::{
 };
 
 /// The library's choices of features: none, each alone with what it needs, all.
-const FEATURES: [&[&str]; 13] = [
+const FEATURES: [&[&str]; 14] = [
     &["--no-default-features"],
     &["--no-default-features", "--features", "std"],
     &["--no-default-features", "--features", "tokio"],
     &["--no-default-features", "--features", "signals"],
     &["--no-default-features", "--features", "stream"],
+    &["--no-default-features", "--features", "testing"],
     &["--no-default-features", "--features", "tokio-util"],
     &["--no-default-features", "--features", "retry"],
     &["--no-default-features", "--features", "rate"],
@@ -72,7 +73,8 @@ pub(crate) fn tests() -> Verdict {
 pub(crate) fn release() -> Verdict {
     all([cargo(&[
         "test",
-        "--release",
+        "--profile",
+        "optimized",
         "-p",
         "headcount",
         "-p",
@@ -107,13 +109,15 @@ pub(crate) fn no_std() -> Verdict {
 }
 
 pub(crate) fn loom() -> Verdict {
-    let mut loom = cargo_with_flags("loom", "--cfg loom", &["test", "--release", "-p", "headcount"]);
+    let mut loom =
+        cargo_with_flags("loom", "--cfg loom", &["test", "--profile", "optimized", "-p", "headcount"]);
     loom.args(["--no-default-features", "--features", "std", "--test", "loom"]);
     all([loom])
 }
 
 pub(crate) fn shuttle() -> Verdict {
-    let mut shuttle = cargo_with_flags("shuttle", "--cfg shuttle", &["test", "--release", "-p", "headcount"]);
+    let mut shuttle =
+        cargo_with_flags("shuttle", "--cfg shuttle", &["test", "--profile", "optimized", "-p", "headcount"]);
     shuttle.args(["--no-default-features", "--features", "std", "--test", "shuttle"]);
     all([shuttle])
 }

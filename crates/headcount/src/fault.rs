@@ -118,6 +118,10 @@ pub enum Fault {
     ShelvesUnlooked,
     /// Who finds a map's source exhausted leaves without a look at what others have taken and not begun.
     TraysUnlooked,
+    /// Who takes a spawned map's values leaves its waker without another look.
+    ValueUnlooked,
+    /// A lane whose member waits starts nobody in its stead.
+    LaneUnseen,
     /// Who wakes a member of a map looks whether the map sleeps before saying whom it woke.
     BellUnlooked,
     /// A map that goes to sleep does not look whether a member was woken meanwhile.
@@ -187,6 +191,9 @@ impl Fault {
     pub const TIMER: [Self; 4] =
         [Self::IdleUnlooked, Self::EarlierUnheard, Self::LookThenSleep, Self::LastGoneUnheard];
 
+    /// The faults of spawned maps: shuttle must object to each.
+    pub const LANES: [Self; 2] = [Self::ValueUnlooked, Self::LaneUnseen];
+
     /// The faults of carriers that take too many members for loom: shuttle must object to each.
     pub const CARRIERS: [Self; 3] = [Self::TrayUnseen, Self::HomeUnlooked, Self::LastUntold];
 
@@ -194,7 +201,12 @@ impl Fault {
     pub fn named(name: &str) -> Option<Self> {
         let groups =
             Self::GROUPS.into_iter().chain(Self::THREADS).chain(Self::TASK_MAPS).chain(Self::PIPELINES);
-        let mut all = Self::PROTOCOLS.into_iter().chain(groups).chain(Self::TIMER).chain(Self::CARRIERS);
+        let mut all = Self::PROTOCOLS
+            .into_iter()
+            .chain(groups)
+            .chain(Self::TIMER)
+            .chain(Self::CARRIERS)
+            .chain(Self::LANES);
         all.find(|fault| alloc::format!("{fault:?}") == name)
     }
 }

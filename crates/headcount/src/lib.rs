@@ -31,6 +31,7 @@
 //! | test code that sleeps or keeps deadlines, in no time | [`DrivenClock`] |
 //! | launch no more than so many at once | [`WaitGroup::wait_at_most`] |
 //! | know who is out, at any moment | [`WaitGroup::add_named`] or [`WaitGroup::tracked`], and [`WaitGroup::roll_call`] |
+//! | be told when a test leaves somebody behind | `#[headcount::test]` (feature `testing`) |
 //! | know who is out in the whole process, and who made whom | [`roll_call()`] |
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
 //! | take items through several stages, each with its own workers | [`Pipeline`] |
@@ -51,6 +52,7 @@
 //! | `tokio` | yes | [`WaitGroup::spawn_async`], and a panic that names `wait_async` where a blocking wait would stall a worker thread |
 //! | `signals` | no | `Context::on_signals`: cancelled by Ctrl-C or SIGTERM (Unix) |
 //! | `stream` | no | [`task::Results`] is a `futures_core::Stream` |
+//! | `testing` | no | [`macro@test`] and [`testing`]: tests that fail when they leave somebody behind; for dev-dependencies |
 //! | `tracing` | no | a span for each group and each member, causes of cancellations and failures as events; target `headcount` |
 //! | `inspect` | no | [`inspect()`](inspect::inspect): the process answers `headcount ps`, `tree` and `why` (Unix) |
 //! | `metrics` | no | how many members queue, run, have finished and have failed, by group, through the `metrics` facade |
@@ -101,6 +103,9 @@ mod roll;
 mod sync;
 #[cfg(feature = "std")]
 pub mod task;
+// Under a model checker there are no roots, and no clock.
+#[cfg(all(feature = "testing", not(any(loom, shuttle))))]
+pub mod testing;
 #[cfg(feature = "std")]
 pub mod thread;
 #[cfg(not(shuttle))]
@@ -128,6 +133,47 @@ pub use group::{
     Body, BoxError, CollectAll, Discard, Ended, ErrorBudget, FailFast, FirstOk, FromMember, GroupError,
     Member, MemberError, Outcome, PanicReport, Panics, Policy, Quorum, Root, Tally, Trial, Verdict, ok,
 };
+/// Makes a function a test that fails when anything launched in it is still out at its end, or when it takes too long.
+///
+/// It stands where `#[test]` or `#[tokio::test]` stood. The test fails with the roll call: who is out, since when, launched
+/// where. Tests that run at once do not accuse each other. What is seen, and how it is looked for, is told in [`testing`];
+/// there are functions for those who use no macro.
+///
+/// ```
+/// # #[allow(dead_code)]
+/// use headcount::{Context, task};
+///
+/// #[headcount::test]
+/// fn a_thread_is_waited_for() {
+///     let group = headcount::WaitGroup::new();
+///     group.spawn(|| println!("at work"));
+///     group.wait();
+/// }
+///
+/// # #[cfg(feature = "tokio")]
+/// #[headcount::test(flavor = "multi_thread", worker_threads = 2, timeout = "5s")]
+/// async fn prices_are_fetched() -> Result<(), headcount::GroupError> {
+///     let group = task::Group::new(&Context::background());
+///     group.spawn(|_ctx| async { headcount::ok(1) });
+///     group.wait().await.map(drop)
+/// }
+/// ```
+///
+/// # Options
+///
+/// | option | meaning |
+/// |---|---|
+/// | `timeout = "10s"` | how long the body may take, in real time; ten seconds if nothing is said. Also `250ms`, `2m`, without quotes |
+/// | `allow_leaks = "cache"` | lets those stay whose name or launch place (`src/pool.rs:31`) contains this, or whose group is called so or was made there; `*` is anything. Several in brackets: `["cache", "src/pool.rs"]` |
+/// | `flavor = "multi_thread"` | an async test runs on several worker threads; else on one |
+/// | `worker_threads = 2` | on so many |
+/// | `start_paused = true` | an async test begins with Tokio's clock paused |
+///
+/// A plain `fn` runs on a thread of its own, an `async fn` on a Tokio runtime of its own (feature `tokio`). Either may return what
+/// a test may return, a `Result` for instance. Under `#[should_panic]` the body has to panic *and* leave nobody behind: an
+/// accusation is not the panic that was expected.
+#[cfg(all(feature = "testing", not(any(loom, shuttle))))]
+pub use headcount_macros::test;
 #[cfg(all(unix, feature = "inspect", not(any(loom, shuttle))))]
 pub use inspect::inspect;
 #[cfg(feature = "std")]

@@ -10,6 +10,7 @@ use super::callback::{self, OnCancel};
 use super::cancelled::{CancelKind, Cancelled};
 use super::node::Node;
 use super::timer::{Alarm, Set};
+use crate::roll::roots::What;
 
 impl Context {
     /// Cancels `token` when this context is cancelled, for as long as the handle is kept (or for good with
@@ -25,6 +26,7 @@ impl Context {
     /// canceller.cancel();
     /// assert!(token.is_cancelled());
     /// ```
+    #[track_caller]
     pub fn cancels_token(&self, token: &CancellationToken) -> OnCancel {
         let token = token.clone();
         self.on_cancel(move |_| token.cancel())
@@ -56,7 +58,7 @@ impl Context {
                 callback::run(node.cancel(&cause), &cause);
             }
         });
-        drop(node.set_alarm(Alarm::new(Set::Task(task.abort_handle()))));
+        drop(node.set_alarm(Alarm::new(Set::Task(task.abort_handle()), What::Link, place)));
         context
     }
 }

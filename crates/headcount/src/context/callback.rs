@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use super::cancelled::Cancelled;
@@ -18,8 +18,11 @@ pub(super) struct Callback {
 }
 
 impl Callback {
-    pub(super) fn new(f: impl FnOnce(&Cancelled) + Send + 'static) -> Self {
-        Self { f: Box::new(f), own: false, _charge: Some(Charge::here(What::Callback)) }
+    pub(super) fn new(
+        f: impl FnOnce(&Cancelled) + Send + 'static,
+        place: &'static Location<'static>,
+    ) -> Self {
+        Self { f: Box::new(f), own: false, _charge: Some(Charge::here(What::Callback, place)) }
     }
 
     pub(super) fn own(f: impl FnOnce(&Cancelled) + Send + 'static) -> Self {

@@ -32,6 +32,12 @@ impl Ring {
         Some(self.node.upgrade()?.expire(self.place))
     }
 
+    /// Where the deadline was set.
+    #[cfg(feature = "tokio")]
+    pub(super) fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
     /// The node, if anybody still waits for this.
     #[cfg(feature = "tokio")]
     pub(super) fn awaited(&self) -> Option<Arc<Node>> {

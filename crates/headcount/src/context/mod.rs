@@ -251,9 +251,10 @@ impl Context {
     ///
     /// A callback belongs to its context, also when it is [kept](OnCancel::keep): when the last handle to the context is
     /// dropped before it is cancelled, the callback goes with it, unrun.
+    #[track_caller]
     pub fn on_cancel(&self, f: impl FnOnce(&Cancelled) + Send + 'static) -> OnCancel {
         let Some(node) = &self.node else { return OnCancel::new(None) };
-        register(node, Callback::new(f))
+        register(node, Callback::new(f, Location::caller()))
     }
 
     /// As [`on_cancel`](Self::on_cancel), for what is ours and short: a deadline runs it too, at once.

@@ -52,8 +52,8 @@ pub(super) enum Set {
 }
 
 impl Alarm {
-    pub(super) fn new(set: Set) -> Self {
-        Self { _set: set, _charge: Charge::here(What::Timer) }
+    pub(super) fn new(set: Set, what: What, place: &'static Location<'static>) -> Self {
+        Self { _set: set, _charge: Charge::here(what, place) }
     }
 }
 
@@ -92,7 +92,7 @@ pub(super) fn set(
         Some(clock) => clock.set(ring, at),
         None => in_real_time(ring, at),
     };
-    drop(node.set_alarm(Alarm::new(set)));
+    drop(node.set_alarm(Alarm::new(set, What::Timer, place)));
 }
 
 fn in_real_time(ring: Ring, at: Instant) -> Set {
@@ -241,7 +241,7 @@ impl Timer {
 
 #[cfg(feature = "tokio")]
 mod in_runtime {
-    use super::{Alarm, Ring, TIMER, ring_and_go_on};
+    use super::{Alarm, Ring, TIMER, What, ring_and_go_on};
     use std::time::Instant;
     use tokio::runtime::Handle;
     use tokio::task::AbortHandle;
@@ -271,7 +271,7 @@ mod in_runtime {
             }
             if let Some(node) = self.ring.awaited() {
                 // Counted where the runtime shuts down, which is where it was made if that is a test's.
-                let alarm = Alarm::new(TIMER.set(self.ring.clone(), self.at));
+                let alarm = Alarm::new(TIMER.set(self.ring.clone(), self.at), What::Timer, self.ring.place());
                 drop(node.set_alarm(alarm));
             }
         }

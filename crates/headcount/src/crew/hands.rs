@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::panic::Location;
 use std::thread::{self, Builder, JoinHandle};
 
 use crate::group::panics;
 use crate::roll::Name;
+use crate::roll::roots::{Charge, What};
 use crate::thread::launch::Launch;
 use crate::wait::lock::Lock;
 
@@ -15,9 +17,16 @@ pub(super) struct Hands {
     /// What the threads are called, for debuggers and panic messages.
     name: Lock<Option<Name>>,
     started: Lock<Vec<JoinHandle<()>>>,
+    /// Until they are joined the crew is there.
+    charge: Lock<Option<Charge>>,
 }
 
 impl Hands {
+    /// Those of a crew that is being made at `place`, on this thread.
+    pub(super) fn new(place: &'static Location<'static>) -> Self {
+        Self { charge: Lock::new(Some(Charge::here(What::Crew, place))), ..Self::default() }
+    }
+
     pub(super) fn set_name(&self, name: Name) {
         *self.name.lock() = Some(name);
     }
@@ -32,10 +41,12 @@ impl Hands {
     pub(super) fn join(&self) {
         // In the end none is started any more: only jobs cause that, and none is left.
         loop {
-            let Some(thread) = self.started.lock().pop() else { return };
+            let Some(thread) = self.started.lock().pop() else { break };
             // No worker unwinds.
             panics::drop_quietly(thread.join());
         }
+        let charge = self.charge.lock().take();
+        drop(charge);
     }
 }
 

@@ -168,7 +168,7 @@ where
         let place = Location::caller();
         let core = Core::new(&ctx, policy, OnThreads, Lane::new(Some(workers)), place);
         core.ledger.rename(|title| *title = Title::of_crew(None, place));
-        let threads = Arc::new(Workers::new(Some(workers), Hands::default()));
+        let threads = Arc::new(Workers::new(Some(workers), Hands::new(place)));
         Self {
             work: Arc::new(move |ctx: &Context, job| work(ctx, job).map_err(E::from_member)),
             ctx,

@@ -205,6 +205,29 @@ impl RollCall {
         self.heading.place
     }
 
+    /// Takes those off the list whom `excused` names, as if they were not out.
+    #[cfg(all(feature = "testing", not(any(loom, shuttle))))]
+    pub(crate) fn excuse(&mut self, excused: impl Fn(&Missing) -> bool) {
+        let outstanding = &mut self.outstanding;
+        self.missing.retain(|member| {
+            let stays = !excused(member);
+            *outstanding -= if stays { 0 } else { member.count };
+            stays
+        });
+    }
+
+    /// Whether it is of those who wait for a context.
+    #[cfg(all(feature = "testing", not(any(loom, shuttle))))]
+    pub(crate) fn is_of_waiters(&self) -> bool {
+        self.heading.what == CONTEXT
+    }
+
+    /// What the group is called, if it was given a name.
+    #[cfg(all(feature = "testing", not(any(loom, shuttle))))]
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.heading.name.as_ref().map(Name::as_str)
+    }
+
     /// The members that are listed, longest out first.
     pub fn iter(&self) -> core::slice::Iter<'_, Missing> {
         self.missing.iter()

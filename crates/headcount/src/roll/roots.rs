@@ -3,115 +3,153 @@
 //! A root is a number. A thread is told that it works for one ([`enter`]); the groups that it makes belong to it, and so do
 //! those that their members make, on whatever thread. Zero is no root: what nobody asks about costs nothing here.
 //!
-//! A root also counts what is not a member of anything and stays behind all the same: timers, and callbacks that wait for a
-//! cancellation. These are counted where they are made, by a [`Charge`] which they take along.
+//! A root also lists what is not a member of anything and stays behind all the same: timers, callbacks that wait for a
+//! cancellation, crews. These are listed where they are made, by a [`Charge`] which they take along.
 //!
 //! A thread that is started by other means than this crate's belongs to no root, until it enters one.
-#![cfg_attr(not(test), allow(dead_code, reason = "for those who ask about one test"))]
 
-#[cfg(not(any(loom, shuttle)))]
-use std::collections::BTreeMap;
+use std::panic::Location;
 
-use super::registry::{self, Found};
-use crate::sync::number;
-use crate::who::{self, Inside};
+#[cfg(all(feature = "testing", not(any(loom, shuttle))))]
+pub(crate) use self::asking::{calls, enter, new};
+use crate::who;
 
-/// What a root counts besides its groups.
+/// What a root lists besides its groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     /// A context's deadline that has been set.
     Timer,
     /// A callback of a user's that waits for a context to be cancelled.
     Callback,
+    /// A crew whose workers stay.
+    Crew,
+    /// A context that waits for somebody else's token.
+    #[cfg(feature = "tokio-util")]
+    Link,
 }
 
-/// How many of a root's there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) timers: usize,
-    pub(crate) callbacks: usize,
-}
-
-/// A root that no other call has got.
-pub(crate) fn new() -> u64 {
-    number() as u64 + 1
-}
-
-/// Says that this thread works for `root`, until the guard is dropped, and is no member of anything.
-pub(crate) fn enter(root: u64) -> Inside {
-    who::enter_root(root)
-}
-
-/// All groups of `root` that are there; also those with nobody out.
-pub(crate) fn groups(root: u64) -> Vec<Found> {
-    registry::all(|of| of == root)
-}
-
-/// The timers and callbacks of `root` that are there.
-pub(crate) fn counts(root: u64) -> Counts {
-    #[cfg(not(any(loom, shuttle)))]
-    return COUNTS.lock().get(&root).copied().unwrap_or_default();
-    #[cfg(any(loom, shuttle))]
-    return if root == 0 { Counts::default() } else { Counts::default() };
-}
-
-#[cfg(not(any(loom, shuttle)))]
-static COUNTS: crate::wait::lock::Lock<BTreeMap<u64, Counts>> = crate::wait::lock::Lock::new(BTreeMap::new());
-
-/// Something is there that the root counts in which it was made; dropped with it.
+/// Something is there that the root lists in which it was made; dropped with it.
 #[derive(Debug)]
 pub(crate) struct Charge {
     #[cfg(not(any(loom, shuttle)))]
-    of: Option<(u64, What)>,
+    of: Option<(u64, usize)>,
 }
 
 impl Charge {
-    /// On the thread that makes it.
+    /// On the thread that makes it, in the name of whoever called `place`.
     #[inline]
-    pub(crate) fn here(what: What) -> Self {
+    pub(crate) fn here(what: What, place: &'static Location<'static>) -> Self {
+        let root = who::root();
         #[cfg(any(loom, shuttle))]
         return {
-            let _ = what;
+            let _ = (what, place, root);
             Self {}
         };
         #[cfg(not(any(loom, shuttle)))]
-        match who::root() {
-            0 => Self { of: None },
-            root => {
-                *COUNTS.lock().entry(root).or_default().of(what) += 1;
-                Self { of: Some((root, what)) }
-            }
-        }
+        Self { of: (root != 0).then(|| (root, charged::enter(root, what, place))) }
     }
 }
 
 #[cfg(not(any(loom, shuttle)))]
 impl Drop for Charge {
     fn drop(&mut self) {
-        let Some((root, what)) = self.of else { return };
-        let mut counts = COUNTS.lock();
-        if let Some(of_root) = counts.get_mut(&root) {
-            *of_root.of(what) -= 1;
-            if *of_root == Counts::default() {
-                counts.remove(&root);
-            }
+        if let Some(of) = self.of {
+            charged::leave(of);
         }
     }
 }
 
+/// The charges of all roots.
 #[cfg(not(any(loom, shuttle)))]
-impl Counts {
-    fn of(&mut self, what: What) -> &mut usize {
-        match what {
-            What::Timer => &mut self.timers,
-            What::Callback => &mut self.callbacks,
-        }
+mod charged {
+    use std::collections::BTreeMap;
+    use std::panic::Location;
+
+    use super::What;
+    use crate::sync::number;
+    use crate::time::Moment;
+    use crate::wait::lock::Lock;
+
+    pub(super) type Line = (What, &'static Location<'static>, Moment);
+
+    /// By root and a number of their own. A leaf among the locks: nothing is called under it.
+    static ALL: Lock<BTreeMap<(u64, usize), Line>> = Lock::new(BTreeMap::new());
+
+    pub(super) fn enter(root: u64, what: What, place: &'static Location<'static>) -> usize {
+        let number = number();
+        ALL.lock().insert((root, number), (what, place, Moment::now()));
+        number
+    }
+
+    pub(super) fn leave(of: (u64, usize)) {
+        ALL.lock().remove(&of);
+    }
+
+    /// Those of `root`, in the order in which they came.
+    #[cfg(feature = "testing")]
+    pub(super) fn of(root: u64) -> Vec<Line> {
+        ALL.lock().range((root, 0)..=(root, usize::MAX)).map(|(_, line)| *line).collect()
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+/// The side of those who run tests.
+#[cfg(all(feature = "testing", not(any(loom, shuttle))))]
+mod asking {
+    use super::{What, charged};
+    use crate::roll::{Heading, Missing, RollCall, State, registry};
+    use crate::sync::number;
+    use crate::time::Moment;
+    use crate::who::{self, Inside, threads};
+
+    /// A root that no other call has got.
+    pub(crate) fn new() -> u64 {
+        number() as u64 + 1
+    }
+
+    /// Says that this thread works for `root`, until the guard is dropped, and is no member of anything.
+    pub(crate) fn enter(root: u64) -> Inside {
+        who::enter_root(root)
+    }
+
+    /// The roll calls of all that there is of `root`; also of groups with nobody out.
+    pub(crate) fn calls(root: u64) -> Vec<RollCall> {
+        let mut calls = charges(root);
+        let groups = registry::all(|of| of == root);
+        if !groups.is_empty() {
+            let seen = threads::look();
+            let of_groups = groups.iter().map(|found| found.group.roll_call(&seen));
+            // Contexts are shared: who waits for one may belong to another root than who waited first. Whoever waits inside of a
+            // member is found there.
+            calls.extend(of_groups.filter(|call| !call.is_of_waiters()));
+        }
+        calls
+    }
+
+    /// What else of `root` is there: a roll call for each kind.
+    fn charges(root: u64) -> Vec<RollCall> {
+        let (now, all) = (Moment::now(), charged::of(root));
+        let kinds = [
+            (What::Timer, "contexts with a deadline to come"),
+            (What::Callback, "callbacks of on_cancel"),
+            (What::Crew, "crews that were not stopped"),
+            #[cfg(feature = "tokio-util")]
+            (What::Link, "contexts that wait for a CancellationToken"),
+        ];
+        let call = |(kind, what)| {
+            let lines = all.iter().filter(|(of, ..)| *of == kind).zip(1..);
+            let missing = lines
+                .map(|((_, place, since), n)| Missing::member(n, None, place, now.since(*since), State::Out));
+            let heading = Heading { what, name: None, place: None, total: None, limit: None };
+            RollCall::of_group(heading, missing.collect())
+        };
+        kinds.into_iter().map(call).filter(|call| !call.is_empty()).collect()
+    }
+}
+
+#[cfg(all(test, feature = "testing", not(any(loom, shuttle))))]
 mod tests {
-    use super::{Counts, counts, enter, groups, new};
+    use super::{calls, enter, new};
+    use crate::roll::RollCall;
     use crate::{Context, WaitGroup, thread};
     use std::time::Duration;
 
@@ -122,7 +160,7 @@ mod tests {
         let made = thread::Scope::new(&Context::background()).run(|group| {
             group.spawn(move |_| {
                 let group = WaitGroup::new();
-                let below = |root| groups(root).len();
+                let below = |root| calls(root).len();
                 let made = (below(mine), below(others));
                 drop(group);
                 crate::ok(made)
@@ -132,11 +170,11 @@ mod tests {
         assert_eq!(made.unwrap(), [(2, 0)], "the scope, and the member's own");
         drop(inside);
         let _nobodys = WaitGroup::new();
-        assert!(groups(mine).is_empty());
+        assert!(calls(mine).is_empty());
     }
 
     #[test]
-    fn timers_and_callbacks_are_counted_until_they_are_gone() {
+    fn timers_and_callbacks_are_listed_until_they_are_gone() {
         let root = new();
         let inside = enter(root);
         let (ctx, _canceller) = Context::background().with_cancel();
@@ -144,11 +182,12 @@ mod tests {
         let callbacks = [ctx.on_cancel(|_| ()), ctx.on_cancel(|_| ())];
         drop(inside);
         let elsewhere = ctx.on_cancel(|_| ());
-        assert_eq!(counts(root), Counts { timers: 1, callbacks: 2 });
+        let listed = || calls(root).iter().map(RollCall::outstanding).collect::<Vec<_>>();
+        assert_eq!(listed(), [1, 2]);
         drop(timer);
-        assert_eq!(counts(root), Counts { timers: 0, callbacks: 2 });
+        assert_eq!(listed(), [2]);
         drop(callbacks);
-        assert_eq!(counts(root), Counts::default());
+        assert_eq!(listed(), []);
         drop(elsewhere);
     }
 }

@@ -93,11 +93,17 @@ pub struct WaitGroup {
 }
 
 impl WaitGroup {
-    /// A group with nobody out, which lists the tokens that have a name and only counts the others.
+    /// A group with nobody out, which lists the tokens that have a name and only counts the others. In a test of
+    /// `#[headcount::test]` it lists all, as one that is [tracked](Self::tracked).
     #[must_use]
     #[track_caller]
     pub fn new() -> Self {
-        Self::make(Location::caller(), false)
+        // In a test that counts who is left behind, everybody is to be named.
+        #[cfg(feature = "std")]
+        let tracked = crate::who::root() != 0;
+        #[cfg(not(feature = "std"))]
+        let tracked = false;
+        Self::make(Location::caller(), tracked)
     }
 
     /// A group that lists every token in its roll call, named or not: where it was counted out, and since when.

@@ -71,7 +71,7 @@ pub(crate) fn enter(here: Here) -> Inside {
 }
 
 /// Says that this thread works for no member, below `root`, until the guard is dropped.
-#[cfg_attr(not(test), allow(dead_code, reason = "see `roots`"))]
+#[cfg(any(test, all(feature = "testing", not(any(loom, shuttle)))))]
 pub(crate) fn enter_root(root: u64) -> Inside {
     threads::says(None);
     Inside(HERE.with(|before| before.replace(For::Root(root))))

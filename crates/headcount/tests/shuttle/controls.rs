@@ -5,6 +5,8 @@
 
 use std::process::Command;
 
+use headcount::fault::Fault;
+
 use crate::PLANT;
 
 /// Runs `model` with `fault` planted and wants to read `objection`.
@@ -34,8 +36,8 @@ macro_rules! controls {
     };
 }
 
-const FAULTS: usize = headcount::fault::Fault::TIMER.len() + headcount::fault::Fault::CARRIERS.len();
-const _: () = assert!(FAULTS == 7, "a new fault needs a control");
+const FAULTS: usize = Fault::TIMER.len() + Fault::CARRIERS.len() + Fault::LANES.len();
+const _: () = assert!(FAULTS == 9, "a new fault needs a control");
 
 controls! {
     an_end_without_a_last_look_is_caught:
@@ -54,6 +56,11 @@ controls! {
         HomeUnlooked, groups::slots_are_handed_on, "deadlock"
     a_last_carrier_that_tells_nobody_is_caught:
         LastUntold, groups::a_member_that_blocks_its_thread_holds_up_nobody, "deadlock"
+
+    a_value_that_is_not_looked_for_is_caught:
+        ValueUnlooked, maps::a_value_is_told_when_it_comes, "deadlock"
+    a_lane_that_waits_unseen_is_caught:
+        LaneUnseen, maps::members_may_wait_for_each_other, "deadlock"
 
     // Loom objects to these too; here they show that the larger models would see it. What they cannot see: a group that is
     // closed a moment too early, which takes a spawn at just that moment.

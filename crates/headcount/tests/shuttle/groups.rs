@@ -29,7 +29,7 @@ fn group<T: Send + 'static>() -> (Tasks<T>, Hands) {
 
 /// Tasks that members have run in. They are over a little later than the members, and a model must not end before.
 #[derive(Default)]
-struct Hands(Arc<Mutex<Vec<JoinHandle<()>>>>);
+pub(crate) struct Hands(pub(crate) Arc<Mutex<Vec<JoinHandle<()>>>>);
 
 impl Hands {
     /// Drops the tasks where they stand, as an executor does that shuts down.
@@ -40,7 +40,7 @@ impl Hands {
         hands.into_iter().for_each(|hand| _ = block_on(hand).is_ok());
     }
 
-    fn join(self) {
+    pub(crate) fn join(self) {
         let next = || self.0.lock().unwrap().pop();
         while let Some(hand) = next() {
             block_on(hand).expect("a member's task does not panic");

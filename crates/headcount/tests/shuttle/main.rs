@@ -17,6 +17,7 @@ macro_rules! models {
 
 mod controls;
 mod groups;
+mod maps;
 mod timer;
 
 use std::time::Duration;

@@ -21,6 +21,7 @@ use super::shelf::{Shelf, Tray, Turn};
 use super::slab::settle;
 use super::source::Source;
 use crate::context::Context;
+use crate::fault::{self, Fault};
 use crate::group::ending::Ending;
 use crate::group::settle::{Plain, Settle};
 use crate::group::{FromMember, Policy, Root, panics};
@@ -211,7 +212,9 @@ where
             shelf.park(true);
             shelf.hand_back(&self.tray);
             drop(shelf);
-            let _ = self.hub.see_to_lanes(false);
+            if !fault::planted(Fault::LaneUnseen) {
+                let _ = self.hub.see_to_lanes(false);
+            }
             self.batch = 1;
             self.since = None;
         }

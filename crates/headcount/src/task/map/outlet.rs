@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use super::gather::{Early, Stand};
+use crate::fault::{self, Fault};
 use crate::map::spool::Spool;
 use crate::wait::lock::Lock;
 
@@ -167,7 +168,9 @@ impl<T> Queue<T> {
             // Foreign code: without the lock.
             let waker = waker.clone();
             state = self.state.lock();
-            value = state.take();
+            if !fault::planted(Fault::ValueUnlooked) {
+                value = state.take();
+            }
             if value.is_none() {
                 old = state.taker.replace(waker);
             }

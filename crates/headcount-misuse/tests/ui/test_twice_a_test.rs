@@ -1,0 +1,6 @@
+//! One attribute makes it a test.
+#[headcount::test]
+#[test]
+fn twice() {}
+
+fn main() {}
