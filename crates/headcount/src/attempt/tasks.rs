@@ -110,7 +110,7 @@ where
     E: Root,
 {
     turn(attempts, ctx).await?;
-    in_time(attempts, ctx, |ctx| body(ctx)).await
+    in_time(attempts, ctx, body).await
 }
 
 /// A call of a body, boxed.

@@ -119,7 +119,7 @@ pub(crate) trait Words: Sized {
     fn context(self, ctx: &Context) -> Self;
     fn named(self, name: Name) -> Self;
     fn panics(self, panics: Panics) -> Self;
-    fn as_finished(self) -> Self;
+    fn in_order_of_ends(self) -> Self;
 }
 
 #[expect(private_bounds, reason = "these are the maps of this crate, and nobody else's")]
@@ -155,7 +155,7 @@ impl<M: Words, E, const AGAIN: bool> MapAttempts<M, E, AGAIN> {
 
     /// As the map's own `as_finished`.
     pub fn as_finished(mut self) -> Self {
-        self.map = self.map.as_finished();
+        self.map = self.map.in_order_of_ends();
         self
     }
 }
@@ -202,7 +202,7 @@ macro_rules! attempts {
             fn panics(self, panics: $crate::Panics) -> Self {
                 self.panics(panics)
             }
-            fn as_finished(self) -> Self {
+            fn in_order_of_ends(self) -> Self {
                 self.as_finished()
             }
         }
