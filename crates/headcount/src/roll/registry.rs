@@ -14,7 +14,7 @@ use std::sync::{Arc, Weak};
 
 use super::RollCall;
 use crate::who::threads::Seen;
-use crate::who::{self, Here, Id};
+use crate::who::{Here, Id};
 
 /// Something that can be waited for, and knows who is missing.
 pub(crate) trait Listed: Send + Sync {
@@ -47,7 +47,14 @@ pub(crate) fn register<G: Listed + 'static>(id: Id, group: &Weak<G>) -> Register
     #[cfg(not(any(loom, shuttle)))]
     {
         let group: Weak<dyn Listed> = Weak::<G>::clone(group);
-        Registered { at: parts::enter(parts::Entry { id, parent: who::here(), root: who::root(), group }) }
+        Registered {
+            at: parts::enter(parts::Entry {
+                id,
+                parent: crate::who::here(),
+                root: crate::who::root(),
+                group,
+            }),
+        }
     }
 }
 

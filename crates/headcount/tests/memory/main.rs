@@ -106,6 +106,8 @@ fn a_blocking_wait_does_not_allocate() {
 
 #[test]
 fn a_wait_group_is_one_allocation_and_a_token_none() {
+    // The list of all groups makes room for the first one of a thread.
+    drop(WaitGroup::new());
     let mut group = None;
     assert_eq!(cost(|| group = Some(WaitGroup::new())).0, 1);
     let group = group.unwrap();
