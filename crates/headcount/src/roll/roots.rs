@@ -28,47 +28,7 @@ pub(crate) enum What {
     Link,
 }
 
-<<<<<<< HEAD
 /// Something is there that the root lists in which it was made; dropped with it.
-=======
-/// How many of a root's there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) timers: usize,
-    pub(crate) callbacks: usize,
-}
-
-/// A root that no other call has got.
-pub(crate) fn new() -> u64 {
-    number() as u64 + 1
-}
-
-/// Says that this thread works for `root`, until the guard is dropped, and is no member of anything.
-pub(crate) fn enter(root: u64) -> Inside {
-    who::enter_root(root)
-}
-
-/// All groups of `root` that are there; also those with nobody out.
-pub(crate) fn groups(root: u64) -> Vec<Found> {
-    registry::all(|of| of == root)
-}
-
-/// The timers and callbacks of `root` that are there.
-pub(crate) fn counts(root: u64) -> Counts {
-    #[cfg(not(any(loom, shuttle)))]
-    return COUNTS.lock().get(&root).copied().unwrap_or_default();
-    #[cfg(any(loom, shuttle))]
-    {
-        let _ = root;
-        Counts::default()
-    }
-}
-
-#[cfg(not(any(loom, shuttle)))]
-static COUNTS: crate::wait::lock::Lock<BTreeMap<u64, Counts>> = crate::wait::lock::Lock::new(BTreeMap::new());
-
-/// Something is there that the root counts in which it was made; dropped with it.
->>>>>>> roll6
 #[derive(Debug)]
 pub(crate) struct Charge {
     #[cfg(not(any(loom, shuttle)))]
