@@ -187,6 +187,7 @@ pub use raw::wait::Wait;
 pub use roll::{Missing, Name, RollCall, State};
 #[cfg(feature = "std")]
 pub use roll::{RollNode, RollTree, WaitsFor, roll_call};
+#[cfg(feature = "std")]
 pub use timeline::{HowEnded, Timeline, TimelineMember, TimelineSummary};
 pub use wait_group::{Token, Tokens, WaitGroup};
 #[cfg(feature = "std")]

@@ -61,7 +61,10 @@ impl Gateway {
         let (here, name) = (Arc::clone(&self), sku.clone());
         let stock = group.fork(move |_ctx| async move { here.ask(here.stock, &name).await });
         if sku == "stubborn" {
-            group.spawn_blocking(|_ctx| headcount::ok(std::thread::sleep(3 * GRACE)));
+            group.spawn_blocking(|_ctx| {
+                std::thread::sleep(3 * GRACE);
+                headcount::ok(())
+            });
         }
         group.wait().await?;
         let (price, stock) = (price.take().unwrap_or_default(), stock.take().unwrap_or_default());

@@ -46,7 +46,8 @@ pub(super) const CONTESTANTS: &[Contestant] = &[
                         }
                     })
                     .await;
-                    map
+                    // Kept as it is, not awaited.
+                    Some(map)
                 })
             }),
             (Row::Allocations, |effort| allocations::each(effort, empty)),

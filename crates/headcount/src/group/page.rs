@@ -390,7 +390,7 @@ impl<T, C, B: Bell> Seat<T, C, B> {
         debug_assert!(self.over.get(), "G1: a member leaves after it has ended");
         let Self { page, watched, .. } = self;
         // Before anybody can find the member gone.
-        drop(watched);
+        watched.gone();
         match page.leave(1) {
             0 => Left::Nobody(page),
             // As many as a pen has for itself and the lines that are not used. Every member that has been here has seen its

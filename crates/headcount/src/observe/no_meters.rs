@@ -3,7 +3,7 @@
 use crate::roll::Title;
 
 #[derive(Debug, Default)]
-pub(super) struct Group;
+pub(super) struct Group {}
 
 impl Group {
     #[inline]

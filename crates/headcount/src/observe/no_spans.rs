@@ -35,6 +35,10 @@ impl Member {
         Self
     }
 
+    /// As with the feature: it is dropped here.
+    #[inline]
+    pub(crate) fn gone(self) {}
+
     #[inline]
     pub(crate) fn enter(&self) -> Entered<'_> {
         Entered(PhantomData)

@@ -106,6 +106,9 @@ impl Member {
         Self(Span::none())
     }
 
+    /// The member is over: tells the subscriber, by dropping the span.
+    pub(crate) fn gone(self) {}
+
     pub(crate) fn enter(&self) -> Entered<'_> {
         Entered(panics::try_quietly(|| self.0.enter()))
     }
