@@ -46,7 +46,7 @@ impl Hands {
             panics::drop_quietly(thread.join());
         }
         let charge = self.charge.lock().take();
-        drop(charge);
+        panics::drop_quietly(charge);
     }
 }
 

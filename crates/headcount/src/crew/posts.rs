@@ -23,7 +23,7 @@ use crate::wait::lock::Lock;
 /// A posted job has failed.
 pub(super) enum Noted<E> {
     /// Taken out by the policy, if it was the first.
-    Failed(Lock<Option<MemberError<E>>>),
+    Failed(Box<Lock<Option<MemberError<E>>>>),
     /// It was cancelled.
     Cancelled(Cancelled),
 }
@@ -154,7 +154,7 @@ fn done<E: Root>(ctx: &Context, output: Result<Result<(), E>, panics::Payload>) 
         }
         Err(payload) => MemberError::Panicked(PanicReport::new(payload)),
     };
-    Err(Noted::Failed(Lock::new(Some(failure))))
+    Err(Noted::Failed(Box::new(Lock::new(Some(failure)))))
 }
 
 /// A job was not taken by [`Crew::post`]; it is given back.
