@@ -132,16 +132,23 @@ models! {
         // More than there are carriers on their way at once.
         for _ in 0..4 {
             let gate = gate.clone();
-            group.spawn(move |_| async move { ok(drop(gate.wait())) });
+            group.spawn(move |_| async move {
+                gate.wait();
+                ok(())
+            });
         }
         let (begin, begun) = Context::background().with_cancel();
         group.spawn(move |_| async move {
             begun.cancel();
             yield_now().await;
-            ok(opening.cancel())
+            opening.cancel();
+            ok(())
         });
         // Parked, until somebody else has run.
-        group.spawn(move |_| async move { ok(drop(begin.wait_async().await)) });
+        group.spawn(move |_| async move {
+            begin.wait_async().await;
+            ok(())
+        });
         assert_eq!(count(&block_on(group.wait())), (6, 0));
         hands.join();
     }
