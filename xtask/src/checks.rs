@@ -53,7 +53,8 @@ pub(crate) fn clippy() -> Verdict {
 pub(crate) fn docs() -> Verdict {
     let mut docs = cargo(&["doc", "--workspace", "--all-features", "--no-deps", "--quiet"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
-    let mut private = cargo(&["doc", "-p", "headcount", "--no-deps", "--document-private-items", "--quiet"]);
+    let mut private = cargo(&["doc", "-p", "headcount", "--all-features", "--no-deps"]);
+    private.args(["--document-private-items", "--quiet"]);
     // The private rooms link to each other and to public items; their docs must hold together as well.
     private.env("RUSTDOCFLAGS", "-D warnings").env("CARGO_TARGET_DIR", target("private-docs"));
     all([docs, private])

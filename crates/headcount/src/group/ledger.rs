@@ -1,7 +1,7 @@
 //! What the roll of a group is called from: its title, its limit, and the pages that are not over.
 //!
 //! It knows nothing of the group's values, errors and policy. So it can be asked by those who know no more of the group than
-//! that it is there ([`registry`](crate::roll::registry)), also for a group whose members borrow from a stack. It is told what
+//! that it is there ([`crate::roll::registry`]), also for a group whose members borrow from a stack. It is told what
 //! happens and never steers.
 
 use std::collections::BTreeMap;

@@ -79,7 +79,7 @@ impl<E: Root, P> Docket<E, P> {
         Member::new(index, None, self.title.place())
     }
 
-    /// Who runs, for [`who::enter`](crate::who::enter) around an item.
+    /// Who runs, for [`who::enter`] around an item.
     #[inline]
     pub(crate) fn here(&self, index: usize) -> Here {
         Here { group: self.id, number: index as u64 + 1, place: self.title.place(), root: self.root }

@@ -207,7 +207,7 @@ impl<'m, U: Send, I: Iterator> Taker<'m, U, I> {
     }
 }
 
-/// What [`Results`] know of the map.
+/// What [`MapResults`] know of the map.
 pub(super) trait Taken<U> {
     fn next(&mut self) -> Option<U>;
     fn roll_call(&self) -> RollCall;
