@@ -90,6 +90,7 @@ fn main() -> anyhow::Result<()> {
     let pipeline =
         Pipeline::source(files(&folder).with_context(|| format!("cannot list {}", folder.display()))?)
             .stage("read", 2, |_ctx, path: PathBuf| read(&path))
+            .ordered() // each stage by itself: what comes out of it is in the order of what went in
             .stage("hash", 2, |_ctx, content| headcount::ok(hash(content)))
             .ordered();
     let meter = pipeline.meter();
