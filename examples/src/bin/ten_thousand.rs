@@ -23,6 +23,7 @@ async fn main() -> Result<(), GroupError> {
             move |_ctx, n| {
                 let (now, most) = (Arc::clone(&now), Arc::clone(&highest));
                 async move {
+                    // Relaxed, all: they are only counts.
                     most.fetch_max(now.fetch_add(1, Relaxed) + 1, Relaxed);
                     tokio::task::yield_now().await; // so that others get going
                     now.fetch_sub(1, Relaxed);

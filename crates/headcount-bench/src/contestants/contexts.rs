@@ -78,6 +78,7 @@ pub(super) const CONTESTANTS: &[Contestant] = &[
     },
     // Acquire, because whoever sees a cancellation must see what led to it.
     Contestant {
+        // Acquire, in all three: the load that `is_cancelled` makes.
         name: "a load",
         role: Role::Floor,
         timings: &[

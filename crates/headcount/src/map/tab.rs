@@ -101,6 +101,7 @@ impl Listed for Tab {
         let mut counted = 0;
         let mut missing = Vec::new();
         for spot in spots {
+            // Relaxed, both: a roll call is a picture of one moment, and orders nothing.
             counted += spot.counted.load(Relaxed) as usize;
             let item = spot.item.load(Relaxed);
             if item > 0 {

@@ -143,6 +143,7 @@ impl Drop for Pausing {
     fn drop(&mut self) {
         #[cfg(not(any(loom, shuttle)))]
         if let Some((slot, before)) = self.0 {
+            // Relaxed: only for the roll call, which orders nothing.
             slot.pause.store(before, Relaxed);
         }
     }
@@ -215,6 +216,7 @@ mod slots {
         });
         drop(slots);
         *slot.thread.lock() = Some(name);
+        // Relaxed, here and in the looks below: only for the roll call, which orders nothing.
         slot.who.store(word, Relaxed);
         MINE.with(|mine| mine.set(Some(slot)));
     }
