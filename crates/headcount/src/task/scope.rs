@@ -22,6 +22,7 @@ use crate::group::mark::Polled;
 use crate::group::settle::Plain;
 use crate::group::{Body, BoxError, FailFast, FromMember, GroupError, panics};
 use crate::roll::{Name, RollCall};
+use crate::timeline::{Recorder, Timeline};
 use crate::wait::lock::Lock;
 
 /// A scope has no limit and no lane.
@@ -123,10 +124,10 @@ where
         };
         let turns = Turns { members: Vec::new(), free: Vec::new(), fresh, ready, core: &core, place };
         let mut run = std::pin::pin!(Run { body, body_waker: None, turns });
-        if core.ctx.run_async(run.as_mut()).await.is_err() {
+        if core.ctx.run_part(run.as_mut()).await.is_err() {
             // Cancelled: they may end by themselves for a while.
             let patience = Context::background().with_timeout(GRACE);
-            if patience.run_async(run.as_mut()).await.is_err() {
+            if patience.run_part(run.as_mut()).await.is_err() {
                 core.call_off();
                 run.as_mut().await;
             }
@@ -225,6 +226,43 @@ impl<'env, T: Send + 'env> Scope<'env, T> {
     #[track_caller]
     pub fn cancel(&self) {
         self.core.cancel(&Cancelled::new(CancelKind::Cancelled, None, Location::caller()));
+    }
+
+    /// Keeps a [`Timeline`] of the members that are spawned from now on, and gives it: it may be carried out of the scope, and
+    /// looked at there when the scope is over.
+    ///
+    /// ```
+    /// use headcount::{Context, task};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), headcount::GroupError> {
+    /// let mut timeline = None;
+    /// let sizes = task::scope(&Context::background(), async |scope| {
+    ///     timeline = Some(scope.record());
+    ///     for word in ["one", "three"] {
+    ///         scope.spawn_named(word, move |_ctx| async move { headcount::ok(word.len()) });
+    ///     }
+    /// })
+    /// .await?;
+    /// assert_eq!(sizes, [3, 5]);
+    /// assert_eq!(timeline.expect("the body has run").summary().tally().succeeded, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// A lock and a look at the clock at each spawn, begin and end; bounded memory, see [`Timeline`](Timeline#memory).
+    pub fn record(&self) -> Timeline {
+        let recorder = Recorder::new(self.core.title());
+        self.core.record(Arc::clone(&recorder));
+        Timeline::new(recorder)
+    }
+
+    /// What the members did and when, if the scope is [recorded](Self::record).
+    #[must_use]
+    pub fn timeline(&self) -> Option<Timeline> {
+        self.core.books.lock().recorder.clone().map(Timeline::new)
     }
 
     /// Who is out.
