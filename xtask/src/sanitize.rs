@@ -26,8 +26,7 @@ const ROOMS: [&str; 9] = [
 
 /// Members that panic beside each other: the harness keeps what the panic hook says behind a lock of std's. And maps on threads: their
 /// end is the join of std's scope, whose counter std decrements where the sanitizer does not look; loom has models of them.
-/// Tasks are shuttle's and loom's to prove: `roll_call` means the one of wait groups.
-const NOT: [&str; 6] = ["--skip", "thread::panics", "--skip", "thread::map", "--skip", "task::"];
+const NOT: [&str; 4] = ["--skip", "thread::panics", "--skip", "thread::map"];
 
 /// A test with a planted fault, and two words of the report that it must bring about.
 type Control = [&'static str; 3];

@@ -7,6 +7,7 @@ mod asking;
 mod jobs;
 mod parse;
 mod policy;
+mod record;
 mod span;
 
 use std::ffi::OsString;
@@ -20,6 +21,7 @@ pub use asking::{PsArgs, TreeArgs, WhyArgs};
 pub use jobs::Jobs;
 pub use parse::{Unparsed, parse};
 pub use policy::{parse_budget, parse_quorum};
+pub use record::RecordArgs;
 pub use span::{parse_limit, parse_span};
 
 /// Count everyone out, count everyone back in.
@@ -167,6 +169,10 @@ pub struct RunArgs {
     /// Print the commands, quoted for a shell, and run nothing
     #[arg(long)]
     pub dry_run: bool,
+
+    /// The files it is recorded in.
+    #[command(flatten)]
+    pub record: RecordArgs,
 
     /// The command, its arguments, and inputs after `:::`: everything from the first word that is no option.
     #[arg(skip)]
