@@ -17,6 +17,7 @@
 //! | `stop`, `signal`, `watch` | how strongly to stop, what signals ask for, and who does it |
 //! | `census`, `live` | who is out in another process, in words; the same again and again |
 //! | `account`, `progress`, `roll` | what is said at the end, and meanwhile |
+//! | `record` | what is written to files: events, the job log |
 //! | [`exit`], [`refusal`], [`legible`] | exit codes, what is turned down, bytes for people |
 
 pub mod args;
@@ -38,6 +39,7 @@ mod live;
 mod output;
 mod process;
 mod progress;
+mod record;
 mod roll;
 mod signal;
 mod stop;
@@ -50,6 +52,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Runs the command with these arguments, its own name first, and gives the exit code to end with. Does not
 /// return when the command is to die by a signal.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.get(1).is_some_and(|first| process::guard::is_called(first)) {
+        return process::guard::keep().leave();
+    }
     let ended = match args::parse(arguments) {
         Ok(cli) => match cli.command {
             args::Command::Run(arguments) => cmd::run::run(arguments),

@@ -7,6 +7,7 @@ mod asking;
 mod jobs;
 mod parse;
 mod policy;
+mod record;
 mod span;
 
 use std::ffi::OsString;
@@ -20,6 +21,7 @@ pub use asking::{PsArgs, TreeArgs, WhyArgs};
 pub use jobs::Jobs;
 pub use parse::{Unparsed, parse};
 pub use policy::{parse_budget, parse_quorum};
+pub use record::RecordArgs;
 pub use span::{parse_limit, parse_span};
 
 /// Count everyone out, count everyone back in.
@@ -82,6 +84,7 @@ Stopping:
   The first Ctrl-C starts no more members and waits for the running ones, the second terminates
   them (TERM, then KILL after --grace), the third kills them. TERM and HUP terminate at once.
   Whatever a member leaves running is killed when it ends. SIGUSR1 prints who is running.
+  If the command itself is killed with -9, a guard process kills its members.
 
 Exit codes:
   0 all well   1 a member failed   2 usage   3 deadline   4 quorum missed   5 members lost
@@ -167,6 +170,10 @@ pub struct RunArgs {
     /// Print the commands, quoted for a shell, and run nothing
     #[arg(long)]
     pub dry_run: bool,
+
+    /// The files it is recorded in.
+    #[command(flatten)]
+    pub record: RecordArgs,
 
     /// The command, its arguments, and inputs after `:::`: everything from the first word that is no option.
     #[arg(skip)]

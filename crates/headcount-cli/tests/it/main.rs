@@ -2,6 +2,7 @@
 
 mod account;
 mod bytes;
+mod guard;
 mod input;
 mod inspect;
 mod ledger;
