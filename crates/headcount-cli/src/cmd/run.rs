@@ -14,11 +14,12 @@ use std::sync::atomic::Ordering;
 
 use headcount::Context;
 
-use super::unprinted;
+use super::{show, unprinted};
 use crate::account::TheEnd;
 use crate::args::RunArgs;
 use crate::batch::{Batch, Parts, Ran, Times};
 use crate::exit::{self, Ending};
+use crate::explain::{self, Known};
 use crate::group;
 use crate::input::{Gate, Product, Records, Source, Table};
 use crate::latch::Latch;
@@ -45,6 +46,9 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     closed::refuse()?;
     let policy = args.policy()?;
     let (words, lists) = split(std::mem::take(&mut args.words))?;
+    if args.explain {
+        return explain(&args, policy, &words, lists);
+    }
     let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
     let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;
     let stop = Arc::new(Stop::new(rope).map_err(|error| no_start("a wake-up pipe", &error))?);
@@ -146,13 +150,7 @@ type Opened = (Box<dyn Source>, Option<Vec<Vec<u8>>>, Option<usize>);
 
 fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> Result<Opened, Refusal> {
     if let Some(lists) = lists {
-        let clash = [(args.csv, "--csv"), (args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
-        if let Some((_, flag)) = clash.iter().find(|(given, _)| *given) {
-            return Err(Refusal::new(
-                format!("{flag} reads inputs from a file, and ::: gives them here"),
-                format!("leave out {flag}, or put the inputs into the file"),
-            ));
-        }
+        check_lists(args)?;
         // Children find nothing on stdin, whether we read it or not.
         detach_stdin()?;
         let product = Product::new(lists);
@@ -176,6 +174,38 @@ fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> R
     }
     let end = if args.null { 0 } else { b'\n' };
     Ok((Box::new(Records::new(gate, end)), None, Some(1)))
+}
+
+fn check_lists(args: &RunArgs) -> Result<(), Refusal> {
+    let clash = [(args.csv, "--csv"), (args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
+    match clash.iter().find(|(given, _)| *given) {
+        Some((_, flag)) => Err(Refusal::new(
+            format!("{flag} reads inputs from a file, and ::: gives them here"),
+            format!("leave out {flag}, or put the inputs into the file"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Says what would happen, as far as that can be known without reading anything.
+fn explain(
+    args: &RunArgs,
+    policy: Policy,
+    words: &[OsString],
+    lists: Option<Lists>,
+) -> Result<Ending, Refusal> {
+    let template = Template::compile(words, None, args.shell);
+    template.program().map(look_up).transpose()?;
+    let mut listed = None;
+    if let Some(lists) = lists {
+        check_lists(args)?;
+        let count = lists.len();
+        let product = Product::new(lists);
+        check_columns(&template, Some(product.columns()))?;
+        check_quorum(policy, product.total())?;
+        listed = product.total().map(|total| (total, count));
+    }
+    Ok(show(&explain::explain(args, &Known { template: &template, words, policy, listed })))
 }
 
 fn open_file(path: &Path) -> Result<File, Refusal> {

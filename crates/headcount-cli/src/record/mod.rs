@@ -13,13 +13,17 @@
 //! | `scribe` | one file, and the thread that writes it |
 //! | `events`, `line`, `base64`, `stamp` | JSON lines, and what they are made of |
 //! | `joblog` | the columns of GNU parallel |
+//! | `story` | the page, and a summary |
+//! | `reading` | the same from events that were written before |
 
 mod base64;
 mod events;
 mod joblog;
 mod line;
+mod reading;
 mod scribe;
 mod stamp;
+mod story;
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
@@ -38,6 +42,9 @@ use crate::locked;
 use crate::refusal::Refusal;
 use crate::stop::Strength;
 use scribe::Scribe;
+use story::Story;
+
+pub(crate) use reading::Told;
 
 /// A change of state.
 #[derive(Debug, Clone, Copy)]
@@ -120,6 +127,8 @@ struct Desk {
     turn: Mutex<()>,
     events: Option<Scribe>,
     joblog: Option<Scribe>,
+    /// The page's file, which is written at the end, and what it will tell.
+    report: Option<(Scribe, Mutex<Option<Story>>)>,
 }
 
 impl Record {
@@ -128,7 +137,11 @@ impl Record {
     /// # Errors
     /// When one of them cannot be written.
     pub(crate) fn open(args: &RecordArgs, inputs: Option<&Path>) -> Result<Self, Refusal> {
-        let asked = [("--events", args.events.as_deref()), ("--joblog", args.joblog.as_deref())];
+        let asked = [
+            ("--events", args.events.as_deref()),
+            ("--joblog", args.joblog.as_deref()),
+            ("--report", args.report.as_deref()),
+        ];
         if asked.iter().all(|(_, path)| path.is_none()) {
             return Ok(Self(None));
         }
@@ -142,12 +155,13 @@ impl Record {
             let named = path.zip(file);
             scribes.push(named.map(|(path, file)| Scribe::start(flag, path, file)).transpose()?);
         }
+        let report = scribes.pop().flatten().map(|scribe| (scribe, Mutex::new(None)));
         let joblog = scribes.pop().flatten();
         let events = scribes.pop().flatten();
         if let Some(joblog) = &joblog {
             joblog.write(|text| text.extend_from_slice(joblog::HEADER));
         }
-        Ok(Self(Some(Desk { began: Instant::now(), turn: Mutex::new(()), events, joblog })))
+        Ok(Self(Some(Desk { began: Instant::now(), turn: Mutex::new(()), events, joblog, report })))
     }
 
     /// Whether there is anything to tell: who has to go to some length for it asks first.
@@ -175,6 +189,14 @@ impl Record {
                 joblog.write(|text| joblog::line(text, when, whose.number, words, close));
             }
         }
+        if let Some((_, story)) = &desk.report {
+            let mut story = locked(story);
+            if let Happening::Begun(plan) = what {
+                *story = Some(Story::begun(plan));
+            }
+            let told = story.as_mut().map_or(Ok(()), |story| story.hear(when.since, what));
+            debug_assert!(told.is_ok(), "who tells keeps the order: {told:?}");
+        }
     }
 
     /// The batch is over: tells that, and waits until all is written. Gives the ending the command has with that, and
@@ -188,6 +210,12 @@ impl Record {
         };
         // First what does not tell the ending, so that what does can tell the right one.
         faults.extend(desk.joblog.as_ref().and_then(Scribe::close));
+        if let Some((scribe, story)) = &desk.report {
+            if let Some(story) = &*locked(story) {
+                scribe.write(|text| text.extend_from_slice(story.page().as_bytes()));
+            }
+            faults.extend(scribe.close());
+        }
         self.tell(&Happening::Closed { tally, ending: with(&faults) });
         faults.extend(desk.events.as_ref().and_then(Scribe::close));
         (with(&faults), faults)

@@ -2,6 +2,7 @@
 
 mod account;
 mod bytes;
+mod help;
 mod input;
 mod inspect;
 mod ledger;
@@ -9,7 +10,9 @@ mod memory;
 mod output;
 mod policy;
 mod process;
+mod record;
 mod refusal;
+mod report;
 mod signal;
 mod stage;
 mod template;
