@@ -2,6 +2,7 @@
 
 mod account;
 mod bytes;
+mod guard;
 mod help;
 mod input;
 mod inspect;
