@@ -34,13 +34,20 @@ impl Story {
     /// `command` as it was typed, placeholders and all.
     pub(super) fn new(subcommand: &str, command: &[u8], jobs: usize) -> Self {
         let command = legible::one_line(command);
-        let mut title = format!("headcount {subcommand} {command}").trim_end().to_owned();
+        let mut title = format!("headcount {subcommand} -j{jobs} {command}").trim_end().to_owned();
         if let Some((end, _)) = title.char_indices().nth(TITLE) {
             title.truncate(end);
             title.push('…');
         }
-        let replay = Timeline::replay(title).limit(jobs);
-        Self { replay, said: HashMap::new(), attempts: 0, again: 0, stops: Vec::new() }
+        // The limit stands in the title and is not told: inputs are read when there is a slot for them, so nobody is ever
+        // seen to queue for one, and "held nobody up" would be said of every limit.
+        Self {
+            replay: Timeline::replay(title),
+            said: HashMap::new(),
+            attempts: 0,
+            again: 0,
+            stops: Vec::new(),
+        }
     }
 
     /// What is told as it happens.

@@ -297,10 +297,10 @@ fn the_events_tell_the_code_that_another_file_brings_about() {
 fn a_reader_that_has_seen_enough_is_no_error() {
     let folder = folder();
     let pipe = fifo(&folder, "events");
-    let text = "head -n1 \"$PIPE\" >/dev/null & $HEADCOUNT run --events \"$PIPE\" true ::: $(seq 2000)";
+    let text = "head -n1 \"$PIPE\" >/dev/null & $HEADCOUNT run --events \"$PIPE\" true ::: $(seq 500)";
     let seen = script(text).env("PIPE", &pipe).run();
     seen.ended(0);
-    assert_eq!(seen.err, "2000 members: 2000 ok, 0 failed, 0 lost, 0 cancelled\n");
+    assert!(seen.err.ends_with("500 members: 500 ok, 0 failed, 0 lost, 0 cancelled\n"), "{}", seen.err);
 }
 
 #[test]
