@@ -238,7 +238,7 @@ impl Lane {
             return Launched::Refused;
         }
         let left = ctx.remaining().into_iter().chain(batch.times.timeout).min();
-        match batch.launcher.start(words, left) {
+        match batch.launcher.start(self.slot, words, left) {
             Ok(running) => {
                 *seat = Some(Sitter {
                     group: running.group(),

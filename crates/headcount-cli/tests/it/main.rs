@@ -3,6 +3,7 @@
 mod account;
 mod attempts;
 mod bytes;
+mod guard;
 mod input;
 mod inspect;
 mod journal;
