@@ -8,10 +8,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::args::{Given, Order, RunArgs};
+use crate::args::{AttemptArgs, Given, JournalArgs, Order, RunArgs};
 use crate::ledger::{Budget, Policy};
 use crate::legible;
 use crate::template::Template;
+use crate::tries::Backoff;
 
 /// Where the text is broken.
 const WIDTH: usize = 96;
@@ -41,6 +42,9 @@ const TOLD: &[&str] = &[
     "events",
     "joblog",
     "report",
+    "journal",
+    "resume",
+    "resume_failed",
 ];
 
 /// What is known besides the flags.
@@ -63,10 +67,12 @@ pub(crate) fn explain(args: &RunArgs, known: &Known<'_>) -> String {
         ("Output", output(args)),
         ("Failures", failures(known.policy)),
         ("Time", time(args)),
+        ("Attempts", attempts(args)),
         ("Stopping", stopping(args)),
         ("Account", account(args)),
+        ("Journal", journal(args)),
         ("Exit code", exit_code(args, known.policy)),
-        ("Besides", besides(&args.given)),
+        ("Besides", besides(args)),
     ] {
         section(&mut text, heading, &said);
     }
@@ -192,6 +198,52 @@ fn time(args: &RunArgs) -> String {
     said
 }
 
+/// The flags of attempts have their sentence only when there are any.
+const ATTEMPTS: &[&str] = &["retries", "backoff", "jitter", "retry_on"];
+
+fn attempts(args: &RunArgs) -> String {
+    let AttemptArgs { retries, backoff, jitter, .. } = &args.attempts;
+    if *retries == 0 {
+        return "Each member is tried once.".into();
+    }
+    let wait = match backoff {
+        Backoff::Exponential => "100ms, and twice as long each time up to 30s (--backoff exp)".to_owned(),
+        Backoff::Fixed(_) => format!("the same time always (--backoff {backoff})"),
+    };
+    let mut said =
+        format!("A member that fails is tried up to {retries} times more (--retries), after {wait}");
+    if *jitter {
+        said.push_str(", by chance up to twice that (--jitter)");
+    }
+    match args.given.iter().find(|given| given.id == "retry_on") {
+        Some(given) => {
+            let _ = write!(said, "; only after the ends that are named ({}).", given.flag);
+        }
+        None => said.push_str("; after any end that a repetition could change."),
+    }
+    said
+}
+
+fn journal(args: &RunArgs) -> String {
+    let JournalArgs { journal, resume, resume_failed } = &args.journal;
+    let Some(path) = journal else { return String::new() };
+    let path = legible::one_line(path.as_os_str().as_bytes());
+    let failed = "and what failed is tried again (--resume-failed)";
+    match (resume, resume_failed) {
+        (false, false) => format!(
+            "What happens is written to {path} before it happens, and that file must not be there yet (--journal). A run that was killed is gone on with by --resume."
+        ),
+        (_, true) => {
+            format!("What {path} says has succeeded is counted and not run again, {failed}; the rest is run.")
+        }
+        (true, false) => {
+            format!(
+                "What {path} says has ended is counted as it ended and not run again; the rest is run (--resume)."
+            )
+        }
+    }
+}
+
 fn stopping(args: &RunArgs) -> String {
     format!(
         "Who is terminated gets TERM, and KILL after {} (--grace), and so does all it has started. The first Ctrl-C starts no more members and waits for those that run, the second terminates them, the third kills them. TERM and HUP terminate at once. SIGUSR1 prints who is running.",
@@ -238,8 +290,10 @@ fn exit_code(args: &RunArgs, policy: Policy) -> String {
 }
 
 /// The flags nobody has told above.
-fn besides(given: &[Given]) -> String {
-    let others = given.iter().filter(|given| !TOLD.contains(&&*given.id));
+fn besides(args: &RunArgs) -> String {
+    let tried = args.attempts.retries > 0;
+    let told = |id: &str| TOLD.contains(&id) || (tried && ATTEMPTS.contains(&id));
+    let others = args.given.iter().filter(|given| !told(&given.id));
     let said: Vec<_> =
         others.map(|Given { flag, help, .. }| format!("{flag}: {}.", help.trim_end_matches('.'))).collect();
     said.join(" ")

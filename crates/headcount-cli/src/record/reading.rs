@@ -194,7 +194,7 @@ fn step(told: &mut Told, event: &Event<'_>, at: Duration) -> Result<(), Fault> {
                     DAMAGED,
                 ));
             }
-            told.tally = Some(Tally { registered, running: 0, done: ok, failed, lost, cancelled });
+            told.tally = Some(Tally { registered, done: ok, failed, lost, cancelled, ..Tally::default() });
             Ok(())
         }
         // Of a later version, which says that it can be passed over by leaving the schema's number as it is.

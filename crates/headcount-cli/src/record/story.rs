@@ -80,6 +80,7 @@ impl Story {
     pub(super) fn started(&mut self, member: u64, slot: usize, at: Duration) -> Result<(), Wrong> {
         self.replay.begun(member, Some(&slot.to_string()), at)?;
         self.attempts += 1;
+        self.said.remove(&member);
         Ok(())
     }
 
@@ -93,6 +94,7 @@ impl Story {
         if again {
             self.replay.requeued(member, at)?;
             self.again += 1;
+            self.said.insert(member, format!("not tried again: {how}"));
         } else if !how.is_empty() {
             self.said.insert(member, how.to_owned());
         }

@@ -256,6 +256,24 @@ fn flags_are_told_in_words_and_nothing_is_run() {
         assert!(text.contains(wanted), "{wanted:?} is not in {text}");
     }
     assert!(!folder.path().join("ev").exists());
+    let text = explained(&[
+        "--retries",
+        "2",
+        "--backoff",
+        "fixed:3s",
+        "--jitter",
+        "--retry-on",
+        "75,signal",
+        "true",
+    ]);
+    let wanted = "A member that fails is tried up to 2 times more (--retries), after the same time always (--backoff \
+                  fixed:3s), by chance up to twice that (--jitter); only after the ends that are named (--retry-on 75,signal).";
+    assert!(text.contains(wanted), "{text}");
+    assert!(explained(&["--journal", "J", "true"]).contains("written to J before it happens"));
+    let text = explained(&["--journal", "J", "--resume", "true"]);
+    assert!(text.contains("What J says has ended is counted as it ended and not run again"), "{text}");
+    let text = explained(&["--journal", "J", "--resume-failed", "true"]);
+    assert!(text.contains("what failed is tried again (--resume-failed); the rest is run."), "{text}");
     assert!(explained(&["--csv", "--header", "ssh", "{host}"]).contains("Its placeholders are replaced"));
     assert!(explained(&["true", ":::", "a", "b", ":::", "c"]).contains("The 2 combinations of the 2 lists"));
 }

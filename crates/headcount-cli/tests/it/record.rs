@@ -190,6 +190,47 @@ fn who_cannot_be_started_and_who_is_late_are_told_so() {
 }
 
 #[test]
+fn every_attempt_is_told_and_the_job_log_has_the_last() {
+    let folder = folder();
+    let (file, log, seen_once) =
+        (folder.path().join("run.jsonl"), folder.path().join("log"), folder.path().join("once"));
+    let seen = headcount(["--retries", "2", "--backoff", "fixed:10ms", "--events"])
+        .arg(&file)
+        .arg("--joblog")
+        .arg(&log)
+        .args(["sh", "-c", "test -e $0 && exit 0; touch $0; echo no; exit 9", ":::"])
+        .arg(&seen_once)
+        .run();
+    seen.ended(0);
+    let events = events(&file);
+    let [_, story] = &stories(&events)[..] else { panic!("one member") };
+    assert_eq!(
+        story[..],
+        ["registered", "attempt_started", "attempt_ended", "attempt_started", "attempt_ended", "ended"]
+    );
+    let ends: Vec<_> = events.iter().filter(|event| event["event"] == "attempt_ended").collect();
+    let told = |event: &Value| (event["attempt"].as_u64(), event["code"].as_u64(), event["again"].as_bool());
+    assert_eq!(told(ends[0]), (Some(1), Some(9), Some(true)));
+    assert_eq!(told(ends[1]), (Some(2), Some(0), Some(false)));
+    let rows = rows(&log);
+    assert_eq!((rows.len(), &*rows[0][6]), (1, "0"));
+}
+
+#[test]
+fn a_run_that_a_journal_refuses_leaves_an_old_record_alone() {
+    let folder = folder();
+    let (file, journal) = (folder.path().join("old"), folder.path().join("journal"));
+    std::fs::write(&file, "old\n").expect("it can be written");
+    headcount(["--journal"]).arg(&journal).args(["true", ":::", "a"]).run().ended(0);
+    let again = |events: &Path| {
+        headcount(["--journal"]).arg(&journal).arg("--events").arg(events).args(["true", ":::", "a"]).run()
+    };
+    again(&file).ended(2);
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "old\n");
+    assert!(again(&journal).ended(2).err.contains("--journal and --events name one and the same file"));
+}
+
+#[test]
 fn killed_by_a_signal_the_record_has_its_end_and_says_so() {
     let folder = folder();
     let file = folder.path().join("run.jsonl");

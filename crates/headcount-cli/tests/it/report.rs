@@ -215,6 +215,21 @@ fn a_page_that_cannot_be_written_leaves_the_summary() {
 }
 
 #[test]
+fn attempts_are_counted_and_the_last_is_shown() {
+    let folder = folder();
+    let file = folder.path().join("run.jsonl");
+    let seen = headcount(["-k", "--retries", "1", "--backoff", "fixed:1ms", "--events"])
+        .arg(&file)
+        .args(["sh", "-c", "exit $0", ":::", "0", "7"])
+        .run();
+    seen.ended(1);
+    let seen = report(&file).run();
+    seen.ended(0);
+    assert!(seen.out().contains("\n  attempts     3, 1 of them tried again\n"), "{}", seen.out());
+    assert!(seen.out().contains("exit code 7"), "{}", seen.out());
+}
+
+#[test]
 fn ten_thousand_members_make_a_page_of_a_few_megabytes() {
     let folder = folder();
     let file = folder.path().join("many.jsonl");
