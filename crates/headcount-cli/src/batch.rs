@@ -1,6 +1,6 @@
 //! One batch: what its members, the watch and the main thread share.
 //!
-//! Lock order: `intake`, then `ledger`; a seat, then nothing. The printer and the account are taken alone.
+//! Lock order: `intake`, then `ledger`; the pause, then a seat, then nothing. The printer and the account are taken alone.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,7 +12,7 @@ use crate::ledger::{End, Ledger, Number, Open, Over, Policy, Verdict};
 use crate::legible;
 use crate::locked;
 use crate::output::{Pages, PrintError, Printer};
-use crate::process::{Launcher, Seat};
+use crate::process::{Launcher, Pause, Seat};
 use crate::progress::Slowest;
 use crate::record::{Happening, Record, Whose};
 use crate::roll::Roll;
@@ -29,6 +29,7 @@ pub(crate) struct Batch {
     pub(crate) ledger: Mutex<Ledger>,
     /// One a lane.
     pub(crate) seats: Vec<Seat>,
+    pub(crate) pause: Pause,
     pub(crate) printer: Printer,
     pub(crate) account: Mutex<Account>,
     pub(crate) stop: Arc<Stop>,
@@ -145,6 +146,7 @@ impl Batch {
             total,
             ledger: Mutex::new(Ledger::new(parts.policy, total)),
             seats: (0..parts.jobs).map(|_| Seat::default()).collect(),
+            pause: Pause::default(),
             printer: parts.printer,
             account: Mutex::default(),
             stop: parts.stop,
@@ -303,7 +305,11 @@ impl Batch {
 
     /// From now on somebody ends the members if we cannot.
     pub(crate) fn begin_guard(&self) {
-        if let Err(error) = self.launcher.guard.begin() {
+        let begun = {
+            let _going = self.pause.pass();
+            self.launcher.guard.begin()
+        };
+        if let Err(error) = begun {
             if !self.quiet {
                 self.printer.note(&format!(
                     "headcount: there is no guard ({error}); should headcount be killed with -9, its members run on\n"
