@@ -94,7 +94,7 @@ impl Watch {
             self.tell_next(strength);
         }
         if self.signals.take_roll_call() {
-            self.batch.printer.note(&self.batch.roll.call(&self.batch.seats));
+            self.batch.printer.note(&self.batch.roll_call());
         }
         if self.signals.take_pause() {
             let paused = self.batch.pause.take(&self.batch.seats, || self.signals.take_resume());
@@ -148,7 +148,7 @@ impl Watch {
     fn tell_late(&self) {
         let batch = &self.batch;
         if let Some(deadline) = batch.late().filter(|_| !batch.quiet) {
-            let roll_call = batch.roll.call(&batch.seats);
+            let roll_call = batch.roll_call();
             batch.printer.note(&format!("headcount: the deadline of {deadline:?} has passed\n{roll_call}"));
         }
     }
