@@ -4,9 +4,12 @@
 //! which everything is input. Arguments are taken as bytes; none has to be UTF-8.
 
 mod asking;
+mod attempts;
 mod jobs;
+mod journal;
 mod parse;
 mod policy;
+mod record;
 mod span;
 
 use std::ffi::OsString;
@@ -17,9 +20,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ledger::Budget;
 pub use asking::{PsArgs, TreeArgs, WhyArgs};
+pub use attempts::{AttemptArgs, parse_backoff, parse_retries, parse_retry_on};
 pub use jobs::Jobs;
+pub use journal::JournalArgs;
 pub use parse::{Unparsed, parse};
 pub use policy::{parse_budget, parse_quorum};
+pub use record::RecordArgs;
 pub use span::{parse_limit, parse_span};
 
 /// Count everyone out, count everyone back in.
@@ -33,6 +39,7 @@ pub struct Cli {
 
 /// What the command can do.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
 pub enum Command {
     /// Run a command once for every input, several at a time, and account for every one of them.
     Run(RunArgs),
@@ -62,6 +69,8 @@ Examples:
       headcount run -a hosts.csv --csv --header ssh {user}@{host} uptime
   Whichever mirror answers first, each within five seconds:
       headcount run -j4 --first-success --timeout 5s curl -fsS {} ::: https://{a,b,c}.example.org/
+  A long night: try thrice, and go on in the morning where it was interrupted (the same line again):
+      headcount run -k --retries 2 --journal night.journal --resume -a videos.txt ./encode {}
   A pipeline for each input needs a shell; see first what would run:
       headcount run --dry-run --shell 'zcat {} | wc -l > {.}.count' ::: *.gz
 ";
@@ -78,10 +87,18 @@ Members:
   Each is a child process with /dev/null as its standard input, and leads a process group of its own.
   With --timeout or --deadline it finds the seconds that are left to it in HEADCOUNT_DEADLINE.
 
+Attempts and resuming:
+  What a member wrote in all its attempts is printed, in order. While it waits for another attempt others run. A
+  member fails, and the policy hears of it, when its last attempt has.
+  --resume needs the same command and the same inputs, in the same order, and says the first difference. It runs
+  what has not ended, was stopped or was lost; --resume-failed also what failed. A new journal is begun if there is
+  none. A member that was running when headcount was killed is run again.
+
 Stopping:
   The first Ctrl-C starts no more members and waits for the running ones, the second terminates
   them (TERM, then KILL after --grace), the third kills them. TERM and HUP terminate at once.
   Whatever a member leaves running is killed when it ends. SIGUSR1 prints who is running.
+  If the command itself is killed with -9, a guard process kills its members.
 
 Exit codes:
   0 all well   1 a member failed   2 usage   3 deadline   4 quorum missed   5 members lost
@@ -167,6 +184,18 @@ pub struct RunArgs {
     /// Print the commands, quoted for a shell, and run nothing
     #[arg(long)]
     pub dry_run: bool,
+
+    /// How often a member is tried.
+    #[command(flatten)]
+    pub attempts: AttemptArgs,
+
+    /// What is written down for a later run.
+    #[command(flatten)]
+    pub journal: JournalArgs,
+
+    /// The files it is recorded in.
+    #[command(flatten)]
+    pub record: RecordArgs,
 
     /// The command, its arguments, and inputs after `:::`: everything from the first word that is no option.
     #[arg(skip)]
