@@ -76,8 +76,8 @@ impl Watch {
         while matches!(self.bell.read(&mut rings), Ok(1..)) {}
     }
 
-    fn answer(&self) {
-        let stop = &self.batch.stop;
+    fn answer(&mut self) {
+        let stop = &Arc::clone(&self.batch.stop);
         if let Some(signal) = self.signals.take_deadly() {
             stop.die_by(signal);
             stop.raise(Strength::Terminate, &signal::name(signal));
@@ -94,7 +94,14 @@ impl Watch {
             self.tell_next(strength);
         }
         if self.signals.take_roll_call() {
-            self.batch.printer.note(&self.batch.roll.call(&self.batch.seats));
+            self.batch.printer.note(&self.batch.roll_call());
+        }
+        if self.signals.take_pause() {
+            let paused = self.batch.pause.take(&self.batch.seats, || self.signals.take_resume());
+            // Nobody could use the grace meanwhile.
+            self.due = self.due.and_then(|due| due.checked_add(paused));
+        } else if self.signals.take_resume() {
+            self.batch.pause.recover(&self.batch.seats);
         }
     }
 
@@ -141,7 +148,7 @@ impl Watch {
     fn tell_late(&self) {
         let batch = &self.batch;
         if let Some(deadline) = batch.late().filter(|_| !batch.quiet) {
-            let roll_call = batch.roll.call(&batch.seats);
+            let roll_call = batch.roll_call();
             batch.printer.note(&format!("headcount: the deadline of {deadline:?} has passed\n{roll_call}"));
         }
     }

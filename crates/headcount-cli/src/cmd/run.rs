@@ -14,13 +14,15 @@ use std::sync::atomic::Ordering;
 
 use headcount::Context;
 
-use super::unprinted;
+use super::{show, unprinted};
 use crate::account::TheEnd;
 use crate::args::RunArgs;
-use crate::batch::{Batch, Parts, Ran, Times};
+use crate::batch::{Batch, Parts, Times};
 use crate::exit::{self, Ending};
+use crate::explain::{self, Known};
 use crate::group;
 use crate::input::{Gate, Product, Records, Source, Table};
+use crate::intake::Ran;
 use crate::latch::Latch;
 use crate::ledger::{Outcome, Policy};
 use crate::legible;
@@ -28,8 +30,9 @@ use crate::locked;
 use crate::output::{Printer, Sheet, Stream, closed, complain};
 use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
 use crate::progress::Progress;
-use crate::record::{Happening, Plan, Record};
+use crate::record::{self, Happening, Plan};
 use crate::refusal::Refusal;
+use crate::resume::Book;
 use crate::signal::Signals;
 use crate::stop::{Stop, Strength};
 use crate::template::{Template, Values};
@@ -45,10 +48,13 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     closed::refuse()?;
     let policy = args.policy()?;
     let (words, lists) = split(std::mem::take(&mut args.words))?;
+    if args.explain {
+        return explain(&args, policy, &words, lists);
+    }
     let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
     let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;
     let stop = Arc::new(Stop::new(rope).map_err(|error| no_start("a wake-up pipe", &error))?);
-    let (source, header, columns) = open_source(&args, lists, &stop.draining)?;
+    let (mut source, header, columns) = open_source(&args, lists, &stop.draining)?;
     let template = Template::compile(&words, header.as_deref(), args.shell);
     check_columns(&template, columns)?;
     check_names(&template, header.as_deref())?;
@@ -60,13 +66,18 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let total = source.total();
     check_quorum(policy, total)?;
     let jobs = jobs(&args, total)?;
-    let record = Arc::new(Record::open(&args.record, args.arg_file.as_deref())?);
+    let others = [("--arg-file", args.arg_file.as_deref()), ("--journal", args.journal.journal.as_deref())];
+    let files = record::Files::open(&args.record, others)?;
+    let book =
+        Book::open(&args.journal, work(&words, args.shell), policy, &mut source, &printer, args.quiet)?;
+    let record = Arc::new(files.begin()?);
     let times = Times { timeout: args.timeout, deadline: args.deadline, grace: args.grace };
     let parts = Parts {
         template,
         launcher: Launcher::new(path),
         source,
-        policy,
+        book,
+        tries: args.attempts.tries(),
         jobs,
         printer,
         stop,
@@ -141,18 +152,19 @@ fn split(words: Vec<OsString>) -> Result<(Vec<OsString>, Option<Lists>), Refusal
     Ok((command, lists))
 }
 
+/// What a journal is of: with another command the same inputs are another work.
+fn work(words: &[OsString], shell: bool) -> Vec<Vec<u8>> {
+    let run = [Some("run"), shell.then_some("--shell")];
+    let run = run.into_iter().flatten().map(|word| word.as_bytes().to_vec());
+    run.chain(words.iter().map(|word| word.as_bytes().to_vec())).collect()
+}
+
 /// What is read: the inputs, the names of their columns, and how many columns each has, where known.
 type Opened = (Box<dyn Source>, Option<Vec<Vec<u8>>>, Option<usize>);
 
 fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> Result<Opened, Refusal> {
     if let Some(lists) = lists {
-        let clash = [(args.csv, "--csv"), (args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
-        if let Some((_, flag)) = clash.iter().find(|(given, _)| *given) {
-            return Err(Refusal::new(
-                format!("{flag} reads inputs from a file, and ::: gives them here"),
-                format!("leave out {flag}, or put the inputs into the file"),
-            ));
-        }
+        check_lists(args)?;
         // Children find nothing on stdin, whether we read it or not.
         detach_stdin()?;
         let product = Product::new(lists);
@@ -175,7 +187,45 @@ fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> R
         return Ok((Box::new(table), header, None));
     }
     let end = if args.null { 0 } else { b'\n' };
-    Ok((Box::new(Records::new(gate, end)), None, Some(1)))
+    // Who waits for an input and for somebody's next attempt needs another way to the file.
+    let twin = if args.attempts.retries > 0 { gate.twin().ok() } else { None };
+    let mut records = Records::new(gate, end);
+    if let Some(twin) = twin {
+        records = records.waited_for_at(twin);
+    }
+    Ok((Box::new(records), None, Some(1)))
+}
+
+fn check_lists(args: &RunArgs) -> Result<(), Refusal> {
+    let clash = [(args.csv, "--csv"), (args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
+    match clash.iter().find(|(given, _)| *given) {
+        Some((_, flag)) => Err(Refusal::new(
+            format!("{flag} reads inputs from a file, and ::: gives them here"),
+            format!("leave out {flag}, or put the inputs into the file"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Says what would happen, as far as that can be known without reading anything.
+fn explain(
+    args: &RunArgs,
+    policy: Policy,
+    words: &[OsString],
+    lists: Option<Lists>,
+) -> Result<Ending, Refusal> {
+    let template = Template::compile(words, None, args.shell);
+    template.program().map(look_up).transpose()?;
+    let mut listed = None;
+    if let Some(lists) = lists {
+        check_lists(args)?;
+        let count = lists.len();
+        let product = Product::new(lists);
+        check_columns(&template, Some(product.columns()))?;
+        check_quorum(policy, product.total())?;
+        listed = product.total().map(|total| (total, count));
+    }
+    Ok(show(&explain::explain(args, &Known { template: &template, words, policy, listed })))
 }
 
 fn open_file(path: &Path) -> Result<File, Refusal> {
@@ -324,6 +374,7 @@ fn finish(batch: &Batch, signals: &Signals, strays: &Strays) -> Ending {
         let mut ledger = locked(&batch.ledger);
         (ledger.close(), ledger.outcome(), ledger.remark())
     };
+    batch.close_journal();
     let signal = batch.stop.signal().or_else(|| signals.caught());
     let late = batch.late();
     if !batch.quiet && signal != Some(signal_hook::consts::SIGPIPE) {

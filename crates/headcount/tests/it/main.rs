@@ -48,6 +48,8 @@ mod thread;
 #[cfg(feature = "std")]
 mod timeline;
 #[cfg(feature = "std")]
+mod timeline_replay;
+#[cfg(feature = "std")]
 mod timeline_shapes;
 #[cfg(feature = "tokio")]
 mod tokio;
@@ -58,7 +60,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
 #[cfg(feature = "std")]
-use limit::{LIMIT, message, within};
+use limit::{Count, LIMIT, message, within};
 
 #[cfg(feature = "std")]
 mod limit;
