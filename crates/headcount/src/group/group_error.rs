@@ -21,7 +21,8 @@ use crate::roll::Title;
 /// ```
 ///
 /// The root is the first failure that happened. Members that ended only because the group was then cancelled are counted
-/// in the [`tally`](Self::tally) and not listed. Where no member failed, the cancellation itself is the root:
+/// in the [`tally`](Self::tally) and not listed. Where members were cancelled and none had failed, the cancellation itself is the
+/// root (a cancellation that met nobody is no error):
 ///
 /// ```text
 /// group "prices" (src/main.rs:9) was cancelled: deadline exceeded, set at src/main.rs:8

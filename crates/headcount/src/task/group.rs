@@ -81,7 +81,9 @@ use crate::timeline::Recorder;
 ///
 /// # Cost
 ///
-/// A member is one allocation, and no task of the runtime's. Under a limit it is one as well, the box in which it queues. It is registered under one short lock; its end takes none if it succeeds.
+/// A member is one allocation, and no task of the runtime's. Under a limit it is one as well, the box in which it queues. It is
+/// registered under one short lock, and launched under another, that of the tasks which poll the members. Its end takes none if
+/// it succeeds; under a limit one, to hand on its slot, and one with policies that judge successes (`FirstOk`, `Quorum`).
 #[must_use = "a group that is dropped calls its members off; `wait` for it"]
 pub struct Group<T, E = BoxError, P = FailFast>
 where

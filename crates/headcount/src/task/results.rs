@@ -27,7 +27,9 @@ where
     /// # Cost
     ///
     /// Memory is that of the members that are out, and of the results that have not been taken: a group that is fed for
-    /// ever may be taken from for ever.
+    /// ever may be taken from for ever. Nothing holds the members up when results are taken more slowly than they come: a
+    /// limit bounds who runs, not what waits here. So feed the group as results are taken, a member for each; or use
+    /// [`task::map`](crate::task::map()), whose streams take the next item only when there is room for its value.
     ///
     /// # Examples
     ///
@@ -65,7 +67,8 @@ where
 
 /// The results of a group's members, as they finish; from [`Group::stream`].
 ///
-/// It ends when nobody is out any more. Dropped before that, it drops the group and so calls its members off.
+/// It ends when nobody is out any more, and closes the group with that: a member that is spawned later is refused, and never
+/// runs. Dropped before that, it drops the group and so calls its members off.
 #[must_use = "a group whose results are dropped calls its members off"]
 pub struct Results<T, E = BoxError, P = FailFast>
 where

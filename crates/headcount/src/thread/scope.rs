@@ -96,8 +96,8 @@ use crate::timeline::{Recorder, Timeline};
 ///
 /// # Cost
 ///
-/// A member is one allocation, and takes two short locks when it is spawned and none when it succeeds; tiny members are
-/// handed to the threads in batches. A scope of its own threads costs their start: tens of microseconds for each that it
+/// A member is one allocation, and takes two short locks when it is spawned; when it succeeds its thread takes one to have the next,
+/// and tiny members are handed to the threads in batches, for one lock among them. A scope of its own threads costs their start: tens of microseconds for each that it
 /// needs.
 #[must_use = "a scope does nothing until it is run"]
 pub struct Scope<T, E = BoxError, P = FailFast> {
