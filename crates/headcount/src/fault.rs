@@ -90,6 +90,8 @@ pub enum Fault {
     TurnUnlooked,
     /// A scope looks who was woken before it leaves its waker, and not in the same breath.
     LookThenLeave,
+    /// A scope ends although somebody has been counted out who is still on the way to it.
+    ScopeUnclosed,
     /// Whoever makes a member ready looks who is coming before it is in the queue, and not in the same breath.
     LookThenReady,
     /// A carrier that is dropped says that it comes no more after it has looked who is ready, and not in the same breath.
@@ -153,7 +155,7 @@ impl Fault {
     ];
 
     /// The faults of groups, and of groups of tasks: loom must object to each.
-    pub const GROUPS: [Self; 14] = [
+    pub const GROUPS: [Self; 15] = [
         Self::RelaxedEnd,
         Self::RelaxedPage,
         Self::TakenUnlooked,
@@ -166,6 +168,7 @@ impl Fault {
         Self::QueuedUnlooked,
         Self::TurnUnlooked,
         Self::LookThenLeave,
+        Self::ScopeUnclosed,
         Self::LookThenReady,
         Self::DroppedUnlooked,
     ];

@@ -1,19 +1,15 @@
 //! Concurrency on the caller's own task: members are polled by the one who waits for them, so they may borrow.
 //!
-//! The scope is one future. It holds its members, each with a waker of its own, and polls those that were woken.
+//! The scope is one future (`turns`). It holds its members, and polls those that were woken.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::time::Duration;
 
-use pin_project_lite::pin_project;
-
 use super::member::Attended;
+use super::turns::{Fell, Fresh, Ready, Run, Turns};
 use crate::context::{CancelKind, Cancelled, Context};
 use crate::fault::{self, Fault};
 use crate::group::core::{Core, Kind};
@@ -23,7 +19,6 @@ use crate::group::settle::Plain;
 use crate::group::{Body, BoxError, FailFast, FromMember, GroupError, panics};
 use crate::roll::{Name, RollCall};
 use crate::timeline::{Recorder, Timeline};
-use crate::wait::lock::Lock;
 
 /// A scope has no limit and no lane.
 #[derive(Debug)]
@@ -45,8 +40,6 @@ impl<T> Riders for LocalCore<T> {
         unreachable!("a scope has no limit, so nobody is counted against one");
     }
 }
-
-type BoxMember<'env> = Pin<Box<dyn Future<Output = ()> + Send + 'env>>;
 
 /// How long members that are cancelled have to end by themselves.
 const GRACE: Duration = Duration::from_secs(5);
@@ -70,7 +63,12 @@ const GRACE: Duration = Duration::from_secs(5);
 ///
 /// # Cancel safety
 ///
-/// Dropping the future drops its members where they stand; nothing stays behind.
+/// Dropping the future drops its members where they stand; nothing stays behind, whoever still has the scope's handle. What
+/// that spawns afterwards is dropped at once.
+///
+/// # Memory ordering
+///
+/// What members did happens before the scope's values are there, also what was done on other threads that they waited for.
 ///
 /// # Cost
 ///
@@ -112,9 +110,9 @@ where
     async move {
         let ready = Arc::<Ready>::default();
         let scope = Scope { core: Arc::clone(&core), fresh: Arc::default(), ready: Arc::clone(&ready) };
-        // Dropped last, also when this future is dropped half way: it opens the circle of core and pages.
-        let _end = End(&core, place);
         let fresh = Arc::clone(&scope.fresh);
+        // Dropped last, also when this future is dropped half way: it opens the circle of core and pages.
+        let _end = End { core: &core, fresh: Arc::clone(&fresh), place };
         let body = match panics::catch(|| body(scope)) {
             Ok(body) => Some(body),
             Err(payload) => {
@@ -122,8 +120,18 @@ where
                 None
             }
         };
-        let turns = Turns { members: Vec::new(), free: Vec::new(), fresh, ready, core: &core, place };
-        let mut run = std::pin::pin!(Run { body, body_waker: None, turns });
+        let fell = |fell| {
+            let ending = match fell {
+                Fell::Error(error) => Ending::Error(error),
+                Fell::Panicked(payload) => Ending::Panicked(payload),
+            };
+            fail(&core, place, ending);
+        };
+        let close = || {
+            drop(core.await_zero());
+            core.close() || fault::planted(Fault::ScopeUnclosed)
+        };
+        let mut run = std::pin::pin!(Run::new(body, Turns::new(fresh, ready), fell, close));
         if core.ctx.run_part(run.as_mut()).await.is_err() {
             // Cancelled: they may end by themselves for a while.
             let patience = Context::background().with_timeout(GRACE);
@@ -132,10 +140,6 @@ where
                 run.as_mut().await;
             }
         }
-        let awaiting = core.await_zero();
-        drop(awaiting);
-        let closed = core.close();
-        debug_assert!(closed, "G2: everyone is back, and nobody has the pen");
         let panic = core.court.lock().take_panic();
         match panic {
             Some(payload) => {
@@ -148,13 +152,20 @@ where
 }
 
 /// The end of a scope that was not waited for to the end.
-struct End<'c, T>(&'c Arc<LocalCore<T>>, &'static Location<'static>);
+struct End<'c, 'env, T> {
+    core: &'c Arc<LocalCore<T>>,
+    fresh: Arc<Fresh<'env>>,
+    place: &'static Location<'static>,
+}
 
-impl<T> Drop for End<'_, T> {
+impl<T> Drop for End<'_, '_, T> {
     fn drop(&mut self) {
-        if !self.0.is_closed() {
-            self.0.cancel(&Cancelled::new(CancelKind::Dropped, None, self.1));
-            self.0.abandon();
+        if !self.core.is_closed() {
+            self.core.cancel(&Cancelled::new(CancelKind::Dropped, None, self.place));
+            self.core.abandon();
+            // Members that were never polled, of handles that may live on. Whoever was counted out and is not here yet finds the
+            // door shut.
+            panics::drop_each_quietly(self.fresh.shut());
         }
     }
 }
@@ -170,7 +181,7 @@ fn fail<T>(core: &Arc<LocalCore<T>>, place: &'static Location<'static>, ending: 
 pub struct Scope<'env, T> {
     core: Arc<LocalCore<T>>,
     /// Members that have not been polled yet.
-    fresh: Arc<Lock<Vec<BoxMember<'env>>>>,
+    fresh: Arc<Fresh<'env>>,
     ready: Arc<Ready>,
 }
 
@@ -212,8 +223,11 @@ impl<'env, T: Send + 'env> Scope<'env, T> {
             return;
         };
         let member = Attended::new(seat, Plain, f);
-        self.fresh.lock().push(Box::pin(member));
-        self.ready.wake_scope();
+        match self.fresh.push(Box::pin(member)) {
+            None => self.ready.wake_scope(),
+            // Its end is that of a member that was called off.
+            Some(member) => drop(member),
+        }
     }
 
     /// The scope's context: what its members are given.
@@ -283,153 +297,5 @@ impl<T> fmt::Debug for Scope<'_, T> {
         f.debug_struct("task::Scope")
             .field("title", &format_args!("{}", self.core.title()))
             .finish_non_exhaustive()
-    }
-}
-
-/// Who was woken since the scope last looked, and the waker of the task that the scope is part of.
-///
-/// No wake-up is lost: who wakes puts itself on the list and then takes the scope's waker out, under one lock; the scope
-/// leaves its waker and takes the list under the same.
-#[derive(Default)]
-struct Ready(Lock<Woken>);
-
-#[derive(Default)]
-struct Woken {
-    /// `None` is the body.
-    who: VecDeque<Option<usize>>,
-    scope: Option<Waker>,
-}
-
-impl Ready {
-    fn wake(&self, who: Option<usize>) {
-        let mut woken = self.0.lock();
-        woken.who.push_back(who);
-        let scope = woken.scope.take();
-        drop(woken);
-        scope.into_iter().for_each(Waker::wake);
-    }
-
-    fn wake_scope(&self) {
-        let scope = self.0.lock().scope.take();
-        scope.into_iter().for_each(Waker::wake);
-    }
-
-    /// Leaves the scope's waker; who was woken before.
-    fn take(&self, waker: &Waker) -> VecDeque<Option<usize>> {
-        let waker = waker.clone();
-        let mut woken = self.0.lock();
-        let who = std::mem::take(&mut woken.who);
-        if fault::planted(Fault::LookThenLeave) {
-            drop(woken);
-            woken = self.0.lock();
-        }
-        let old = woken.scope.replace(waker);
-        drop(woken);
-        drop(old);
-        who
-    }
-}
-
-/// The waker of the member in one place, whoever that is.
-struct Bell {
-    ready: Arc<Ready>,
-    who: Option<usize>,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.ready.wake(self.who);
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.ready.wake(self.who);
-    }
-}
-
-/// The members, in places that are used again, each with its waker.
-struct Turns<'env, 'c, T> {
-    members: Vec<(Option<BoxMember<'env>>, Waker)>,
-    free: Vec<usize>,
-    fresh: Arc<Lock<Vec<BoxMember<'env>>>>,
-    ready: Arc<Ready>,
-    core: &'c Arc<LocalCore<T>>,
-    place: &'static Location<'static>,
-}
-
-impl<'env, T> Turns<'env, '_, T> {
-    /// Gives those who are new a place; they have a turn at once.
-    fn seat(&mut self, turns: &mut VecDeque<Option<usize>>) {
-        let fresh = std::mem::take(&mut *self.fresh.lock());
-        for member in fresh {
-            let place = self.free.pop().unwrap_or_else(|| {
-                let who = Some(self.members.len());
-                let bell = Bell { ready: Arc::clone(&self.ready), who };
-                self.members.push((None, Waker::from(Arc::new(bell))));
-                self.members.len() - 1
-            });
-            self.members[place].0 = Some(member);
-            turns.push_back(Some(place));
-        }
-    }
-
-    fn poll(&mut self, place: usize) {
-        let (member, waker) = &mut self.members[place];
-        // Woken late, after its end.
-        let Some(future) = member else { return };
-        if future.as_mut().poll(&mut TaskContext::from_waker(waker)).is_ready() {
-            *member = None;
-            self.free.push(place);
-        }
-    }
-
-    fn are_over(&self) -> bool {
-        self.free.len() == self.members.len() && self.fresh.lock().is_empty()
-    }
-}
-
-pin_project! {
-    /// The body, and the members.
-    struct Run<'env, 'c, T, Fut> {
-        #[pin]
-        body: Option<Fut>,
-        body_waker: Option<Waker>,
-        turns: Turns<'env, 'c, T>,
-    }
-}
-
-impl<T, Fut, R> Future for Run<'_, '_, T, Fut>
-where
-    Fut: Future<Output = R>,
-    R: Body<BoxError>,
-{
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let turns = this.turns;
-        let mut due = turns.ready.take(cx.waker());
-        let waker = this.body_waker.get_or_insert_with(|| {
-            due.push_front(None);
-            Waker::from(Arc::new(Bell { ready: Arc::clone(&turns.ready), who: None }))
-        });
-        loop {
-            turns.seat(&mut due);
-            match due.pop_front() {
-                Some(Some(place)) => turns.poll(place),
-                Some(None) => {
-                    let Some(body) = this.body.as_mut().as_pin_mut() else { continue };
-                    let ending = match panics::catch(|| body.poll(&mut TaskContext::from_waker(waker))) {
-                        Ok(Poll::Pending) => continue,
-                        Ok(Poll::Ready(result)) => result.failure().map(Ending::Error),
-                        Err(payload) => Some(Ending::Panicked(payload)),
-                    };
-                    let gone = panics::catch(|| this.body.set(None));
-                    let ending = gone.err().map(Ending::Panicked).or(ending);
-                    ending.into_iter().for_each(|ending| fail(turns.core, turns.place, ending));
-                }
-                None => break,
-            }
-        }
-        if this.body.is_none() && turns.are_over() { Poll::Ready(()) } else { Poll::Pending }
     }
 }

@@ -38,7 +38,7 @@ const FAULTS: usize = Fault::PROTOCOLS.len()
     + Fault::THREADS.len()
     + Fault::TASK_MAPS.len()
     + Fault::PIPELINES.len();
-const _: () = assert!(FAULTS == 47, "a new fault needs a control");
+const _: () = assert!(FAULTS == 48, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -92,6 +92,8 @@ controls! {
         HintThenDone, groups::an_end_without_a_result_ends_the_stream, "deadlock"
     a_look_before_the_scopes_waker_is_left_is_caught:
         LookThenLeave, groups::a_member_of_a_scope_is_woken_from_elsewhere, "deadlock"
+    a_scope_that_ends_unclosed_is_caught:
+        ScopeUnclosed, groups::a_spawn_races_with_the_end_of_a_scope, "somebody is out of a scope that is over"
     a_look_before_a_slot_is_given_back_is_caught:
         LookThenGiveBack, lanes::a_slot_is_given_back_while_somebody_queues, "deadlock"
     who_queues_unlooked_is_caught:

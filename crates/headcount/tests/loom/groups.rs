@@ -206,6 +206,29 @@ models! {
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 
+    /// A spawn that races with the end of a scope is polled and waited for, or is refused and never runs.
+    a_spawn_races_with_the_end_of_a_scope, 3 => {
+        let slot = Slot::new();
+        let filled = Arc::clone(&slot);
+        let (mut thread, mut kept) = (None, None);
+        let scope = headcount::task::scope(&Context::background(), |scope: headcount::task::Scope<'static, u32>| {
+            kept = Some(scope.clone());
+            thread = Some(thread::spawn(move || scope.spawn(move |_| async move { filled.fill(); ok(1) })));
+            async {}
+        });
+        let values = block_on(scope).unwrap();
+        let out = kept.expect("the body was called").roll_call().outstanding();
+        assert_eq!(out, 0, "somebody is out of a scope that is over");
+        let ran = values.len();
+        if ran == 0 {
+            thread.expect("the body was called").join().unwrap();
+            assert_eq!(slot.read(), 0, "it ran, and nobody had waited for it");
+        } else {
+            assert_eq!((values, slot.read()), (vec![1], 1));
+            thread.expect("the body was called").join().unwrap();
+        }
+    }
+
     /// G3: a spawn that races with the wait is waited for, or is refused and never runs.
     a_spawn_races_with_the_wait, 4 => {
         let (group, tasks) = group();

@@ -30,6 +30,7 @@ mod grace;
 mod grid;
 #[cfg(feature = "tokio")]
 mod runtimes;
+mod scope_ends;
 #[cfg(feature = "tokio")]
 mod scopes;
 
