@@ -13,6 +13,7 @@
 //! | `batch`, `group`, `lane` | what all members share, the group they are, and where each runs |
 //! | [`ledger`] | the pure book of who stands where, and the policy |
 //! | `process` | the only room that starts and stops children |
+//! | `fetch` | downloads as members: addresses, names, partial files, attempts |
 //! | `output` | the only printer |
 //! | `stop`, `signal`, `watch` | how strongly to stop, what signals ask for, and who does it |
 //! | `census`, `live` | who is out in another process, in words; the same again and again |
@@ -31,6 +32,7 @@ mod account;
 mod batch;
 mod census;
 mod cmd;
+mod fetch;
 mod group;
 mod lane;
 mod latch;
@@ -53,6 +55,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match args::parse(arguments) {
         Ok(cli) => match cli.command {
             args::Command::Run(arguments) => cmd::run::run(arguments),
+            args::Command::Fetch(arguments) => cmd::fetch::run(arguments),
             args::Command::Ps(arguments) => cmd::ps::run(&arguments),
             args::Command::Tree(arguments) => cmd::tree::run(&arguments),
             args::Command::Why(arguments) => cmd::why::run(&arguments),

@@ -4,6 +4,7 @@
 //! which everything is input. Arguments are taken as bytes; none has to be UTF-8.
 
 mod asking;
+mod fetch;
 mod jobs;
 mod parse;
 mod policy;
@@ -15,11 +16,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::ledger::Budget;
 pub use asking::{PsArgs, TreeArgs, WhyArgs};
+pub use fetch::{Exists, FetchArgs, parse_size};
 pub use jobs::Jobs;
 pub use parse::{Unparsed, parse};
-pub use policy::{parse_budget, parse_quorum};
+pub use policy::{PolicyArgs, parse_budget, parse_quorum};
 pub use span::{parse_limit, parse_span};
 
 /// Count everyone out, count everyone back in.
@@ -36,6 +37,8 @@ pub struct Cli {
 pub enum Command {
     /// Run a command once for every input, several at a time, and account for every one of them.
     Run(RunArgs),
+    /// Download addresses, several at a time, and account for every one of them.
+    Fetch(FetchArgs),
     /// List your processes that can be asked who is out in them.
     Ps(PsArgs),
     /// Show who is out in a process, as a tree of groups and members.
@@ -128,25 +131,9 @@ pub struct RunArgs {
     #[arg(long)]
     pub tag: bool,
 
-    /// The first failure terminates the rest (the default)
-    #[arg(long)]
-    pub fail_fast: bool,
-
-    /// Run every input, whatever fails
-    #[arg(short, long)]
-    pub keep_going: bool,
-
-    /// The first success terminates the rest; that there is none is a failure
-    #[arg(long)]
-    pub first_success: bool,
-
-    /// K successes terminate the rest, and so does a K that is out of reach
-    #[arg(long, value_name = "K", value_parser = parse_quorum, allow_hyphen_values = true)]
-    pub quorum: Option<u64>,
-
-    /// Up to N may fail, or N% of all inputs; one more terminates the rest
-    #[arg(long, value_name = "N|N%", value_parser = parse_budget, allow_hyphen_values = true)]
-    pub max_failures: Option<Budget>,
+    /// When the batch is over.
+    #[command(flatten)]
+    pub policies: PolicyArgs,
 
     /// Time for each member; one that takes longer is terminated and has failed
     #[arg(long, value_name = "TIME", value_parser = parse_limit, allow_hyphen_values = true)]
