@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use crate::account::{Account, Unread};
 use crate::input::{Columns, InputError, Source};
-use crate::ledger::{End, Ledger, Number, Over, Policy, Verdict};
+use crate::ledger::{End, Ledger, Number, Open, Over, Policy, Verdict};
 use crate::legible;
 use crate::locked;
 use crate::output::{Pages, PrintError, Printer};
 use crate::process::{Launcher, Seat};
 use crate::progress::Slowest;
+use crate::record::{Happening, Record, Whose};
 use crate::roll::Roll;
 use crate::stop::{Stop, Strength};
 use crate::template::Template;
@@ -34,6 +35,7 @@ pub(crate) struct Batch {
     /// How many lanes were opened.
     lanes: AtomicUsize,
     pub(crate) roll: Roll,
+    pub(crate) record: Arc<Record>,
     pub(crate) times: Times,
     /// Something went wrong that is no member's fault: output that could not be printed.
     pub(crate) trouble: AtomicBool,
@@ -60,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) jobs: usize,
     pub(crate) printer: Printer,
     pub(crate) stop: Arc<Stop>,
+    pub(crate) record: Arc<Record>,
     pub(crate) times: Times,
     pub(crate) quiet: bool,
 }
@@ -109,6 +112,24 @@ impl Drop for Member {
             if let Err(error) = self.batch.printer.finish(&mut blank, false) {
                 self.batch.output_failed(&self.label, &error);
             }
+            self.tell_dropped();
+        }
+    }
+}
+
+impl Member {
+    /// For the record.
+    pub(crate) fn whose(&self) -> Whose<'_> {
+        Whose { number: self.number, columns: &self.columns }
+    }
+
+    /// Tells what the ledger will say of one that comes to no other end.
+    fn tell_dropped(&self) {
+        let record = &self.batch.record;
+        if record.is_on() {
+            let open = locked(&self.batch.ledger).open(self.number);
+            let end = if open == Some(Open::Registered) { End::Cancelled } else { End::Lost };
+            record.tell(&Happening::Ended { whose: self.whose(), end });
         }
     }
 }
@@ -116,6 +137,7 @@ impl Drop for Member {
 impl Batch {
     pub(crate) fn new(parts: Parts) -> Self {
         let total = parts.source.total();
+        parts.stop.tells(Arc::clone(&parts.record));
         Self {
             template: parts.template,
             launcher: parts.launcher,
@@ -128,6 +150,7 @@ impl Batch {
             stop: parts.stop,
             lanes: AtomicUsize::new(0),
             roll: Roll::default(),
+            record: parts.record,
             times: parts.times,
             trouble: AtomicBool::new(false),
             quiet: parts.quiet,
@@ -168,7 +191,9 @@ impl Batch {
             Ok(Some(columns)) => {
                 let label = legible::one_line(&columns.join(&b' '));
                 let number = locked(&self.ledger).register();
-                Some(Member { batch: Arc::clone(self), number, columns, label, printed: false })
+                let member = Member { batch: Arc::clone(self), number, columns, label, printed: false };
+                self.record.tell(&Happening::Registered(member.whose()));
+                Some(member)
             }
             Ok(None) => {
                 intake.ended = Some(Ran::Out);

@@ -15,6 +15,7 @@ use crate::legible;
 use crate::locked;
 use crate::output::{Pages, PrintError};
 use crate::process::{Ended, Limit, News, Running, Sitter, Tail};
+use crate::record::{Close, Finish, Happening};
 use crate::signal;
 use crate::stop::Strength;
 use crate::template::Values;
@@ -44,12 +45,27 @@ struct Outcome {
     stopped: bool,
     /// A child was started for it.
     began: bool,
+    /// For the record: it was tried, its process ended so, and wrote so much.
+    tried: bool,
+    finish: Finish,
+    bytes: u64,
 }
 
 impl Outcome {
     /// It never ran.
     fn unstarted(end: End, how: String, words: Vec<OsString>) -> Self {
-        Self { end, how, words, took: Duration::ZERO, last_lines: Vec::new(), stopped: false, began: false }
+        Self {
+            end,
+            how,
+            words,
+            took: Duration::ZERO,
+            last_lines: Vec::new(),
+            stopped: false,
+            began: false,
+            tried: end != End::Cancelled,
+            finish: Finish::Unknown,
+            bytes: 0,
+        }
     }
 }
 
@@ -68,6 +84,7 @@ impl Lane {
             self.unprinted(member, &error, &mut outcome);
         }
         member.printed = true;
+        self.tell_end(member, &outcome);
         if matches!(outcome.end, End::Failed | End::Lost) {
             let failure = Failure {
                 number: member.number,
@@ -91,6 +108,24 @@ impl Lane {
         batch.end(member.number, outcome.end)
     }
 
+    /// Tells the record before the ledger, whose verdict may be a stop: that comes of this end and not before it.
+    fn tell_end(&self, member: &Member, outcome: &Outcome) {
+        let record = &self.batch.record;
+        let whose = member.whose();
+        if outcome.tried {
+            let Outcome { end, finish, ref how, took, bytes, .. } = *outcome;
+            let close = Close { end, finish, how, took, bytes, again: false };
+            record.tell(&Happening::AttemptEnded { whose, attempt: 1, words: &outcome.words, close });
+        }
+        record.tell(&Happening::Ended { whose, end: outcome.end });
+    }
+
+    /// An attempt has begun: with this process, or with none because none could be started.
+    fn tell_start(&self, member: &Member, words: &[OsString], pid: Option<i32>) {
+        let (whose, slot) = (member.whose(), self.slot + 1);
+        self.batch.record.tell(&Happening::Started { whose, attempt: 1, slot, pid, words });
+    }
+
     /// A member whose output is not where it belongs has not done its work.
     fn unprinted(&self, member: &Member, error: &PrintError, outcome: &mut Outcome) {
         self.batch.output_failed(&member.label, error);
@@ -111,13 +146,20 @@ impl Lane {
             Err(error) => {
                 // It counts as an attempt: the input had its turn.
                 self.enter_running(member);
+                self.tell_start(member, &[], None);
                 return Outcome::unstarted(End::Failed, error.to_string(), Vec::new());
             }
         };
         match self.launch(member, &words, ctx) {
-            Launched::Runs(running) => self.attend(member, running, words),
+            Launched::Runs(running) => {
+                self.tell_start(member, &words, Some(running.group().as_raw_nonzero().get()));
+                self.attend(member, running, words)
+            }
             Launched::Refused => Outcome::unstarted(End::Cancelled, "never started".into(), words),
-            Launched::Not(end, how) => Outcome::unstarted(end, how, words),
+            Launched::Not(end, how) => {
+                self.tell_start(member, &words, None);
+                Outcome::unstarted(end, how, words)
+            }
         }
     }
 
@@ -162,17 +204,20 @@ impl Lane {
         let timeout = batch.times.timeout;
         let mut limit = Limit::new(timeout, batch.times.grace);
         let mut unprinted = None;
+        let mut said = 0;
         let ended = running.attend(seat, &mut limit, buffer, terse, |news| match news {
             News::Late => report_late(batch, member),
             News::Said(stream, bytes) if unprinted.is_none() => {
+                said += bytes.len() as u64;
                 if let Err(error) = batch.printer.take(pages, stream, bytes) {
                     batch.output_failed(&member.label, &error);
                     unprinted = Some(error);
                 }
             }
-            News::Said(..) => {}
+            News::Said(_, bytes) => said += bytes.len() as u64,
         });
         let mut outcome = judge(&ended, words, timeout);
+        outcome.bytes = said;
         if let Some(error) = unprinted {
             self.batch.printer.forget(&mut self.pages);
             self.unprinted_while_running(&error, &mut outcome);
@@ -234,7 +279,26 @@ fn judge(ended: &Ended, words: Vec<OsString>, timeout: Option<Duration>) -> Outc
         Some(sitter) if end != End::Done => account::last_lines(&sitter.tail),
         _ => Vec::new(),
     };
-    Outcome { end, how, words, took, last_lines, stopped: told && end == End::Cancelled, began: true }
+    Outcome {
+        end,
+        how,
+        words,
+        took,
+        last_lines,
+        stopped: told && end == End::Cancelled,
+        began: true,
+        tried: true,
+        finish: ended.status.as_ref().map_or(Finish::Unknown, |status| finish(*status)),
+        bytes: 0,
+    }
+}
+
+fn finish(status: ExitStatus) -> Finish {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Finish::Code(code),
+        (None, Some(signal)) => Finish::Signal(signal),
+        (None, None) => Finish::Unknown,
+    }
 }
 
 /// The end of a member that we told to end. A KILL that came from elsewhere is not claimed as ours.

@@ -18,6 +18,7 @@
 //! | `stop`, `signal`, `watch` | how strongly to stop, what signals ask for, and who does it |
 //! | `census`, `live` | who is out in another process, in words; the same again and again |
 //! | `account`, `progress`, `roll` | what is said at the end, and meanwhile |
+//! | `record` | what is written to files: events, the job log |
 //! | [`exit`], [`refusal`], [`legible`] | exit codes, what is turned down, bytes for people |
 
 pub mod args;
@@ -40,6 +41,7 @@ mod live;
 mod output;
 mod process;
 mod progress;
+mod record;
 mod roll;
 mod signal;
 mod stop;

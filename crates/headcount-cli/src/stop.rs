@@ -8,12 +8,13 @@
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use headcount::Canceller;
 
 use crate::latch::Latch;
 use crate::locked;
+use crate::record::{Happening, Record};
 
 /// The three strengths of stopping, and none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +57,8 @@ pub(crate) struct Stop {
     pub(crate) abandoned: Arc<Latch>,
     /// Wakes the watch.
     bell: UnixStream,
+    /// What is told of every stop.
+    record: OnceLock<Arc<Record>>,
 }
 
 impl Stop {
@@ -72,6 +75,7 @@ impl Stop {
             draining: Arc::new(Latch::new()?),
             abandoned: Arc::new(Latch::new()?),
             bell,
+            record: OnceLock::new(),
         })
     }
 
@@ -90,12 +94,20 @@ impl Stop {
         *locked(&self.group) = Some(group);
     }
 
+    /// From now on the record is told.
+    pub(crate) fn tells(&self, record: Arc<Record>) {
+        let _ = self.record.set(record);
+    }
+
     /// Asks for a stop of at least this strength, and says why: the first who asks gives the group's context its cause.
     pub(crate) fn raise(&self, strength: Strength, why: &str) {
         let before = self.strength.fetch_max(strength as u8, Ordering::SeqCst);
         if before < strength as u8 {
             self.draining.close();
             let _ = (&self.bell).write(b"!");
+            if let Some(record) = self.record.get() {
+                record.tell(&Happening::Stopping { strength, why });
+            }
         }
         // Taken out first: what is called back on cancelling may come here again.
         let group = locked(&self.group).take();

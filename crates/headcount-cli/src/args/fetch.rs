@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Jobs, PolicyArgs, parse_limit, parse_span};
+use super::{Jobs, PolicyArgs, RecordArgs, parse_limit, parse_span};
 
 const TEMPLATE: &str = "\
 {about-with-newline}
@@ -136,6 +136,10 @@ pub struct FetchArgs {
     /// Print each address and the name its file would get, and fetch nothing
     #[arg(long)]
     pub dry_run: bool,
+
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub record: RecordArgs,
 
     /// The addresses; without any they are read from standard input
     #[arg(value_name = "URL")]

@@ -8,6 +8,7 @@ mod fetch;
 mod jobs;
 mod parse;
 mod policy;
+mod record;
 mod span;
 
 use std::ffi::OsString;
@@ -21,6 +22,7 @@ pub use fetch::{Exists, FetchArgs, parse_size};
 pub use jobs::Jobs;
 pub use parse::{Unparsed, parse};
 pub use policy::{PolicyArgs, parse_budget, parse_quorum};
+pub use record::RecordArgs;
 pub use span::{parse_limit, parse_span};
 
 /// Count everyone out, count everyone back in.
@@ -154,6 +156,10 @@ pub struct RunArgs {
     /// Print the commands, quoted for a shell, and run nothing
     #[arg(long)]
     pub dry_run: bool,
+
+    /// The files it is recorded in.
+    #[command(flatten)]
+    pub record: RecordArgs,
 
     /// The command, its arguments, and inputs after `:::`: everything from the first word that is no option.
     #[arg(skip)]

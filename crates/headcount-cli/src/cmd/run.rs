@@ -28,6 +28,7 @@ use crate::locked;
 use crate::output::{Printer, Sheet, Stream, closed, complain};
 use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
 use crate::progress::Progress;
+use crate::record::{Happening, Plan, Record};
 use crate::refusal::Refusal;
 use crate::signal::Signals;
 use crate::stop::{Stop, Strength};
@@ -59,6 +60,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let total = source.total();
     check_quorum(policy, total)?;
     let jobs = jobs(&args, total)?;
+    let record = Arc::new(Record::open(&args.record, args.arg_file.as_deref())?);
     let times = Times { timeout: args.timeout, deadline: args.deadline, grace: args.grace };
     let parts = Parts {
         template,
@@ -68,10 +70,12 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
         jobs,
         printer,
         stop,
+        record,
         times,
         quiet: args.quiet,
     };
     let batch = Arc::new(Batch::new(parts));
+    batch.record.tell(&Happening::Begun(Plan { what: "run", words: &words, jobs, policy, total }));
     let inspected = Inspected::begin();
     let signals = Signals::catch(&rung).map_err(|error| no_start("signals", &error))?;
     let signals = Arc::new(signals);
@@ -329,7 +333,7 @@ fn finish(batch: &Batch, signals: &Signals, strays: &Strays) -> Ending {
     }
     // Relaxed: the group is over.
     let trouble = batch.trouble.load(Ordering::Relaxed);
-    match (signal, outcome) {
+    let ending = match (signal, outcome) {
         (Some(signal), _) => Ending::Signal(signal),
         _ if late.is_some() => Ending::Code(exit::DEADLINE),
         _ if tally.lost > 0 || ran == Ran::Dry => Ending::Code(exit::LOST),
@@ -337,5 +341,12 @@ fn finish(batch: &Batch, signals: &Signals, strays: &Strays) -> Ending {
         (_, Outcome::Failed) => Ending::Code(exit::FAILED),
         (_, Outcome::Well) if trouble => Ending::Code(exit::FAILED),
         (_, Outcome::Well) => Ending::Code(exit::OK),
+    };
+    let (ending, faults) = batch.record.close(&tally, ending);
+    for fault in faults {
+        batch.printer.note(&format!(
+            "headcount: {fault}\nhint: the members and their account are not touched by that\n"
+        ));
     }
+    ending
 }

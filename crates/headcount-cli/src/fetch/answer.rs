@@ -106,10 +106,15 @@ fn rest(headers: &HeaderMap, asked: &Asked) -> Result<Body, Trouble> {
     let shown = legible::one_line(said.unwrap_or("nothing").as_bytes());
     let from = asked.from;
     let Some((first, last, size)) = said.and_then(range) else {
-        return Err(Trouble::stale(format!("the server was asked for bytes from {from} on and sent: {shown}")));
+        return Err(Trouble::stale(format!(
+            "the server was asked for bytes from {from} on and sent: {shown}"
+        )));
     };
-    if first != from || length(headers).is_some_and(|length| last.checked_sub(first) != length.checked_sub(1)) {
-        return Err(Trouble::stale(format!("the server was asked for bytes from {from} on and sent: {shown}")));
+    if first != from || length(headers).is_some_and(|length| last.checked_sub(first) != length.checked_sub(1))
+    {
+        return Err(Trouble::stale(format!(
+            "the server was asked for bytes from {from} on and sent: {shown}"
+        )));
     }
     let grown = size.zip(asked.size).is_some_and(|(now, before)| now != before);
     if grown || asked.validator.is_denied_by(headers) {
@@ -117,7 +122,9 @@ fn rest(headers: &HeaderMap, asked: &Asked) -> Result<Body, Trouble> {
     }
     let size = size.or(asked.size);
     if size.is_some_and(|size| last.checked_add(1) != Some(size)) {
-        return Err(Trouble::stale(format!("the server was asked for all bytes from {from} on and sent: {shown}")));
+        return Err(Trouble::stale(format!(
+            "the server was asked for all bytes from {from} on and sent: {shown}"
+        )));
     }
     Ok(Body { from, size: size.or(last.checked_add(1)), validator: Some(asked.validator.clone()) })
 }
@@ -221,7 +228,8 @@ mod tests {
             let trouble = judge(StatusCode::PARTIAL_CONTENT, &headers(bad), Some(&asked())).unwrap_err();
             assert_eq!(trouble.next, Next::Anew, "for {bad:?}: {}", trouble.what);
         }
-        let all = judge(StatusCode::OK, &headers(&[("content-length", "7")]), Some(&asked())).expect("all of it");
+        let all =
+            judge(StatusCode::OK, &headers(&[("content-length", "7")]), Some(&asked())).expect("all of it");
         assert_eq!(all, Body { from: 0, size: Some(7), validator: None });
     }
 

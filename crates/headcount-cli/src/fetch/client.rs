@@ -77,15 +77,27 @@ pub(super) fn trouble(error: reqwest::Error, connect: Duration) -> Trouble {
             _ => Trouble::passing(what, "does the server speak TLS there? try http:"),
         };
     }
+    if error.is_connect() && why.contains("tls handshake") {
+        return Trouble::passing(
+            format!("no secure connection: {why}"),
+            "does the server speak TLS there? try http:",
+        );
+    }
     if error.is_dns() {
-        return Trouble::passing(format!("the host was not found: {why}"), "is its name right, and the network there?");
+        return Trouble::passing(
+            format!("the host was not found: {why}"),
+            "is its name right, and the network there?",
+        );
     }
     if error.is_connect() && error.is_timeout() {
         let what = format!("no connection within {connect:?}");
         return Trouble::passing(what, "is the host there? --connect-timeout gives it more time");
     }
     if error.is_connect() {
-        return Trouble::passing(format!("no connection: {why}"), "is the server running, and the port right?");
+        return Trouble::passing(
+            format!("no connection: {why}"),
+            "is the server running, and the port right?",
+        );
     }
     if error.is_body() || error.is_decode() {
         return Trouble::passing(
@@ -103,7 +115,11 @@ pub(super) fn trouble(error: reqwest::Error, connect: Duration) -> Trouble {
 }
 
 fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    fn below<'e>(error: &&'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+        let error: &'e (dyn Error + 'static) = *error;
+        error.source()
+    }
+    std::iter::successors(Some(error), below)
 }
 
 /// The last error of the chain: those above it say only through how many hands it went.

@@ -37,9 +37,10 @@ mod watch;
 
 pub(crate) use address::Address;
 pub(crate) use client::client;
-pub(crate) use crew::run;
+pub(crate) use crew::{Contexts, run};
 pub(crate) use desk::{Desk, Parts, Rules};
 pub(crate) use folder::Folder;
 pub(crate) use name::Names;
 pub(crate) use sums::Sums;
+pub(crate) use view::View;
 pub(crate) use watch::Watch;

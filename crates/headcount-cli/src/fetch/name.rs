@@ -116,7 +116,9 @@ fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
     let numbered = stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt"));
     DEVICES.contains(&stem.as_str())
-        || numbered.is_some_and(|digit| matches!(digit, "¹" | "²" | "³") || digit.parse::<u8>().is_ok_and(|n| n < 10))
+        || numbered.is_some_and(|digit| {
+            matches!(digit, "¹" | "²" | "³") || digit.parse::<u8>().is_ok_and(|n| n < 10)
+        })
 }
 
 /// What stands before the number, and behind it. `.tar` belongs to what follows it.
@@ -193,8 +195,7 @@ mod tests {
         let mut names = Names::default();
         let given = ["x/a.tar.gz", "y/a.tar.gz", "A.TAR.GZ", "a-2.tar.gz", "b", "b", "c.d/b", "b-2"];
         let got: Vec<_> = given.iter().map(|path| names.give(&url(path))).collect();
-        let wanted =
-            ["a.tar.gz", "a-2.tar.gz", "A-3.TAR.GZ", "a-2-2.tar.gz", "b", "b-2", "b-3", "b-2-2"];
+        let wanted = ["a.tar.gz", "a-2.tar.gz", "A-3.TAR.GZ", "a-2-2.tar.gz", "b", "b-2", "b-3", "b-2-2"];
         assert_eq!(got, wanted);
     }
 }

@@ -310,7 +310,8 @@ mod tests {
         for end in 0..whole.len() {
             assert_eq!(understand(&whole[..end], "http://h/a"), None, "torn at {end}");
         }
-        for bad in [whole.replace("part 1", "part 2"), whole.replace("10", "x"), whole.replace("etag", "tag")] {
+        for bad in [whole.replace("part 1", "part 2"), whole.replace("10", "x"), whole.replace("etag", "tag")]
+        {
             assert_eq!(understand(&bad, "http://h/a"), None, "{bad}");
         }
     }

@@ -105,7 +105,10 @@ mod tests {
         let good = format!("{}  a\n", "00".repeat(32));
         for (text, why) in [
             (format!("{good}abc  b\n"), "line 2: a sum has 64 digits, and here are 3"),
-            (format!("{good}{}  b\n", "0g".repeat(32)), "line 2: the sum has characters that are no digits from 0 to f"),
+            (
+                format!("{good}{}  b\n", "0g".repeat(32)),
+                "line 2: the sum has characters that are no digits from 0 to f",
+            ),
             (format!("{}\n", "00".repeat(32)), "line 1: behind the sum has to stand a name or an address"),
             (format!("{good}{}  a\n", "11".repeat(32)), "line 2: another sum for a than before"),
             ("\n# nothing\n".into(), "there is no sum in it"),

@@ -41,13 +41,18 @@ impl Trouble {
 
     /// Files cannot be written.
     pub(super) fn storing(what: &str, name: &str, error: &std::io::Error) -> Self {
-        let hint = match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                "free some space there; what is there of the file is kept, and gone on with next time"
-            }
-            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => "may you write there? see ls -ld",
-            _ => "is the folder still there, and in order?",
+        use std::io::ErrorKind::{
+            FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
         };
-        Self { is_ours: true, ..Self::lasting(format!("{what} {name} failed: {error}"), hint) }
+        let (hint, is_ours) = match error.kind() {
+            StorageFull | QuotaExceeded => {
+                ("free some space there; what is there of the file is kept, and gone on with next time", true)
+            }
+            FileTooLarge => ("the system allows no larger files; see ulimit -f", false),
+            ReadOnlyFilesystem => ("nothing can be written there any more", true),
+            PermissionDenied => ("may you write there? see ls -ld", false),
+            _ => ("is the folder still there, and in order?", false),
+        };
+        Self { is_ours, ..Self::lasting(format!("{what} {name} failed: {error}"), hint) }
     }
 }

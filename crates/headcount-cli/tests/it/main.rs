@@ -2,6 +2,7 @@
 
 mod account;
 mod bytes;
+mod fetch;
 mod input;
 mod inspect;
 mod ledger;

@@ -1,0 +1,36 @@
+//! The job log: one line for every member that ran, when it has ended, in the columns of GNU parallel.
+//!
+//! It says what GNU's does, so that what reads the one reads the other. What has no place there: a member that was tried
+//! several times has the line of its last attempt, one that never ran has none, and -1 as the exit value says that it did
+//! not end well although no exit code says so: it was out of time, could not be started, or nobody knows.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::time::UNIX_EPOCH;
+
+use super::{Close, Finish, When};
+use crate::ledger::{End, Number};
+use crate::legible;
+
+pub(super) const HEADER: &[u8] =
+    b"Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
+
+/// Appends the line of an attempt that has just ended.
+pub(super) fn line(text: &mut Vec<u8>, now: When, number: Number, words: &[OsString], close: &Close<'_>) {
+    if close.again {
+        return;
+    }
+    let since = now.clock.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let started = since.saturating_sub(close.took).as_secs_f64();
+    let took = close.took.as_secs_f64();
+    let (value, signal) = match close.finish {
+        Finish::Code(0) if close.end != End::Done => (-1, 0),
+        Finish::Code(code) => (code, 0),
+        Finish::Signal(signal) => (0, signal),
+        Finish::Unknown => (-1, 0),
+    };
+    // Memory takes whatever it is given.
+    let _ = write!(text, "{number}\t:\t{started:.3}\t{took:10.3}\t0\t{}\t{value}\t{signal}\t", close.bytes);
+    text.extend(legible::one_line_bytes(&legible::shell_line(words)));
+    text.push(b'\n');
+}

@@ -1,0 +1,244 @@
+//! The record: what happened to whom and when, in files that outlive the batch.
+//!
+//! It is told of every change of state by whoever makes the change, and never steers. Its promises:
+//!
+//! 1. Without a file to write, telling costs one look at a field: nothing is put together, no thread runs.
+//! 2. A file that cannot be written is found out before the first member starts. One that fails later is said once at the
+//!    end, and neither stops the batch nor takes anything from its account; but the command does not end with 0 then.
+//! 3. What is told of one member is in the order in which it was told, and so are the times.
+//! 4. Who is told of a stop is never held up by a slow reader of a file. A member may be, as long as nobody stops the batch.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `scribe` | one file, and the thread that writes it |
+//! | `events`, `line`, `base64`, `stamp` | JSON lines, and what they are made of |
+//! | `joblog` | the columns of GNU parallel |
+
+mod base64;
+mod events;
+mod joblog;
+mod line;
+mod scribe;
+mod stamp;
+
+use std::ffi::OsString;
+use std::fs::{File, Metadata};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::args::RecordArgs;
+use crate::exit::{self, Ending};
+use crate::input::Columns;
+use crate::ledger::{End, Number, Policy, Tally};
+use crate::legible;
+use crate::locked;
+use crate::refusal::Refusal;
+use crate::stop::Strength;
+use scribe::Scribe;
+
+/// A change of state.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Happening<'a> {
+    /// The batch begins.
+    Begun(Plan<'a>),
+    /// An input was taken in, and its member counted out.
+    Registered(Whose<'a>),
+    /// An attempt has begun; without a process if none could be started.
+    Started { whose: Whose<'a>, attempt: u32, slot: usize, pid: Option<i32>, words: &'a [OsString] },
+    /// An attempt has ended.
+    AttemptEnded { whose: Whose<'a>, attempt: u32, words: &'a [OsString], close: Close<'a> },
+    /// A member has ended.
+    Ended { whose: Whose<'a>, end: End },
+    /// The batch is being stopped, and why.
+    Stopping { strength: Strength, why: &'a str },
+    /// The batch is over.
+    Closed { tally: &'a Tally, ending: Ending },
+}
+
+/// What a batch sets out to do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    /// The subcommand.
+    pub(crate) what: &'static str,
+    /// The command as it was typed, placeholders and all.
+    pub(crate) words: &'a [OsString],
+    pub(crate) jobs: usize,
+    pub(crate) policy: Policy,
+    /// How many inputs there are, where that is known.
+    pub(crate) total: Option<u64>,
+}
+
+/// Of which member something is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Whose<'a> {
+    pub(crate) number: Number,
+    pub(crate) columns: &'a Columns,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Close<'a> {
+    pub(crate) end: End,
+    pub(crate) finish: Finish,
+    /// In words; empty where there is nothing to say.
+    pub(crate) how: &'a str,
+    pub(crate) took: Duration,
+    /// How much it wrote, on both streams.
+    pub(crate) bytes: u64,
+    /// It will be tried again.
+    pub(crate) again: bool,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Finish {
+    /// There was none, or nobody knows.
+    #[default]
+    Unknown,
+    Code(i32),
+    Signal(i32),
+}
+
+/// When something happened: by the calendar, and since the batch began.
+#[derive(Debug, Clone, Copy)]
+struct When {
+    clock: SystemTime,
+    since: Duration,
+}
+
+/// See the room's text.
+#[derive(Debug, Default)]
+pub(crate) struct Record(Option<Desk>);
+
+#[derive(Debug)]
+struct Desk {
+    began: Instant,
+    /// Held while the time is read and what happened then is handed to the scribes.
+    turn: Mutex<()>,
+    events: Option<Scribe>,
+    joblog: Option<Scribe>,
+}
+
+impl Record {
+    /// Opens the files. `inputs` is what must not be written over.
+    ///
+    /// # Errors
+    /// When one of them cannot be written.
+    pub(crate) fn open(args: &RecordArgs, inputs: Option<&Path>) -> Result<Self, Refusal> {
+        let asked = [("--events", args.events.as_deref()), ("--joblog", args.joblog.as_deref())];
+        if asked.iter().all(|(_, path)| path.is_none()) {
+            return Ok(Self(None));
+        }
+        let mut files = Vec::new();
+        for (flag, path) in asked {
+            files.push(path.map(|path| open(flag, path)).transpose()?);
+        }
+        refuse_twice(&asked, &files, inputs)?;
+        let mut scribes = Vec::new();
+        for ((flag, path), file) in asked.into_iter().zip(files) {
+            let named = path.zip(file);
+            scribes.push(named.map(|(path, file)| Scribe::start(flag, path, file)).transpose()?);
+        }
+        let joblog = scribes.pop().flatten();
+        let events = scribes.pop().flatten();
+        if let Some(joblog) = &joblog {
+            joblog.write(|text| text.extend_from_slice(joblog::HEADER));
+        }
+        Ok(Self(Some(Desk { began: Instant::now(), turn: Mutex::new(()), events, joblog })))
+    }
+
+    /// Whether there is anything to tell: who has to go to some length for it asks first.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Something happened.
+    pub(crate) fn tell(&self, what: &Happening<'_>) {
+        let Some(desk) = &self.0 else { return };
+        let stops = matches!(what, Happening::Stopping { .. });
+        for scribe in [&desk.events, &desk.joblog].into_iter().flatten() {
+            if stops {
+                scribe.hurry();
+            }
+            scribe.wait_for_room();
+        }
+        let _turn = locked(&desk.turn);
+        let when = When { clock: SystemTime::now(), since: desk.began.elapsed() };
+        if let Some(events) = &desk.events {
+            events.write(|text| events::line(text, when, what));
+        }
+        if let Some(joblog) = &desk.joblog {
+            if let Happening::AttemptEnded { whose, words, close, .. } = what {
+                joblog.write(|text| joblog::line(text, when, whose.number, words, close));
+            }
+        }
+    }
+
+    /// The batch is over: tells that, and waits until all is written. Gives the ending the command has with that, and
+    /// what went wrong, a sentence a file.
+    pub(crate) fn close(&self, tally: &Tally, ending: Ending) -> (Ending, Vec<String>) {
+        let Some(desk) = &self.0 else { return (ending, Vec::new()) };
+        let mut faults = Vec::new();
+        let with = |faults: &[String]| match ending {
+            Ending::Code(exit::OK) if !faults.is_empty() => Ending::Code(exit::FAILED),
+            ending => ending,
+        };
+        // First what does not tell the ending, so that what does can tell the right one.
+        faults.extend(desk.joblog.as_ref().and_then(Scribe::close));
+        self.tell(&Happening::Closed { tally, ending: with(&faults) });
+        faults.extend(desk.events.as_ref().and_then(Scribe::close));
+        (with(&faults), faults)
+    }
+}
+
+/// Opens a file to be written from its beginning, and leaves what is in it alone for now.
+fn open(flag: &str, path: &Path) -> Result<(File, Metadata), Refusal> {
+    let shown = legible::one_line(path.as_os_str().as_bytes());
+    if path == Path::new("-") {
+        return Err(Refusal::new(
+            format!("{flag} - would mix the record with what the members print"),
+            "name a file; /dev/fd/3 is a stream of your own (3>...), ./- a file of that name",
+        ));
+    }
+    let opened = File::options().write(true).create(true).truncate(false).open(path);
+    let opened = opened.and_then(|file| file.metadata().map(|what| (file, what)));
+    opened.map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::NotFound => "does its folder exist? the path counts from the current folder",
+            std::io::ErrorKind::PermissionDenied => {
+                "may you write there? see ls -ld on the file and its folder"
+            }
+            std::io::ErrorKind::IsADirectory => "name a file in it",
+            _ => "name a file that can be written",
+        };
+        Refusal::new(format!("{flag}: {shown} cannot be written: {error}"), hint)
+    })
+}
+
+/// Two records in one file would be none, and a record over the inputs would eat them.
+fn refuse_twice(
+    asked: &[(&'static str, Option<&Path>)],
+    files: &[Option<(File, Metadata)>],
+    inputs: Option<&Path>,
+) -> Result<(), Refusal> {
+    let inputs = inputs.and_then(|path| Some(("--arg-file", path.metadata().ok()?)));
+    let opened =
+        asked.iter().zip(files).filter_map(|((flag, _), file)| Some((*flag, file.as_ref()?.1.clone())));
+    let mut seen: Vec<(&str, Metadata)> = inputs.into_iter().collect();
+    for (flag, what) in opened {
+        // A terminal or a pipe may well get both.
+        let same =
+            |other: &Metadata| what.is_file() && (other.dev(), other.ino()) == (what.dev(), what.ino());
+        if let Some((other, _)) = seen.iter().find(|(_, other)| same(other)) {
+            return Err(Refusal::new(
+                format!("{other} and {flag} name one and the same file"),
+                "give each its own",
+            ));
+        }
+        seen.push((flag, what));
+    }
+    Ok(())
+}
