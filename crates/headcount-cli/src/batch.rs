@@ -301,6 +301,17 @@ impl Batch {
         }
     }
 
+    /// From now on somebody ends the members if we cannot.
+    pub(crate) fn begin_guard(&self) {
+        if let Err(error) = self.launcher.guard.begin() {
+            if !self.quiet {
+                self.printer.note(&format!(
+                    "headcount: there is no guard ({error}); should headcount be killed with -9, its members run on\n"
+                ));
+            }
+        }
+    }
+
     /// How many members are out.
     pub(crate) fn out(&self) -> u64 {
         let tally = locked(&self.ledger).tally();

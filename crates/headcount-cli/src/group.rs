@@ -20,6 +20,7 @@ use crate::batch::{Batch, Member};
 use crate::lane::Lane;
 use crate::ledger;
 use crate::locked;
+use crate::process::guard::UNGUARDED;
 use crate::progress::Progress;
 use crate::roll;
 use crate::stop::Strength;
@@ -123,8 +124,12 @@ impl<'scope, 'env> Crew<'scope, 'env> {
 
 /// Tells how far it is until nobody is out.
 fn tell(group: &Spawner<'_, '_>, batch: &Batch, progress: &mut Progress) {
+    if group.wait_idle_timeout(UNGUARDED).is_ok() {
+        return;
+    }
+    batch.begin_guard();
     let first = progress.interval().min(BEGIN);
-    if group.wait_idle_timeout(first).is_ok() {
+    if group.wait_idle_timeout(first.saturating_sub(UNGUARDED)).is_ok() {
         return;
     }
     // The first turn is still queued.

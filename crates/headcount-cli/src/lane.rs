@@ -177,7 +177,7 @@ impl Lane {
         }
         self.enter_running(member);
         let left = ctx.remaining().into_iter().chain(batch.times.timeout).min();
-        match batch.launcher.start(words, left) {
+        match batch.launcher.start(self.slot, words, left) {
             Ok(running) => {
                 *seat = Some(Sitter {
                     group: running.group(),

@@ -54,6 +54,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Runs the command with these arguments, its own name first, and gives the exit code to end with. Does not
 /// return when the command is to die by a signal.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.get(1).is_some_and(|first| process::guard::is_called(first)) {
+        return process::guard::keep().leave();
+    }
     let ended = match args::parse(arguments) {
         Ok(cli) => match cli.command {
             args::Command::Run(arguments) => cmd::run::run(arguments),

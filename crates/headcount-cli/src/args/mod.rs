@@ -87,6 +87,7 @@ Stopping:
   The first Ctrl-C starts no more members and waits for the running ones, the second terminates
   them (TERM, then KILL after --grace), the third kills them. TERM and HUP terminate at once.
   Whatever a member leaves running is killed when it ends. SIGUSR1 prints who is running.
+  If the command itself is killed with -9, a guard process kills its members.
 
 Exit codes:
   0 all well   1 a member failed   2 usage   3 deadline   4 quorum missed   5 members lost

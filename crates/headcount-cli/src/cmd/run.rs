@@ -309,6 +309,7 @@ fn dry_run(template: &Template, mut source: Box<dyn Source>, printer: &Printer) 
 fn finish(batch: &Batch, signals: &Signals, strays: &Strays) -> Ending {
     // Empty, unless a member's thread broke down; its child must not outlive us.
     batch.seats.iter().for_each(process::Seat::kill);
+    batch.launcher.guard.dismiss();
     if batch.stop.strength() >= Strength::Terminate {
         strays.kill();
     } else if !batch.quiet {

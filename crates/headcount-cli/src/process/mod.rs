@@ -10,16 +10,18 @@
 //! 4. Where the system allows (Linux), orphans come to us. A member is over when its group has no process
 //!    left, not when the signal was sent.
 //! 5. A child's stdin is `/dev/null`: ours was replaced by it before the first start, and is inherited.
+//! 6. Who runs stands in the [`guard`]'s book, which is read when we are gone and could not do any of this.
 //!
 //! `std` starts children by `posix_spawn` as long as nothing has to run between fork and exec; nothing here
-//! asks for that. Apart from rule 4 nothing here is for one system only: where there is no pidfd, the end of
-//! a leader is looked for in short intervals.
+//! asks for that. What is not the same on every system is in `system.rs`, and so is what is missing where.
 
 mod attend;
+pub(crate) mod guard;
 mod limit;
 mod lookup;
 mod seat;
 mod strays;
+mod system;
 mod tail;
 
 use std::ffi::OsString;
@@ -28,12 +30,15 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Resource, Signal, WaitId, WaitIdOptions, getrlimit, kill_process_group, waitid};
 
 pub(crate) use attend::{Ended, News};
+use guard::{Book, Guard};
 pub(crate) use limit::Limit;
 pub(crate) use lookup::look_up;
 pub(crate) use seat::{Seat, Sitter};
@@ -61,6 +66,7 @@ pub(crate) fn room_for_jobs() -> Option<u64> {
 pub(crate) struct Launcher {
     /// Where the command lies, when it is the same for all: looked up once.
     path: Option<PathBuf>,
+    pub(crate) guard: Guard,
 }
 
 /// A running child and our ends of its pipes.
@@ -72,15 +78,34 @@ pub(crate) struct Running {
     end: Option<OwnedFd>,
     pub(super) out: Option<OwnedFd>,
     pub(super) err: Option<OwnedFd>,
+    entry: Option<Entry>,
+}
+
+/// A child's place in the guard's book, taken from before it is started until everyone in its group is dead.
+#[derive(Debug)]
+struct Entry {
+    book: Arc<Book>,
+    seat: usize,
+}
+
+impl Entry {
+    fn is_over(&self) {
+        self.book.is_over(self.seat);
+    }
 }
 
 impl Launcher {
     pub(crate) fn new(path: Option<PathBuf>) -> Self {
-        Self { path }
+        Self { path, guard: Guard::new() }
     }
 
     /// Starts a child, which is told how much time is left to it. The caller holds the seat it will sit in.
-    pub(crate) fn start(&self, words: &[OsString], left: Option<Duration>) -> io::Result<Running> {
+    pub(crate) fn start(
+        &self,
+        seat: usize,
+        words: &[OsString],
+        left: Option<Duration>,
+    ) -> io::Result<Running> {
         let (name, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = match &self.path {
             Some(path) => Command::new(path),
@@ -89,28 +114,25 @@ impl Launcher {
         if self.path.is_some() {
             command.arg0(name);
         }
-        command.args(arguments).stdin(Stdio::inherit()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (out, child_out) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (err, child_err) = pipe_with(PipeFlags::CLOEXEC)?;
+        let entry = self.guard.book().map(|book| {
+            book.starts(seat, [&child_out, &child_err]);
+            Entry { book: Arc::clone(book), seat }
+        });
+        command.args(arguments).stdin(Stdio::inherit()).stdout(child_out).stderr(child_err);
         if let Some(left) = left {
             command.env(LEFT, format!("{:.3}", left.as_secs_f64()));
         }
-        let mut child = command.process_group(0).spawn()?;
+        let child =
+            command.process_group(0).spawn().inspect_err(|_| entry.iter().for_each(Entry::is_over))?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let group = group.ok_or_else(|| io::Error::other("the child has no process id"))?;
-        let out = child.stdout.take().map(OwnedFd::from);
-        let err = child.stderr.take().map(OwnedFd::from);
-        Ok(Running { child, group, end: watch_end(group), out, err })
+        if let Some(entry) = &entry {
+            entry.book.runs(seat, group);
+        }
+        Ok(Running { child, group, end: system::watch_end(group), out: Some(out), err: Some(err), entry })
     }
-}
-
-#[cfg(target_os = "linux")]
-fn watch_end(leader: Pid) -> Option<OwnedFd> {
-    use rustix::process::{PidfdFlags, pidfd_open};
-    pidfd_open(leader, PidfdFlags::empty()).ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn watch_end(_: Pid) -> Option<OwnedFd> {
-    None
 }
 
 /// Signals a group. The caller holds its seat (rule 2). That nobody is left to signal is not an error.
@@ -145,6 +167,8 @@ impl Running {
     fn bury(&mut self, seat: &Seat) -> (io::Result<ExitStatus>, Option<Sitter>) {
         let mut sitting = seat.lock();
         signal_group(self.group, Signal::KILL);
+        // Before the number can go to somebody else.
+        self.entry.iter().for_each(Entry::is_over);
         let status = self.child.wait();
         let sitter = sitting.take();
         drop(sitting);

@@ -2,11 +2,11 @@
 //! when their parent has ended, and can be named, or ended with a batch that is stopped.
 
 use std::fs;
-use std::io;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
+use super::system;
 use crate::legible;
 
 /// Asks the system to bring orphans to us. Says whether every child we have from now on is a member's;
@@ -16,17 +16,7 @@ pub(crate) fn adopt_orphans() -> Strays {
         waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT),
         Err(Errno::CHILD)
     );
-    Strays { ours: adopt().is_ok() && alone }
-}
-
-#[cfg(target_os = "linux")]
-fn adopt() -> io::Result<()> {
-    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn adopt() -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+    Strays { ours: system::adopt().is_ok() && alone }
 }
 
 /// See the room's text.

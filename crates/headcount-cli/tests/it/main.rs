@@ -3,6 +3,7 @@
 mod account;
 mod bytes;
 mod fetch;
+mod guard;
 mod input;
 mod inspect;
 mod ledger;

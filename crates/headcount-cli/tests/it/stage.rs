@@ -175,6 +175,24 @@ impl Playing {
         }
     }
 
+    /// Waits until nobody is left whom this run started.
+    pub(crate) fn until_nobody_is_left(&self) {
+        self.until_left("nobody", 0);
+    }
+
+    /// Waits until so many are left.
+    pub(crate) fn until_left(&self, who: &str, wanted: usize) {
+        let since = Instant::now();
+        loop {
+            let survivors = self.survivors();
+            if survivors.len() == wanted {
+                return;
+            }
+            assert!(since.elapsed() < LIMIT, "waited for {who} to be left, and there are {survivors:?}");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Everything alive that this run started, itself left out.
     pub(crate) fn survivors(&self) -> Vec<String> {
         let mark = format!("{MARK}={}", self.mark);

@@ -39,12 +39,11 @@ use super::pen::Pen;
 use super::sheet::Entry;
 use super::{Ended, Policy, Title};
 use crate::context::{Cancelled, Canceller, Context};
-use crate::fault::{self, Fault};
 use crate::observe;
 use crate::raw;
 use crate::roll::registry::Listed;
 use crate::roll::{Name, RollCall};
-use crate::sync::{AtomicU64, Relaxed, number};
+use crate::sync::{AtomicU64, number};
 use crate::time::Moment;
 use crate::timeline::Recorder;
 use crate::wait::lock::Lock;
@@ -70,7 +69,7 @@ pub(crate) trait Kind {
 /// A page, and a seat, of a group of the kind `K` with values `T`, errors `E` and policy `P`.
 pub(crate) type PageOf<T, E, P, K> = Page<T, Core<T, E, P, K>, <K as Kind>::Bell>;
 pub(crate) type SeatOf<T, E, P, K> = Seat<T, Core<T, E, P, K>, <K as Kind>::Bell>;
-type PenOf<T, E, P, K> = Pen<T, Core<T, E, P, K>, <K as Kind>::Bell>;
+pub(super) type PenOf<T, E, P, K> = Pen<T, Core<T, E, P, K>, <K as Kind>::Bell>;
 
 /// A member's seat, and what its lane made of it.
 pub(crate) type Registered<T, E, P, K, R> = (SeatOf<T, E, P, K>, R);
@@ -90,7 +89,7 @@ pub(crate) struct Core<T, E, P, K: Kind> {
     /// G2.
     pub(crate) out: raw::WaitGroup,
     /// How many wait for the count to reach zero (G2).
-    awaited: AtomicU64,
+    pub(super) awaited: AtomicU64,
     pub(crate) books: Lock<Books<T, E, P, K>>,
     pub(crate) court: Lock<Court<E, P>>,
     pub(crate) arrivals: Lock<Arrivals<T, E, P, K>>,
@@ -101,31 +100,21 @@ pub(crate) struct Books<T, E, P, K: Kind> {
     /// Given to each new page, if the group is recorded.
     pub(crate) recorder: Option<Arc<Recorder>>,
     /// Writes on the last page.
-    pen: Option<PenOf<T, E, P, K>>,
+    pub(super) pen: Option<PenOf<T, E, P, K>>,
     /// Those that are not over, by the number of their first line.
-    pages: BTreeMap<usize, Arc<PageOf<T, E, P, K>>>,
+    pub(super) pages: BTreeMap<usize, Arc<PageOf<T, E, P, K>>>,
     /// Those that are over and kept for the owner, as they came.
-    kept: Vec<Arc<PageOf<T, E, P, K>>>,
+    pub(super) kept: Vec<Arc<PageOf<T, E, P, K>>>,
     /// The number of the next page's first line.
-    next: usize,
+    pub(super) next: usize,
     /// G3.
-    closed: bool,
+    pub(super) closed: bool,
     /// Whether pages are kept for the owner when they are over.
-    keeps: bool,
+    pub(super) keeps: bool,
     /// What is asked of every new member's end.
     asked: Asked,
     /// The kind's own: who waits for a slot.
     pub(crate) lane: K::Lane,
-}
-
-/// Somebody waits for the count to reach zero.
-pub(crate) struct Awaiting<T, E, P, K: Kind>(Arc<Core<T, E, P, K>>);
-
-impl<T, E, P, K: Kind> Drop for Awaiting<T, E, P, K> {
-    fn drop(&mut self) {
-        // Relaxed: one more pen put down than needed harms nobody.
-        self.0.awaited.fetch_sub(1, Relaxed);
-    }
 }
 
 /// The group is closed: the wait for it is over.
@@ -247,78 +236,6 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
     pub(crate) fn record(&self, recorder: Arc<Recorder>) {
         self.books.lock().recorder = Some(recorder);
         self.seal(|_| true);
-    }
-
-    /// Says that somebody waits for the count to reach zero, as long as the guard lives (G2).
-    pub(crate) fn await_zero(self: &Arc<Self>) -> Awaiting<T, E, P, K> {
-        // Relaxed: ordered by the books' lock; see G2.
-        self.awaited.fetch_add(1, Relaxed);
-        let awaiting = Awaiting(Arc::clone(self));
-        self.seal(|_| true);
-        awaiting
-    }
-
-    /// A member has left `page`, and perhaps nobody but the pen is left there (G2).
-    pub(super) fn pen_is_left(&self, page: &PageOf<T, E, P, K>) {
-        // Relaxed: ordered by the books' lock; see G2.
-        if self.awaited.load(Relaxed) > 0 && !fault::planted(Fault::PenKept) {
-            self.seal(|pen| pen.page().first() == page.first() && pen.out() == 0);
-        }
-    }
-
-    /// Takes the pen away if `which` says so, and puts it down.
-    fn seal(&self, which: impl FnOnce(&PenOf<T, E, P, K>) -> bool) {
-        let mut books = self.books.lock();
-        let pen = books.pen.take_if(|pen| which(pen));
-        if let Some(pen) = &pen {
-            books.next = pen.next_number();
-        }
-        drop(books);
-        if let Some(pen) = pen {
-            self.put_down(pen);
-        }
-    }
-
-    fn put_down(&self, pen: PenOf<T, E, P, K>) {
-        if let Some(page) = pen.close() {
-            self.page_is_over(page);
-        }
-    }
-
-    /// G2, G4: everyone of this page is back.
-    pub(super) fn page_is_over(&self, page: Arc<PageOf<T, E, P, K>>) {
-        let mut books = self.books.lock();
-        let listed = books.pages.remove(&page.first());
-        self.ledger.leave(page.first());
-        if books.keeps {
-            books.kept.extend(listed);
-        }
-        drop(books);
-        if fault::planted(Fault::HintThenDone) {
-            self.hint();
-            self.out.done();
-        } else {
-            self.out.done();
-            // Whether anybody takes results is only to be known now: whoever begins to before this sees that the count is not
-            // zero yet, and has left a waker.
-            self.hint();
-        }
-        // Perhaps with values that nobody has taken.
-        super::panics::drop_quietly(page);
-    }
-
-    /// Closes the group if nobody is out (G3). False if somebody is, or has just been registered.
-    pub(crate) fn close(&self) -> bool {
-        let mut books = self.books.lock();
-        let empty = books.pen.is_none() && self.out.outstanding() == 0;
-        if empty || fault::planted(Fault::CloseUnlooked) {
-            books.closed = true;
-        }
-        books.closed
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.books.lock().closed
     }
 
     /// What the policy makes of the closed group.

@@ -42,6 +42,7 @@ pub(crate) mod settle;
 pub(crate) mod sheet;
 mod tally;
 mod trial;
+pub(crate) mod zero;
 
 pub use self::body::Body;
 pub(crate) use self::consequence::note as note_cancelled;

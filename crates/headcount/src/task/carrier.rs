@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::carriers::{Carriers, Then, Tray};
+use super::carriers::{Carriers, Then};
+use super::desk::Tray;
 
 pub(super) struct Carrier {
     carriers: Arc<Carriers>,

@@ -1,4 +1,5 @@
-//! Carriers: the few tasks of an executor that poll all members of a group, and the desk at which they meet.
+//! Carriers: the few tasks of an executor that poll all members of a group. What they know of each other stands on their
+//! [`desk`](super::desk).
 //!
 //! A member is a future in an allocation of its own that knows where to go when it is woken: to its group's queue of members
 //! that are *ready*. A *carrier* is a task of the executor that takes some of them on its *tray* and polls one after the
@@ -30,7 +31,6 @@
 //! under them.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, OnceLock, Weak};
@@ -39,25 +39,17 @@ use std::task::Waker;
 use async_task::{Runnable, ScheduleInfo, WithInfo};
 
 use super::carrier::Carrier;
+use super::desk::{Call, Desk, TRAY, Tray};
 use super::executor::Executor;
 use crate::fault::{self, Fault};
 use crate::group::panics;
 use crate::sync::of_thread;
 use crate::wait::lock::Lock;
 
-/// How many members a carrier takes on its tray at most; and, with all it finds there, polls in one go.
-const TRAY: usize = 64;
-
 /// A carrier that had at least so many to poll comes again before it goes home, so many times: more are likely to come, and
 /// whoever brings them need not wake anybody.
 const BUSY: usize = 8;
 const LINGER: u32 = 8;
-
-/// An emptied queue that has room for more than this is given back to the allocator.
-const LARGE: usize = 4096;
-
-/// What a carrier has taken and not polled yet.
-pub(super) type Tray = Lock<VecDeque<Runnable>>;
 
 /// The group that is carried.
 pub(super) trait Aboard: Send + Sync {
@@ -72,18 +64,6 @@ pub(crate) struct Carriers {
     pub(super) executor: Executor,
     desk: Lock<Desk>,
     group: OnceLock<Weak<dyn Aboard>>,
-}
-
-#[derive(Default)]
-struct Desk {
-    ready: VecDeque<Runnable>,
-    /// Those of all carriers.
-    trays: Vec<Arc<Tray>>,
-    /// Who is at home: whose tray, and how to wake him.
-    home: Vec<(Arc<Tray>, Waker)>,
-    coming: usize,
-    /// How many members are over.
-    over: u64,
 }
 
 /// Where a member goes when it is woken.
@@ -110,12 +90,6 @@ impl Ways {
             way
         })
     }
-}
-
-/// What must be done, without the lock, so that somebody comes.
-enum Call {
-    Wake(Waker),
-    Start(Arc<Tray>),
 }
 
 /// What a carrier has done in one go.
@@ -362,90 +336,6 @@ impl Carrying {
 impl Drop for Carrying {
     fn drop(&mut self) {
         ABOARD.with(|aboard| aboard.set(self.0));
-    }
-}
-
-impl Desk {
-    /// How many members are ready, counted until there are `enough`.
-    fn waiting(&self, enough: usize) -> usize {
-        let mut waiting = self.ready.len();
-        for tray in &self.trays {
-            if waiting >= enough {
-                break;
-            }
-            waiting += tray.lock().len();
-        }
-        waiting
-    }
-
-    /// Somebody to be called, if fewer are coming than wanted.
-    fn call(&mut self, wanted: usize) -> Option<Call> {
-        if self.coming >= wanted {
-            return None;
-        }
-        self.coming += 1;
-        Some(match self.home.pop() {
-            Some((_, waker)) => Call::Wake(waker),
-            None => {
-                let tray = Arc::default();
-                self.trays.push(Arc::clone(&tray));
-                Call::Start(tray)
-            }
-        })
-    }
-
-    /// The same for those on trays and in the queue, except for one, who has a carrier at hand.
-    fn call_for_the_rest(&mut self, most: usize) -> Option<Call> {
-        if fault::planted(Fault::TrayUnseen) {
-            return None;
-        }
-        let rest = self.waiting(most + 1).saturating_sub(1);
-        self.call(rest.min(most))
-    }
-
-    /// The waker of one who was at home: an executor may poll, and drop, whom nobody has woken.
-    #[must_use = "it is to be dropped without the lock"]
-    fn arrive(&mut self, tray: &Arc<Tray>) -> Option<Waker> {
-        let at_home = self.home.iter().position(|(whose, _)| Arc::ptr_eq(whose, tray));
-        if at_home.is_none() {
-            self.coming -= 1;
-        }
-        at_home.map(|at| self.home.swap_remove(at).1)
-    }
-
-    /// Fills the tray, unless something is left on it; a queue to be freed.
-    fn fill(&mut self, tray: &Arc<Tray>) -> Option<VecDeque<Runnable>> {
-        let mut mine = tray.lock();
-        if !mine.is_empty() {
-            return None;
-        }
-        let ready = self.ready.len().min(TRAY);
-        mine.extend(self.ready.drain(..ready));
-        if ready == 0 {
-            // The owner of a tray takes no other lock meanwhile, so two may be held here.
-            let others = self.trays.iter().filter(|other| !Arc::ptr_eq(other, tray));
-            for mut theirs in others.map(|other| other.lock()) {
-                let half = theirs.len().div_ceil(2);
-                mine.extend(theirs.drain(..half));
-                if half > 0 {
-                    break;
-                }
-            }
-        }
-        let is_large = self.ready.is_empty() && self.ready.capacity() > LARGE;
-        is_large.then(|| std::mem::take(&mut self.ready))
-    }
-
-    fn leave(&mut self, tray: &Arc<Tray>) {
-        self.trays.retain(|other| !Arc::ptr_eq(other, tray));
-    }
-
-    fn take_all(&mut self) -> VecDeque<Runnable> {
-        let mut all = std::mem::take(&mut self.ready);
-        for tray in &self.trays {
-            all.append(&mut tray.lock());
-        }
-        all
     }
 }
 

@@ -42,6 +42,7 @@ mod attempts;
 mod carrier;
 mod carriers;
 mod control;
+mod desk;
 mod executor;
 mod group;
 mod lane;

@@ -6,7 +6,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use super::{Group, Tasks};
 use crate::group::arrivals::Arrival;
-use crate::group::core::Awaiting;
+use crate::group::zero::Awaiting;
 use crate::group::{BoxError, FailFast, Member, MemberError, Policy, Root, panics};
 use crate::wait::wake::Wake;
 

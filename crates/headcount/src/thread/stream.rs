@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::team::{OnThreads, ThreadCore};
 use crate::fault::{self, Fault};
 use crate::group::arrivals::Arrival;
-use crate::group::core::Awaiting;
+use crate::group::zero::Awaiting;
 use crate::group::{Member, MemberError, Policy, Root};
 use crate::wait::parker;
 use crate::wait::wake::Wake;
