@@ -126,10 +126,9 @@ fn split(name: &str) -> (&str, &str) {
     let Some(dot) = name.rfind('.').filter(|&dot| dot > 0 && name.len() - dot <= LONGEST_EXTENSION) else {
         return (name, "");
     };
-    let dot = match name[..dot].strip_suffix(".tar") {
-        Some(stem) if !stem.is_empty() => stem.len(),
-        _ => dot,
-    };
+    let before_tar = dot.saturating_sub(".tar".len());
+    let is_tar = name.get(before_tar..dot).is_some_and(|end| end.eq_ignore_ascii_case(".tar"));
+    let dot = if is_tar && before_tar > 0 { before_tar } else { dot };
     name.split_at(dot)
 }
 
