@@ -53,13 +53,16 @@ pub(crate) struct Failure<'a> {
     pub(crate) words: &'a [OsString],
     /// How it ended, in words.
     pub(crate) how: &'a str,
+    /// Which attempt that was, where there may be several.
+    pub(crate) attempt: &'a str,
     pub(crate) took: Duration,
     pub(crate) last_lines: Vec<String>,
 }
 
 impl Failure<'_> {
     fn text(&self) -> Vec<u8> {
-        let mut text = format!("\nmember {} failed: {}\n  input:   {}\n", self.number, self.how, self.label);
+        let Self { number, label, how, attempt, .. } = self;
+        let mut text = format!("\nmember {number} failed: {how}{attempt}\n  input:   {label}\n");
         if !self.words.is_empty() {
             let line = legible::one_line(&legible::shell_line(self.words));
             // Writing to a String cannot fail.
@@ -85,14 +88,17 @@ pub(crate) struct Stopped<'a> {
     pub(crate) label: &'a str,
     /// How it ended, in words.
     pub(crate) how: &'a str,
+    /// Which attempt that was, where there may be several.
+    pub(crate) attempt: &'a str,
     pub(crate) took: Duration,
     pub(crate) last_lines: &'a [String],
 }
 
 impl Stopped<'_> {
     fn text(&self) -> Vec<u8> {
-        let Self { number, label, how, took, last_lines } = self;
-        let mut text = format!("  member {number}: {how} after {:.3} s: {label}\n", took.as_secs_f64());
+        let Self { number, label, how, attempt, took, last_lines } = self;
+        let mut text =
+            format!("  member {number}: {how}{attempt} after {:.3} s: {label}\n", took.as_secs_f64());
         for line in *last_lines {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "    {line}");
@@ -112,6 +118,8 @@ pub(crate) struct Account {
     over: Option<Over>,
     /// Members that could not be written down (the spool was full).
     unwritten: u64,
+    /// What of the counts is not of this run.
+    before: Option<String>,
 }
 
 impl Account {
@@ -120,6 +128,19 @@ impl Account {
         if self.failures.push(&failure.text(), printer.spool()).is_err() {
             self.unwritten += 1;
         }
+    }
+
+    /// Writes down a member that had failed before this run, and is not tried again.
+    pub(crate) fn add_before(&mut self, number: Number, label: &str, printer: &Printer) {
+        let text = format!("\nmember {number} failed before this run\n  input:   {label}\n");
+        if self.failures.push(text.as_bytes(), printer.spool()).is_err() {
+            self.unwritten += 1;
+        }
+    }
+
+    /// Says what of the counts is not of this run.
+    pub(crate) fn counts_before(&mut self, text: String) {
+        self.before = Some(text);
     }
 
     /// Writes down a member that was stopped while it ran.
@@ -166,6 +187,9 @@ impl Account {
         let mut counts = format!("{tally}\n");
         if let Some(remark) = &end.remark {
             let _ = writeln!(counts, "{remark}");
+        }
+        if let Some(before) = &self.before {
+            let _ = writeln!(counts, "{before}");
         }
         counts.push_str(match end.unread {
             Unread::Nothing => "",

@@ -1,32 +1,41 @@
 //! One batch: what its members, the watch and the main thread share.
 //!
-//! Lock order: `intake`, then `ledger`; a seat, then nothing. The printer and the account are taken alone.
+//! Lock order: `intake`, then `ledger`; a seat, then nothing. The printer and the account are taken alone. The journal is
+//! written with no lock held but the intake's: it may be a slow disk.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::account::{Account, Unread};
-use crate::input::{Columns, InputError, Source};
-use crate::ledger::{End, Ledger, Number, Open, Over, Policy, Verdict};
-use crate::legible;
+use crate::account::Account;
+use crate::input::{Columns, Source};
+use crate::intake::Intake;
+use crate::journal::{Journal, JournalError};
+use crate::ledger::{Attempt, End, Event, Ledger, Number, Over, State, StepError, Verdict};
 use crate::locked;
 use crate::output::{Pages, PrintError, Printer};
 use crate::process::{Launcher, Seat};
 use crate::progress::Slowest;
 use crate::record::{Happening, Record, Whose};
+use crate::resume::Book;
 use crate::roll::Roll;
 use crate::stop::{Stop, Strength};
 use crate::template::Template;
+use crate::tries::Tries;
+use crate::waits::Waits;
 
 /// See the room's text.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) template: Template,
     pub(crate) launcher: Launcher,
-    intake: Mutex<Intake>,
+    pub(crate) intake: Mutex<Intake>,
     pub(crate) total: Option<u64>,
     pub(crate) ledger: Mutex<Ledger>,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) tries: Tries,
+    /// Those between two attempts, where there may be more than one.
+    pub(crate) waits: Option<Waits>,
     /// One a lane.
     pub(crate) seats: Vec<Seat>,
     pub(crate) printer: Printer,
@@ -58,7 +67,8 @@ pub(crate) struct Parts {
     pub(crate) template: Template,
     pub(crate) launcher: Launcher,
     pub(crate) source: Box<dyn Source>,
-    pub(crate) policy: Policy,
+    pub(crate) book: Book,
+    pub(crate) tries: Tries,
     pub(crate) jobs: usize,
     pub(crate) printer: Printer,
     pub(crate) stop: Arc<Stop>,
@@ -67,38 +77,19 @@ pub(crate) struct Parts {
     pub(crate) quiet: bool,
 }
 
-/// Where inputs are taken in, one at a time.
-struct Intake {
-    source: Box<dyn Source>,
-    ended: Option<Ran>,
-    /// The source has been asked after the end, and is not asked any more.
-    asked_again: bool,
-}
-
-impl std::fmt::Debug for Intake {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Intake").field("ended", &self.ended).finish_non_exhaustive()
-    }
-}
-
-/// How the input came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ran {
-    /// The last one was read.
-    Out,
-    /// The rest was left unread because of a stop.
-    Unread,
-    /// The rest could not be read.
-    Dry,
-}
-
 /// A member that is out, and its input.
 #[derive(Debug)]
 pub(crate) struct Member {
     batch: Arc<Batch>,
     pub(crate) number: Number,
+    /// The so many-th that was taken in by this process, from 1: its turn to be printed.
+    pub(crate) turn: u64,
     pub(crate) columns: Columns,
     pub(crate) label: String,
+    /// What its attempts have written so far.
+    pub(crate) pages: Option<Pages>,
+    /// How its last attempt ended, in words, and how long it took.
+    pub(crate) missed: Option<(String, Duration)>,
     /// Its output is where it belongs.
     pub(crate) printed: bool,
 }
@@ -107,9 +98,12 @@ impl Drop for Member {
     /// One that never began has nothing to print, and must not hold up those behind it.
     fn drop(&mut self) {
         if !self.printed {
-            let mut blank = Pages::default();
-            blank.begin(self.number, None);
-            if let Err(error) = self.batch.printer.finish(&mut blank, false) {
+            let mut pages = self.pages.take().unwrap_or_else(|| {
+                let mut blank = Pages::default();
+                blank.begin(self.turn, None);
+                blank
+            });
+            if let Err(error) = self.batch.printer.finish(&mut pages, false) {
                 self.batch.output_failed(&self.label, &error);
             }
             self.tell_dropped();
@@ -118,6 +112,10 @@ impl Drop for Member {
 }
 
 impl Member {
+    pub(crate) fn new(batch: Arc<Batch>, number: Number, turn: u64, columns: Columns, label: String) -> Self {
+        Self { batch, number, turn, columns, label, pages: None, missed: None, printed: false }
+    }
+
     /// For the record.
     pub(crate) fn whose(&self) -> Whose<'_> {
         Whose { number: self.number, columns: &self.columns }
@@ -127,8 +125,8 @@ impl Member {
     fn tell_dropped(&self) {
         let record = &self.batch.record;
         if record.is_on() {
-            let open = locked(&self.batch.ledger).open(self.number);
-            let end = if open == Some(Open::Registered) { End::Cancelled } else { End::Lost };
+            let stood = locked(&self.batch.ledger).state(self.number);
+            let end = if let Some(State::Running(_)) = stood { End::Lost } else { End::Cancelled };
             record.tell(&Happening::Ended { whose: self.whose(), end });
         }
     }
@@ -136,17 +134,21 @@ impl Member {
 
 impl Batch {
     pub(crate) fn new(parts: Parts) -> Self {
-        let total = parts.source.total();
+        let Book { ledger, journal, backlog, account } = parts.book;
+        let total = ledger.total();
         parts.stop.tells(Arc::clone(&parts.record));
         Self {
             template: parts.template,
             launcher: parts.launcher,
-            intake: Mutex::new(Intake { source: parts.source, ended: None, asked_again: false }),
+            intake: Mutex::new(Intake::new(backlog, parts.source)),
             total,
-            ledger: Mutex::new(Ledger::new(parts.policy, total)),
+            ledger: Mutex::new(ledger),
+            journal,
+            waits: (parts.tries.retries > 0).then(Waits::default),
+            tries: parts.tries,
             seats: (0..parts.jobs).map(|_| Seat::default()).collect(),
             printer: parts.printer,
-            account: Mutex::default(),
+            account: Mutex::new(account),
             stop: parts.stop,
             lanes: AtomicUsize::new(0),
             roll: Roll::default(),
@@ -167,104 +169,96 @@ impl Batch {
         self.lanes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open).ok()
     }
 
-    /// Takes in the next input and counts its member out.
-    pub(crate) fn next(self: &Arc<Self>) -> Option<Member> {
-        self.take_in(locked(&self.intake))
-    }
-
-    /// The same for one who must not wait: nothing also when an input may come, and nobody knows when.
-    pub(crate) fn next_at_once(self: &Arc<Self>) -> Option<Member> {
-        let intake = self.intake.try_lock().ok()?;
-        if intake.source.is_ready() { self.take_in(intake) } else { None }
-    }
-
-    fn take_in(self: &Arc<Self>, mut intake: MutexGuard<'_, Intake>) -> Option<Member> {
-        if intake.ended.is_some() {
+    /// Writes into the journal, then into the ledger, that a member begins its next attempt. Nothing if it cannot be
+    /// written down, and so must not begin.
+    pub(crate) fn begin(&self, member: Number) -> Option<Attempt> {
+        let attempt = self.allowed(locked(&self.ledger).next_attempt(member))?;
+        if !self.note_down(Event::Started { member, attempt }) {
             return None;
         }
-        // The ledger knows first that the batch is over.
-        if self.stop.is_asked() || locked(&self.ledger).verdict() != Verdict::Continue {
-            intake.ended = Some(Ran::Unread);
-            return None;
+        self.allowed(locked(&self.ledger).start(member))
+    }
+
+    /// The same of a member's end; does what the policy says. True if the batch goes on.
+    pub(crate) fn end(&self, member: Number, attempt: Attempt, end: End) -> bool {
+        self.note_down(Event::Ended { member, attempt, end });
+        let ended = locked(&self.ledger).end(member, attempt, end);
+        self.allowed(ended).is_none_or(|verdict| self.heed(verdict))
+    }
+
+    /// The same of a member that does not run and never will.
+    pub(crate) fn cancel(&self, member: Number) -> bool {
+        self.note_down(Event::Cancelled { member });
+        let cancelled = locked(&self.ledger).cancel(member);
+        self.allowed(cancelled).is_none_or(|verdict| self.heed(verdict))
+    }
+
+    /// The same of an attempt behind which there is another.
+    pub(crate) fn enter_put_off(&self, member: Number, attempt: Attempt) -> bool {
+        self.note_down(Event::PutOff { member, attempt });
+        let put_off = locked(&self.ledger).put_off(member, attempt);
+        self.allowed(put_off).is_some()
+    }
+
+    /// The same of the end of the inputs: all that are registered are all there are.
+    pub(crate) fn seal(&self) -> Result<Verdict, StepError> {
+        let mut ledger = locked(&self.ledger);
+        let (total, sealed) = (ledger.last(), ledger.total());
+        if sealed.is_none() && self.journal.is_some() {
+            // Nobody registers meanwhile: who seals has the intake.
+            drop(ledger);
+            self.note_down(Event::Sealed { total });
+            self.sync_journal();
+            ledger = locked(&self.ledger);
         }
-        match intake.source.next() {
-            Ok(Some(columns)) => {
-                let label = legible::one_line(&columns.join(&b' '));
-                let number = locked(&self.ledger).register();
-                let member = Member { batch: Arc::clone(self), number, columns, label, printed: false };
-                self.record.tell(&Happening::Registered(member.whose()));
-                Some(member)
-            }
-            Ok(None) => {
-                intake.ended = Some(Ran::Out);
-                let verdict = locked(&self.ledger).input_ended();
-                drop(intake);
-                self.heed(verdict);
-                None
-            }
-            Err(InputError::Stopped) => {
-                intake.ended = Some(Ran::Unread);
-                intake.asked_again = true;
-                None
-            }
-            Err(error) => {
-                intake.ended = Some(Ran::Dry);
-                let next = locked(&self.ledger).tally().registered + 1;
-                self.printer.note(&format!(
-                    "headcount: input {next}: {error}\nhint: {}; the members before it are run to their end\n",
-                    match error {
-                        InputError::TooLong => "is the separator right? -0 is for NUL, the default is line breaks",
-                        _ => "what was read so far is in order",
-                    }
-                ));
-                self.stop.raise(Strength::Drain, "the rest of the input cannot be read");
-                None
-            }
+        ledger.seal(total)
+    }
+
+    /// A step that the rules do not allow is a fault of ours.
+    fn allowed<T>(&self, step: Result<T, StepError>) -> Option<T> {
+        debug_assert!(step.is_ok(), "a rule of the ledger was broken: {:?}", step.as_ref().err());
+        step.ok()
+    }
+
+    /// Writes into the journal, if there is one. False if it takes no more.
+    fn note_down(&self, event: Event) -> bool {
+        let Some(journal) = &self.journal else { return true };
+        journal.event(event).map_err(|error| self.journal_failed(&error)).is_ok()
+    }
+
+    pub(crate) fn sync_journal(&self) {
+        if let Some(Err(error)) = self.journal.as_ref().map(Journal::sync) {
+            self.journal_failed(&error);
         }
     }
 
-    /// How the input ended; unread when nobody has come to its end.
-    pub(crate) fn input_ran(&self) -> Ran {
-        locked(&self.intake).ended.unwrap_or(Ran::Unread)
-    }
-
-    /// Whether inputs were left that nobody has seen. Asked when the group is over, because it may take one in.
-    pub(crate) fn unread(&self) -> Unread {
-        if self.total.is_some() {
-            // They are counted, as never begun.
-            return Unread::Nothing;
-        }
-        let mut intake = locked(&self.intake);
-        match intake.ended {
-            Some(Ran::Out) => Unread::Nothing,
-            Some(Ran::Dry) => Unread::Something,
-            Some(Ran::Unread) if intake.asked_again => Unread::Perhaps,
-            Some(Ran::Unread) | None => {
-                intake.asked_again = true;
-                // What was read ahead is there, and beyond that a stopped input gives nothing: this never waits.
-                match intake.source.next() {
-                    Ok(Some(_)) | Err(InputError::TooLong) => Unread::Something,
-                    Ok(None) => Unread::Nothing,
-                    Err(_) => Unread::Perhaps,
-                }
-            }
+    /// Nothing more is written down.
+    pub(crate) fn close_journal(&self) {
+        if let Some(Err(error)) = self.journal.as_ref().map(Journal::close) {
+            self.journal_failed(&error);
         }
     }
 
-    /// Writes a member's end into the ledger and does what the policy says. True if the batch goes on.
-    pub(crate) fn end(&self, member: Number, end: End) -> bool {
-        let verdict = locked(&self.ledger).end(member, end);
-        match verdict {
-            Ok(verdict) => self.heed(verdict),
-            Err(error) => {
-                debug_assert!(false, "a rule of the ledger was broken: {error}");
-                true
-            }
-        }
+    /// The journal takes no more: stops the batch, because what is done from now on would be done again.
+    pub(crate) fn journal_failed(&self, error: &JournalError) {
+        let Some(journal) = self.journal.as_ref().filter(|_| !matches!(error, JournalError::Broken)) else {
+            return;
+        };
+        let shown = journal.shown();
+        self.printer.note(&format!(
+            "headcount: the journal {shown} cannot be written: {error}\nhint: free some space there and go on with \
+             --resume; what ends from now on is not in the journal and will be run again\n"
+        ));
+        // Relaxed: read by the main thread after the group's end, which orders it.
+        self.trouble.store(true, Ordering::Relaxed);
+        self.stop.raise(Strength::Terminate, "the journal cannot be written");
     }
 
-    fn heed(&self, verdict: Verdict) -> bool {
+    /// Does what the policy says. True if the batch goes on.
+    pub(crate) fn heed(&self, verdict: Verdict) -> bool {
         let Verdict::StopTheRest(over) = verdict else { return true };
+        // The others are stopped for what was written down last.
+        self.sync_journal();
         self.stop_for(over);
         false
     }
@@ -314,8 +308,12 @@ impl Batch {
 
     /// How many members are out.
     pub(crate) fn out(&self) -> u64 {
-        let tally = locked(&self.ledger).tally();
-        tally.registered - tally.ended()
+        locked(&self.ledger).tally().running
+    }
+
+    /// Who is out, and who waits for another attempt.
+    pub(crate) fn roll_call(&self) -> String {
+        self.roll.call(&self.seats) + &self.waiting_lines()
     }
 
     /// The deadline, if the batch was stopped for it.

@@ -17,7 +17,7 @@ use std::time::Duration;
 use headcount::{Context, Ended, Outcome, Panics, Policy, Verdict, thread};
 
 use crate::batch::{Batch, Member};
-use crate::lane::Lane;
+use crate::lane::{After, Lane};
 use crate::ledger;
 use crate::locked;
 use crate::process::guard::UNGUARDED;
@@ -60,16 +60,20 @@ pub(crate) fn run(batch: &Arc<Batch>, ctx: &Context, progress: &mut Progress) {
         .panics(Panics::AsError);
     scope.run(|group| {
         batch.roll.open(group.roll());
-        let stop = Arc::clone(&batch.stop);
+        let (stop, waiting) = (Arc::clone(&batch.stop), Arc::clone(batch));
         let _over = group.context().on_cancel(move |why| {
             // Whoever asked for a stop cancelled the context with it, and the deadline asks for itself.
             if !why.is_deadline() && !stop.is_asked() {
                 stop.raise(Strength::Terminate, &why.to_string());
             }
+            if let Some(waits) = &waiting.waits {
+                waits.wake();
+            }
         });
         Crew { group: group.spawner(), batch }.open();
         tell(group, batch, progress);
     });
+    batch.settle_waits();
 }
 
 /// The group's threads as the members see them.
@@ -111,11 +115,14 @@ impl<'scope, 'env> Crew<'scope, 'env> {
     fn member(self, mut lane: Lane, mut member: Member) {
         let group = self.group.clone();
         group.spawn_named(roll::name(member.number, &member.label), move |ctx| {
-            if lane.run(&mut member, ctx) {
-                match self.batch.next_at_once() {
-                    Some(next) => self.member(lane, next),
-                    None => self.turn(lane),
-                }
+            match lane.run(&mut member, ctx) {
+                After::Next => {}
+                After::Again(attempt, wait) => self.batch.put_off(member, attempt, wait),
+                After::Over => return headcount::ok(()),
+            }
+            match self.batch.next_at_once() {
+                Some(next) => self.member(lane, next),
+                None => self.turn(lane),
             }
             headcount::ok(())
         });

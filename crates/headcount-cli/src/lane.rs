@@ -10,7 +10,7 @@ use headcount::Context;
 
 use crate::account::{self, Failure, Stopped};
 use crate::batch::{Batch, Member};
-use crate::ledger::End;
+use crate::ledger::{Attempt, End};
 use crate::legible;
 use crate::locked;
 use crate::output::{Pages, PrintError};
@@ -19,6 +19,7 @@ use crate::record::{Close, Finish, Happening};
 use crate::signal;
 use crate::stop::Strength;
 use crate::template::Values;
+use crate::tries::Miss;
 
 /// As much as a pipe holds.
 const BUFFER: usize = 64 * 1024;
@@ -35,9 +36,24 @@ pub(crate) struct Lane {
     terse: bool,
 }
 
-/// How a member ended, for the ledger and the account.
+/// What the lane does after a member.
+#[derive(Debug)]
+pub(crate) enum After {
+    /// It goes on.
+    Next,
+    /// It goes on, and the member comes back after so long, with this attempt behind it.
+    Again(Attempt, Duration),
+    /// It has come to its end, as the batch has.
+    Over,
+}
+
+/// How an attempt ended, for the ledger and the account.
 struct Outcome {
     end: End,
+    /// Which it was; none when there was none.
+    attempt: Option<Attempt>,
+    /// How it missed, if it did.
+    miss: Miss,
     how: String,
     words: Vec<OsString>,
     took: Duration,
@@ -56,6 +72,8 @@ impl Outcome {
     fn unstarted(end: End, how: String, words: Vec<OsString>) -> Self {
         Self {
             end,
+            attempt: None,
+            miss: Miss::Hopeless,
             how,
             words,
             took: Duration::ZERO,
@@ -74,56 +92,104 @@ impl Lane {
         Self { batch, slot, pages: Pages::default(), buffer: vec![0; BUFFER], terse: true }
     }
 
-    /// Runs a member. True if the lane is to go on with the next one.
-    pub(crate) fn run(&mut self, member: &mut Member, ctx: &Context) -> bool {
+    /// Runs a member's next attempt.
+    pub(crate) fn run(&mut self, member: &mut Member, ctx: &Context) -> After {
         let batch = &Arc::clone(&self.batch);
-        let tag = batch.printer.tag(&member.columns);
-        self.pages.begin(member.number, tag.as_deref());
-        let mut outcome = self.outcome(member, ctx);
+        if let Some(pages) = member.pages.take() {
+            self.pages = pages;
+        } else {
+            let tag = batch.printer.tag(&member.columns);
+            self.pages.begin(member.turn, tag.as_deref());
+        }
+        let attempt = batch.begin(member.number);
+        let mut outcome = match attempt {
+            Some(attempt) => self.outcome(member, attempt, ctx),
+            None => Outcome::unstarted(End::Cancelled, "never started".into(), Vec::new()),
+        };
+        outcome.attempt = attempt;
+        if let Some((attempt, wait)) = self.tries_again(&outcome) {
+            match batch.printer.part(&mut self.pages) {
+                Ok(()) => {
+                    self.tell_attempt(member, &outcome, true);
+                    let how = outcome.how + &batch.tries.told(Some(attempt));
+                    member.missed = Some((how, outcome.took));
+                    member.pages = Some(std::mem::take(&mut self.pages));
+                    return After::Again(attempt, wait);
+                }
+                Err(error) => self.unprinted(member, &error, &mut outcome),
+            }
+        }
+        self.finish(member, outcome)
+    }
+
+    /// The attempt and the wait behind it, if there is to be another one.
+    fn tries_again(&self, outcome: &Outcome) -> Option<(Attempt, Duration)> {
+        let batch = &self.batch;
+        let attempt = outcome.attempt.filter(|_| matches!(outcome.end, End::Failed | End::Lost))?;
+        let wait = batch.tries.again(attempt, outcome.miss)?;
+        if batch.stop.is_asked() { None } else { Some((attempt, wait)) }
+    }
+
+    /// The member has come to its end.
+    fn finish(&mut self, member: &mut Member, mut outcome: Outcome) -> After {
+        let batch = &Arc::clone(&self.batch);
         if let Err(error) = batch.printer.finish(&mut self.pages, outcome.stopped) {
             self.unprinted(member, &error, &mut outcome);
         }
         member.printed = true;
         self.tell_end(member, &outcome);
+        let attempt = batch.tries.told(outcome.attempt.filter(|_| outcome.tried));
         if matches!(outcome.end, End::Failed | End::Lost) {
             let failure = Failure {
                 number: member.number,
                 label: &member.label,
                 words: &outcome.words,
                 how: &outcome.how,
+                attempt: &attempt,
                 took: outcome.took,
                 last_lines: outcome.last_lines,
             };
             locked(&batch.account).add(&failure, &batch.printer);
-        } else if outcome.end == End::Cancelled && outcome.began {
+        } else if outcome.end == End::Cancelled && (outcome.began || member.missed.is_some()) {
+            if let Some((how, took)) = member.missed.take().filter(|_| !outcome.began) {
+                (outcome.how, outcome.took) = (format!("not tried again: {how}"), took);
+            }
             let stopped = Stopped {
                 number: member.number,
                 label: &member.label,
                 how: &outcome.how,
+                attempt: &attempt,
                 took: outcome.took,
                 last_lines: &outcome.last_lines,
             };
             locked(&batch.account).add_stopped(&stopped, &batch.printer);
         }
-        batch.end(member.number, outcome.end)
+        let goes_on = match outcome.attempt {
+            Some(attempt) => batch.end(member.number, attempt, outcome.end),
+            None => batch.cancel(member.number),
+        };
+        if goes_on { After::Next } else { After::Over }
     }
 
     /// Tells the record before the ledger, whose verdict may be a stop: that comes of this end and not before it.
     fn tell_end(&self, member: &Member, outcome: &Outcome) {
-        let record = &self.batch.record;
-        let whose = member.whose();
         if outcome.tried {
-            let Outcome { end, finish, ref how, took, bytes, .. } = *outcome;
-            let close = Close { end, finish, how, took, bytes, again: false };
-            record.tell(&Happening::AttemptEnded { whose, attempt: 1, words: &outcome.words, close });
+            self.tell_attempt(member, outcome, false);
         }
-        record.tell(&Happening::Ended { whose, end: outcome.end });
+        self.batch.record.tell(&Happening::Ended { whose: member.whose(), end: outcome.end });
+    }
+
+    fn tell_attempt(&self, member: &Member, outcome: &Outcome, again: bool) {
+        let Outcome { end, finish, ref how, took, bytes, attempt, .. } = *outcome;
+        let close = Close { end, finish, how, took, bytes, again };
+        let (whose, attempt) = (member.whose(), attempt.unwrap_or(1));
+        self.batch.record.tell(&Happening::AttemptEnded { whose, attempt, words: &outcome.words, close });
     }
 
     /// An attempt has begun: with this process, or with none because none could be started.
-    fn tell_start(&self, member: &Member, words: &[OsString], pid: Option<i32>) {
+    fn tell_start(&self, member: &Member, attempt: Attempt, words: &[OsString], pid: Option<i32>) {
         let (whose, slot) = (member.whose(), self.slot + 1);
-        self.batch.record.tell(&Happening::Started { whose, attempt: 1, slot, pid, words });
+        self.batch.record.tell(&Happening::Started { whose, attempt, slot, pid, words });
     }
 
     /// A member whose output is not where it belongs has not done its work.
@@ -138,34 +204,30 @@ impl Lane {
         }
     }
 
-    fn outcome(&mut self, member: &Member, ctx: &Context) -> Outcome {
+    fn outcome(&mut self, member: &Member, attempt: Attempt, ctx: &Context) -> Outcome {
         let batch = &self.batch;
         let values = Values { columns: &member.columns, number: member.number, slot: self.slot + 1 };
         let words = match batch.template.fill(values) {
             Ok(words) => words,
             Err(error) => {
                 // It counts as an attempt: the input had its turn.
-                self.enter_running(member);
-                self.tell_start(member, &[], None);
+                self.tell_start(member, attempt, &[], None);
                 return Outcome::unstarted(End::Failed, error.to_string(), Vec::new());
             }
         };
         match self.launch(member, &words, ctx) {
             Launched::Runs(running) => {
-                self.tell_start(member, &words, Some(running.group().as_raw_nonzero().get()));
+                self.tell_start(member, attempt, &words, Some(running.group().as_raw_nonzero().get()));
                 self.attend(member, running, words)
             }
             Launched::Refused => Outcome::unstarted(End::Cancelled, "never started".into(), words),
             Launched::Not(end, how) => {
-                self.tell_start(member, &words, None);
-                Outcome::unstarted(end, how, words)
+                self.tell_start(member, attempt, &words, None);
+                // What the member itself is to blame for would be so again.
+                let miss = if end == End::Lost { Miss::Starved } else { Miss::Hopeless };
+                Outcome { miss, ..Outcome::unstarted(end, how, words) }
             }
         }
-    }
-
-    fn enter_running(&self, member: &Member) {
-        let step = locked(&self.batch.ledger).start(member.number);
-        debug_assert!(step.is_ok(), "a member starts once: {step:?}");
     }
 
     /// Starts the child and seats it, in one: who signals the seats finds it there, or it sees the stop.
@@ -175,7 +237,6 @@ impl Lane {
         if batch.stop.is_asked() {
             return Launched::Refused;
         }
-        self.enter_running(member);
         let left = ctx.remaining().into_iter().chain(batch.times.timeout).min();
         match batch.launcher.start(self.slot, words, left) {
             Ok(running) => {
@@ -279,8 +340,18 @@ fn judge(ended: &Ended, words: Vec<OsString>, timeout: Option<Duration>) -> Outc
         Some(sitter) if end != End::Done => account::last_lines(&sitter.tail),
         _ => Vec::new(),
     };
+    let finish = ended.status.as_ref().map_or(Finish::Unknown, |status| finish(*status));
+    let timed_out = ended.sitter.as_ref().is_some_and(|sitter| sitter.timed_out);
+    let miss = match finish {
+        _ if timed_out => Miss::Timeout,
+        Finish::Code(code) => Miss::Code(code),
+        Finish::Signal(signal) => Miss::Signal(signal),
+        Finish::Unknown => Miss::Hopeless,
+    };
     Outcome {
         end,
+        attempt: None,
+        miss,
         how,
         words,
         took,
@@ -288,7 +359,7 @@ fn judge(ended: &Ended, words: Vec<OsString>, timeout: Option<Duration>) -> Outc
         stopped: told && end == End::Cancelled,
         began: true,
         tried: true,
-        finish: ended.status.as_ref().map_or(Finish::Unknown, |status| finish(*status)),
+        finish,
         bytes: 0,
     }
 }

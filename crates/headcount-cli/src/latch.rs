@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -50,6 +50,27 @@ impl Latch {
             sleep_on(&mut fds, None)?;
             if !fds[0].revents().is_empty() && fds[1].revents().is_empty() {
                 return Ok(true);
+            }
+        }
+    }
+}
+
+impl Latch {
+    /// Waits until `file` is ready for `what` or the latch is closed (`true`), but not beyond this time (`false`).
+    pub(crate) fn wait_or_ready_until(
+        &self,
+        file: BorrowedFd<'_>,
+        what: PollFlags,
+        until: Instant,
+    ) -> io::Result<bool> {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let mut fds = [PollFd::from_borrowed_fd(file, what), PollFd::new(&self.reader, PollFlags::IN)];
+            if self.is_closed() || sleep_on(&mut fds, Some(left))? > 0 {
+                return Ok(true);
+            }
+            if left.is_zero() {
+                return Ok(false);
             }
         }
     }

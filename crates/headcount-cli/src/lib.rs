@@ -11,7 +11,9 @@
 //! | `cmd` | one file a subcommand: from arguments to an ending |
 //! | [`input`], [`template`] | where members come from, and the command with its holes |
 //! | `batch`, `group`, `lane` | what all members share, the group they are, and where each runs |
-//! | [`ledger`] | the pure book of who stands where, and the policy |
+//! | `intake`, `waits` | taking members in, one at a time; those between two attempts |
+//! | [`ledger`], [`tries`] | the pure book of who stands where, and the policy; how often a member is tried |
+//! | [`journal`], `resume` | what happened, on disk before it counts; the book a batch begins with |
 //! | `process` | the only room that starts and stops children |
 //! | `fetch` | downloads as members: addresses, names, partial files, attempts |
 //! | `output` | the only printer |
@@ -24,10 +26,12 @@
 pub mod args;
 pub mod exit;
 pub mod input;
+pub mod journal;
 pub mod ledger;
 pub mod legible;
 pub mod refusal;
 pub mod template;
+pub mod tries;
 
 mod account;
 mod batch;
@@ -35,6 +39,7 @@ mod census;
 mod cmd;
 mod fetch;
 mod group;
+mod intake;
 mod lane;
 mod latch;
 mod live;
@@ -42,9 +47,11 @@ mod output;
 mod process;
 mod progress;
 mod record;
+mod resume;
 mod roll;
 mod signal;
 mod stop;
+mod waits;
 mod watch;
 
 use std::ffi::OsString;

@@ -94,6 +94,9 @@ impl Progress {
             tally.running,
             tally.failed
         );
+        if tally.waiting > 0 {
+            text.push_str(&format!(", {} to be tried again", tally.waiting));
+        }
         if let Some(left) = self.total.map(|total| total.saturating_sub(tally.ended())) {
             if rate > 0.0 && left > 0 {
                 #[expect(clippy::cast_precision_loss, reason = "an estimate in seconds")]

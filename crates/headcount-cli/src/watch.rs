@@ -94,7 +94,7 @@ impl Watch {
             self.tell_next(strength);
         }
         if self.signals.take_roll_call() {
-            self.batch.printer.note(&self.batch.roll.call(&self.batch.seats));
+            self.batch.printer.note(&self.batch.roll_call());
         }
     }
 
@@ -141,7 +141,7 @@ impl Watch {
     fn tell_late(&self) {
         let batch = &self.batch;
         if let Some(deadline) = batch.late().filter(|_| !batch.quiet) {
-            let roll_call = batch.roll.call(&batch.seats);
+            let roll_call = batch.roll_call();
             batch.printer.note(&format!("headcount: the deadline of {deadline:?} has passed\n{roll_call}"));
         }
     }

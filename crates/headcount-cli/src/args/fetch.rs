@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Jobs, PolicyArgs, RecordArgs, parse_limit, parse_span};
+use super::attempts::{parse_backoff, parse_retries};
+use super::{Jobs, JournalArgs, PolicyArgs, RecordArgs, parse_limit, parse_span};
+use crate::tries::{Backoff, RetryOn, Tries};
 
 const TEMPLATE: &str = "\
 {about-with-newline}
@@ -32,7 +34,8 @@ const AFTER: &str = "\
 Names:
   A file is called as the last part of its address's path, without what no system takes in a name; a clash
   among the inputs gets -2 before the extension, in their order. The names of the files are printed on
-  standard output as they are complete, a line each (--tag puts the address in front).
+  standard output as they are complete, a line each (--tag puts the address in front). User names and
+  passwords in addresses go to the server, and are neither printed nor written into any file.
 
 What is not complete:
   It is kept as NAME.part, with what is needed to go on in NAME.part.note. The same address goes on there
@@ -98,8 +101,22 @@ pub struct FetchArgs {
     pub max_body: Option<u64>,
 
     /// How often a transfer is tried again
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3, allow_hyphen_values = true, value_parser = parse_retries)]
     pub retries: u32,
+
+    /// How long to wait before that: 100ms and twice as long each time up to 30s (exp), or always D
+    #[arg(
+        long,
+        value_name = "exp|fixed:D",
+        default_value = "exp",
+        value_parser = parse_backoff,
+        allow_hyphen_values = true
+    )]
+    pub backoff: Backoff,
+
+    /// Wait up to twice as long, by chance, so that those who failed together do not come back together
+    #[arg(long)]
+    pub jitter: bool,
 
     /// How long a server may be silent, before its answer or within
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_limit, allow_hyphen_values = true)]
@@ -137,6 +154,10 @@ pub struct FetchArgs {
     #[arg(long)]
     pub dry_run: bool,
 
+    /// What is written down for a later run.
+    #[command(flatten)]
+    pub journal: JournalArgs,
+
     /// Where it is recorded.
     #[command(flatten)]
     pub record: RecordArgs,
@@ -144,6 +165,15 @@ pub struct FetchArgs {
     /// The addresses; without any they are read from standard input
     #[arg(value_name = "URL")]
     pub urls: Vec<OsString>,
+}
+
+impl FetchArgs {
+    /// How often a transfer is tried. What an answer means is not asked here.
+    #[must_use]
+    pub fn tries(&self) -> Tries {
+        let Self { retries, backoff, jitter, .. } = *self;
+        Tries { retries, backoff, jitter, on: RetryOn::default() }
+    }
 }
 
 /// What is done if there is a file of that name before the transfer began.

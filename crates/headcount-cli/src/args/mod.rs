@@ -4,8 +4,10 @@
 //! which everything is input. Arguments are taken as bytes; none has to be UTF-8.
 
 mod asking;
+mod attempts;
 mod fetch;
 mod jobs;
+mod journal;
 mod parse;
 mod policy;
 mod record;
@@ -18,8 +20,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use asking::{PsArgs, TreeArgs, WhyArgs};
+pub use attempts::{AttemptArgs, parse_backoff, parse_retries, parse_retry_on};
 pub use fetch::{Exists, FetchArgs, parse_size};
 pub use jobs::Jobs;
+pub use journal::JournalArgs;
 pub use parse::{Unparsed, parse};
 pub use policy::{PolicyArgs, parse_budget, parse_quorum};
 pub use record::RecordArgs;
@@ -67,6 +71,8 @@ Examples:
       headcount run -a hosts.csv --csv --header ssh {user}@{host} uptime
   Whichever mirror answers first, each within five seconds:
       headcount run -j4 --first-success --timeout 5s curl -fsS {} ::: https://{a,b,c}.example.org/
+  A long night: try thrice, and go on in the morning where it was interrupted (the same line again):
+      headcount run -k --retries 2 --journal night.journal --resume -a videos.txt ./encode {}
   A pipeline for each input needs a shell; see first what would run:
       headcount run --dry-run --shell 'zcat {} | wc -l > {.}.count' ::: *.gz
 ";
@@ -82,6 +88,13 @@ Placeholders in COMMAND:
 Members:
   Each is a child process with /dev/null as its standard input, and leads a process group of its own.
   With --timeout or --deadline it finds the seconds that are left to it in HEADCOUNT_DEADLINE.
+
+Attempts and resuming:
+  What a member wrote in all its attempts is printed, in order. While it waits for another attempt others run. A
+  member fails, and the policy hears of it, when its last attempt has.
+  --resume needs the same command and the same inputs, in the same order, and says the first difference. It runs
+  what has not ended, was stopped or was lost; --resume-failed also what failed. A new journal is begun if there is
+  none. A member that was running when headcount was killed is run again.
 
 Stopping:
   The first Ctrl-C starts no more members and waits for the running ones, the second terminates
@@ -157,6 +170,14 @@ pub struct RunArgs {
     /// Print the commands, quoted for a shell, and run nothing
     #[arg(long)]
     pub dry_run: bool,
+
+    /// How often a member is tried.
+    #[command(flatten)]
+    pub attempts: AttemptArgs,
+
+    /// What is written down for a later run.
+    #[command(flatten)]
+    pub journal: JournalArgs,
 
     /// The files it is recorded in.
     #[command(flatten)]

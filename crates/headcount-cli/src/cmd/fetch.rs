@@ -1,5 +1,6 @@
 //! `headcount fetch`: from its arguments to a batch of downloads, and from the batch's end to the command's.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -14,10 +15,10 @@ use super::run::{Inspected, check_quorum, detach_stdin, no_start, open_file, own
 use super::unprinted;
 use crate::account::{TheEnd, Unread};
 use crate::args::{FetchArgs, Order};
-use crate::batch::Ran;
 use crate::exit::{self, Ending};
-use crate::fetch::{self, Address, Contexts, Desk, Folder, Names, Parts, Rules, Sums, View, Watch};
+use crate::fetch::{self, Address, Contexts, Desk, Folder, Inputs, Listing, Parts, Rules, Sums, View, Watch};
 use crate::input::{Gate, Product, Records, Source};
+use crate::intake::Ran;
 use crate::latch::Latch;
 use crate::ledger::Outcome;
 use crate::legible;
@@ -25,6 +26,7 @@ use crate::locked;
 use crate::output::{Printer, Sheet, Stream, closed, complain};
 use crate::record::{Happening, Plan, Record};
 use crate::refusal::Refusal;
+use crate::resume::Book;
 use crate::signal::Signals;
 use crate::stop::Stop;
 
@@ -38,7 +40,8 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
     let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
     let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;
     let stop = Arc::new(Stop::new(rope).map_err(|error| no_start("a wake-up pipe", &error))?);
-    let source = open_source(&mut args, &stop.draining)?;
+    let (listing, secrets) = Listing::new(open_source(&mut args, &stop.draining)?);
+    let mut source: Box<dyn Source> = Box::new(listing);
     let printer = Printer::new(Order::Done, false, Sheet::new(Arc::clone(&stop.abandoned)));
     let sums = args.sha256.as_deref().map(read_sums).transpose()?;
     if args.dry_run {
@@ -55,9 +58,11 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
         )
     })?;
     let record = Arc::new(Record::open(&args.record, args.arg_file.as_deref())?);
-    let rules = rules(&args, jobs);
-    let per_host = args.per_host;
-    let parts = Parts { client, folder, sums, per_host, policy, total, printer, stop, record, rules };
+    let book = Book::open(&args.journal, work(&args)?, policy, &mut source, &printer, args.quiet)?;
+    let Book { ledger, journal, backlog, account } = book;
+    let (rules, per_host) = (rules(&args, jobs), args.per_host);
+    let parts =
+        Parts { client, folder, sums, per_host, ledger, journal, account, printer, stop, record, rules };
     let desk = Arc::new(Desk::new(parts));
     desk.record.tell(&Happening::Begun(Plan { what: "fetch", words: &[], jobs, policy, total }));
     let inspected = Inspected::begin();
@@ -74,7 +79,8 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
     let stop = Arc::clone(&desk.stop);
     let late = late.on_cancel(move |_| stop.be_late());
     let contexts = Contexts { begin, work, kill };
-    let taken = fetch::run(&desk, source, &contexts, &mut View::new(args.quiet, total));
+    let inputs = Inputs { backlog, source, secrets };
+    let taken = fetch::run(&desk, inputs, &contexts, &mut View::new(args.quiet, total));
     // What is left to do is not held to it.
     drop(late);
     drop(inspected);
@@ -82,12 +88,19 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
     Ok(finish(&desk, &signals, ran, unread))
 }
 
+/// What a journal is of: into another folder the same addresses are another work.
+fn work(args: &FetchArgs) -> Result<Vec<Vec<u8>>, Refusal> {
+    let folder = args.output.as_deref().unwrap_or(Path::new("."));
+    let whole = folder.canonicalize().map_err(|error| no_start("the folder", &error))?;
+    Ok(vec![b"fetch".to_vec(), whole.into_os_string().into_vec()])
+}
+
 fn rules(args: &FetchArgs, jobs: usize) -> Rules {
     Rules {
         jobs,
         exists: args.exists,
         max_body: args.max_body,
-        retries: args.retries,
+        tries: args.tries(),
         stall: args.stall_timeout,
         connect: args.connect_timeout,
         timeout: args.timeout,
@@ -163,7 +176,7 @@ fn jobs(args: &FetchArgs) -> Result<usize, Refusal> {
 
 /// Prints what would be fetched, and under which names it would be stored.
 fn dry_run(args: &FetchArgs, mut source: Box<dyn Source>, printer: &Printer) -> Ending {
-    let (mut names, mut ending) = (Names::default(), Ending::Code(exit::OK));
+    let mut ending = Ending::Code(exit::OK);
     let folder = args.output.as_deref().unwrap_or(Path::new(""));
     for number in 1_u64.. {
         let columns = match source.next() {
@@ -174,11 +187,12 @@ fn dry_run(args: &FetchArgs, mut source: Box<dyn Source>, printer: &Printer) -> 
                 return Ending::Code(exit::LOST);
             }
         };
-        let address = Address::read(&columns.concat());
+        let [kept, name] = &columns[..] else { unreachable!("the listing gives an address and a name") };
+        let address = Address::read(kept);
         match &address.url {
-            Ok(url) => {
+            Ok(_) => {
                 let mut line = format!("{}\t", address.shown).into_bytes();
-                line.extend_from_slice(folder.join(names.give(url)).as_os_str().as_bytes());
+                line.extend_from_slice(folder.join(OsStr::from_bytes(name)).as_os_str().as_bytes());
                 line.push(b'\n');
                 if let Err(error) = printer.print(Stream::Out, &line) {
                     return unprinted(&error);
@@ -199,6 +213,7 @@ fn finish(desk: &Desk, signals: &Signals, ran: Ran, unread: Unread) -> Ending {
         let mut ledger = locked(&desk.ledger);
         (ledger.close(), ledger.outcome(), ledger.remark())
     };
+    desk.close_journal();
     let signal = desk.stop.signal().or_else(|| signals.caught());
     let late = desk.late();
     if !desk.rules.quiet && signal != Some(signal_hook::consts::SIGPIPE) {

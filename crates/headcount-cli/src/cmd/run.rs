@@ -17,10 +17,11 @@ use headcount::Context;
 use super::unprinted;
 use crate::account::TheEnd;
 use crate::args::RunArgs;
-use crate::batch::{Batch, Parts, Ran, Times};
+use crate::batch::{Batch, Parts, Times};
 use crate::exit::{self, Ending};
 use crate::group;
 use crate::input::{Gate, Product, Records, Source, Table};
+use crate::intake::Ran;
 use crate::latch::Latch;
 use crate::ledger::{Outcome, Policy};
 use crate::legible;
@@ -30,6 +31,7 @@ use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
 use crate::progress::Progress;
 use crate::record::{Happening, Plan, Record};
 use crate::refusal::Refusal;
+use crate::resume::Book;
 use crate::signal::Signals;
 use crate::stop::{Stop, Strength};
 use crate::template::{Template, Values};
@@ -48,7 +50,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
     let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;
     let stop = Arc::new(Stop::new(rope).map_err(|error| no_start("a wake-up pipe", &error))?);
-    let (source, header, columns) = open_source(&args, lists, &stop.draining)?;
+    let (mut source, header, columns) = open_source(&args, lists, &stop.draining)?;
     let template = Template::compile(&words, header.as_deref(), args.shell);
     check_columns(&template, columns)?;
     check_names(&template, header.as_deref())?;
@@ -61,12 +63,15 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     check_quorum(policy, total)?;
     let jobs = jobs(&args, total)?;
     let record = Arc::new(Record::open(&args.record, args.arg_file.as_deref())?);
+    let book =
+        Book::open(&args.journal, work(&words, args.shell), policy, &mut source, &printer, args.quiet)?;
     let times = Times { timeout: args.timeout, deadline: args.deadline, grace: args.grace };
     let parts = Parts {
         template,
         launcher: Launcher::new(path),
         source,
-        policy,
+        book,
+        tries: args.attempts.tries(),
         jobs,
         printer,
         stop,
@@ -141,6 +146,13 @@ fn split(words: Vec<OsString>) -> Result<(Vec<OsString>, Option<Lists>), Refusal
     Ok((command, lists))
 }
 
+/// What a journal is of: with another command the same inputs are another work.
+fn work(words: &[OsString], shell: bool) -> Vec<Vec<u8>> {
+    let run = [Some("run"), shell.then_some("--shell")];
+    let run = run.into_iter().flatten().map(|word| word.as_bytes().to_vec());
+    run.chain(words.iter().map(|word| word.as_bytes().to_vec())).collect()
+}
+
 /// What is read: the inputs, the names of their columns, and how many columns each has, where known.
 type Opened = (Box<dyn Source>, Option<Vec<Vec<u8>>>, Option<usize>);
 
@@ -175,7 +187,13 @@ fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> R
         return Ok((Box::new(table), header, None));
     }
     let end = if args.null { 0 } else { b'\n' };
-    Ok((Box::new(Records::new(gate, end)), None, Some(1)))
+    // Who waits for an input and for somebody's next attempt needs another way to the file.
+    let twin = if args.attempts.retries > 0 { gate.twin().ok() } else { None };
+    let mut records = Records::new(gate, end);
+    if let Some(twin) = twin {
+        records = records.waited_for_at(twin);
+    }
+    Ok((Box::new(records), None, Some(1)))
 }
 
 pub(super) fn open_file(path: &Path) -> Result<File, Refusal> {
@@ -324,6 +342,7 @@ fn finish(batch: &Batch, signals: &Signals, strays: &Strays) -> Ending {
         let mut ledger = locked(&batch.ledger);
         (ledger.close(), ledger.outcome(), ledger.remark())
     };
+    batch.close_journal();
     let signal = batch.stop.signal().or_else(|| signals.caught());
     let late = batch.late();
     if !batch.quiet && signal != Some(signal_hook::consts::SIGPIPE) {

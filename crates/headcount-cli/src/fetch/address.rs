@@ -17,13 +17,23 @@ pub(crate) struct Address {
     pub(crate) url: Result<Url, (String, &'static str)>,
     /// For people: on one line, without credentials.
     pub(crate) shown: String,
+    /// For files: the bytes, without credentials.
+    pub(super) kept: Vec<u8>,
+    /// There are some.
+    pub(super) is_secret: bool,
 }
 
 impl Address {
     pub(crate) fn read(input: &[u8]) -> Self {
         match parse(input) {
-            Ok(url) => Self { shown: show(&url), url: Ok(url) },
-            Err(why) => Self { shown: mask(&legible::one_line(input)), url: Err(why) },
+            Ok(url) => {
+                let shown = show(&url);
+                Self { kept: shown.clone().into_bytes(), is_secret: has_user(&url), shown, url: Ok(url) }
+            }
+            Err(why) => {
+                let kept = mask(input);
+                Self { shown: legible::one_line(&kept), kept, is_secret: false, url: Err(why) }
+            }
         }
     }
 }
@@ -43,11 +53,15 @@ fn parse(input: &[u8]) -> Result<Url, (String, &'static str)> {
     Ok(url)
 }
 
+fn has_user(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
 /// A URL for people: without credentials, on one line, and without the fragment, which is never asked for.
 pub(super) fn show(url: &Url) -> String {
     let mut url = url.clone();
     url.set_fragment(None);
-    if !url.username().is_empty() || url.password().is_some() {
+    if has_user(&url) {
         // Only for URLs that cannot have a user, which this one has.
         let _ = url.set_password(None);
         let _ = url.set_username(MASK);
@@ -56,12 +70,15 @@ pub(super) fn show(url: &Url) -> String {
 }
 
 /// The same for what is no URL: everything between `//` and the last `@` before the path.
-fn mask(text: &str) -> String {
-    let Some(begin) = text.find("//").map(|at| at + 2) else { return text.into() };
-    let end = text[begin..].find(['/', '?', '#']).map_or(text.len(), |at| begin + at);
-    match text[begin..end].rfind('@') {
-        Some(at) => format!("{}{MASK}{}", &text[..begin], &text[begin + at..]),
-        None => text.into(),
+fn mask(input: &[u8]) -> Vec<u8> {
+    let Some(begin) = input.windows(2).position(|pair| pair == b"//").map(|at| at + 2) else {
+        return input.to_vec();
+    };
+    let end =
+        input[begin..].iter().position(|byte| b"/?#".contains(byte)).map_or(input.len(), |at| begin + at);
+    match input[begin..end].iter().rposition(|&byte| byte == b'@') {
+        Some(at) => [&input[..begin], MASK.as_bytes(), &input[begin + at..]].concat(),
+        None => input.to_vec(),
     }
 }
 

@@ -17,23 +17,21 @@ use headcount::{Context, Discard, Panics, Token, WaitGroup, task};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::address::Address;
 use super::desk::Desk;
 use super::exchange;
-use super::name::Names;
+use super::listing::Secrets;
 use super::transfer::{Doing, Job, Transfer};
 use super::trouble::{Next, Trouble};
 use super::view::View;
 use crate::account::Unread;
-use crate::batch::Ran;
-use crate::input::{InputError, Source};
-use crate::ledger::Verdict;
+use crate::input::{Columns, InputError, Source};
+use crate::intake::Ran;
+use crate::journal::Backlog;
+use crate::ledger::{Number, Verdict};
 use crate::locked;
 use crate::record::Happening;
 use crate::stop::Strength;
-
-/// The first pause, and the longest.
-const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(30)];
+use crate::tries::Miss;
 
 /// A server that wants to be left alone is, for this long.
 const ALONE: Duration = Duration::from_secs(120);
@@ -43,6 +41,13 @@ const LONG: Duration = Duration::from_secs(1);
 
 /// How long members that were called off may take to be gone.
 const GONE: Duration = Duration::from_secs(1);
+
+/// Where members come from: those that a journal knows and are not finished, then the list.
+pub(crate) struct Inputs {
+    pub(crate) backlog: Option<Backlog>,
+    pub(crate) source: Box<dyn Source>,
+    pub(crate) secrets: Arc<Secrets>,
+}
 
 /// The three contexts.
 #[derive(Debug)]
@@ -67,7 +72,7 @@ struct Crew {
 /// Runs the batch to its end, telling how far it is.
 pub(crate) fn run(
     desk: &Arc<Desk>,
-    source: Box<dyn Source>,
+    inputs: Inputs,
     contexts: &Contexts,
     view: &mut View,
 ) -> io::Result<Taken> {
@@ -85,13 +90,8 @@ pub(crate) fn run(
         let crew =
             Crew { attempts: attempts.spawner(), waits: waits.spawner(), begin: contexts.begin.clone() };
         let everyone = WaitGroup::new();
-        let intake = Intake {
-            desk: Arc::clone(desk),
-            crew: Arc::new(crew),
-            source,
-            names: Names::default(),
-            everyone: everyone.clone(),
-        };
+        let intake =
+            Intake { desk: Arc::clone(desk), crew: Arc::new(crew), inputs, everyone: everyone.clone() };
         let (token, runtime) = (everyone.add(), Handle::current());
         let intake =
             std::thread::Builder::new().name("intake".into()).spawn(move || intake.run(&runtime, token))?;
@@ -161,7 +161,9 @@ impl Crew {
             job.place = None;
             return self.enter(job);
         }
-        job.begin();
+        if !job.begin() {
+            return;
+        }
         let (desk, transfer) = (Arc::clone(&job.desk), Arc::clone(&job.transfer));
         let attempt = async {
             let attempt = exchange::attempt(&desk, &transfer);
@@ -187,13 +189,17 @@ impl Crew {
 
     fn again_or_fail(self: &Arc<Self>, mut job: Job, trouble: &Trouble) {
         let attempt = job.transfer.attempt();
-        let most = job.desk.rules.retries.saturating_add(1);
+        let most = job.desk.rules.tries.most();
+        let own = job.desk.rules.tries.again(attempt, Miss::Timeout);
         let wait = match trouble.next {
             Next::Never => return job.failed(trouble),
             // What was stale is gone, so this happens once for each time there is a part.
             Next::Anew if attempt <= most => Duration::ZERO,
-            Next::Again(asked) if attempt < most => pause(&job, attempt, asked),
-            Next::Anew | Next::Again(_) => return job.failed(trouble),
+            Next::Again(asked) => match own {
+                Some(own) => pause(&job, own, asked),
+                None => return job.failed(trouble),
+            },
+            Next::Anew => return job.failed(trouble),
         };
         job.failed_for_now(trouble);
         job.place = None;
@@ -230,9 +236,7 @@ async fn turn(job: &mut Job) {
 }
 
 /// How long to wait before the next attempt; a server that asks for more is left alone by all.
-fn pause(job: &Job, attempt: u32, asked: Option<Duration>) -> Duration {
-    let [first, longest] = PAUSES;
-    let own = first.saturating_mul(1 << (attempt - 1).min(20)).min(longest);
+fn pause(job: &Job, own: Duration, asked: Option<Duration>) -> Duration {
     let Some(asked) = asked else { return own };
     let alone = asked.min(ALONE);
     let news = job.host.as_ref().is_some_and(|host| host.hold(alone));
@@ -252,8 +256,7 @@ fn pause(job: &Job, attempt: u32, asked: Option<Duration>) -> Duration {
 struct Intake {
     desk: Arc<Desk>,
     crew: Arc<Crew>,
-    source: Box<dyn Source>,
-    names: Names,
+    inputs: Inputs,
     everyone: WaitGroup,
 }
 
@@ -286,33 +289,49 @@ impl Intake {
         if desk.stop.is_asked() || locked(&desk.ledger).verdict() != Verdict::Continue {
             return Err(Ran::Unread);
         }
-        match self.source.next() {
+        if let Some(backlog) = &mut self.inputs.backlog {
+            let known = backlog.next(&locked(&desk.ledger));
+            match known {
+                Ok(Some((number, columns))) => {
+                    self.enter(number, &columns, room);
+                    return Ok(());
+                }
+                Ok(None) => self.inputs.backlog = None,
+                Err(error) => return Err(self.dry(&error.to_string())),
+            }
+        }
+        match self.inputs.source.next() {
             Ok(Some(columns)) => {
-                let input = columns.concat();
-                let number = locked(&desk.ledger).register();
-                let address = Address::read(&input);
-                let name = address.url.as_ref().map(|url| self.names.give(url)).unwrap_or_default();
-                let transfer = Arc::new(Transfer::new(number, input, address, name));
-                desk.record.tell(&Happening::Registered(transfer.whose()));
-                locked(&desk.transfers).insert(number, Arc::clone(&transfer));
-                self.crew.enter(Job::new(Arc::clone(desk), transfer, room, self.everyone.add()));
+                let number = self.desk.register(&columns).map_err(|why| self.dry(&why))?;
+                self.enter(number, &columns, room);
                 Ok(())
             }
             Ok(None) => {
-                let verdict = locked(&desk.ledger).input_ended();
-                desk.heed(verdict);
+                self.desk.seal();
                 Err(Ran::Out)
             }
             Err(InputError::Stopped) => Err(Ran::Unread),
-            Err(error) => {
-                let next = locked(&desk.ledger).tally().registered + 1;
-                desk.printer.note(&format!(
-                    "headcount: input {next}: {error}\nhint: what was read so far is in order; the members before it go on to their end\n"
-                ));
-                desk.stop.raise(Strength::Drain, "the rest of the input cannot be read");
-                Err(Ran::Dry)
-            }
+            Err(error) => Err(self.dry(&error.to_string())),
         }
+    }
+
+    fn enter(&self, number: Number, columns: &Columns, room: OwnedSemaphorePermit) {
+        let desk = &self.desk;
+        let (address, name) = self.inputs.secrets.read(columns);
+        let transfer = Arc::new(Transfer::new(number, address, name));
+        desk.record.tell(&Happening::Registered(transfer.whose()));
+        locked(&desk.transfers).insert(number, Arc::clone(&transfer));
+        self.crew.enter(Job::new(Arc::clone(desk), transfer, room, self.everyone.add()));
+    }
+
+    /// The rest of the input cannot be had.
+    fn dry(&self, why: &str) -> Ran {
+        let next = locked(&self.desk.ledger).last() + 1;
+        self.desk.printer.note(&format!(
+            "headcount: input {next}: {why}\nhint: what was read so far is in order; the members before it go on to their end\n"
+        ));
+        self.desk.stop.raise(Strength::Drain, "the rest of the input cannot be read");
+        Ran::Dry
     }
 
     /// Whether there are inputs that nobody has seen.
@@ -323,7 +342,7 @@ impl Intake {
             // They are counted, as never begun.
             Ran::Unread if self.desk.total.is_some() => Unread::Nothing,
             // What was read ahead is there; beyond that a stopped input gives nothing, and this never waits.
-            Ran::Unread => match self.source.next() {
+            Ran::Unread => match self.inputs.source.next() {
                 Ok(Some(_)) | Err(InputError::TooLong) => Unread::Something,
                 Ok(None) => Unread::Nothing,
                 Err(_) => Unread::Perhaps,

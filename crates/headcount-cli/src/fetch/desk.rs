@@ -19,11 +19,14 @@ use super::transfer::Transfer;
 use super::trouble::Trouble;
 use crate::account::{Account, Stopped};
 use crate::args::Exists;
-use crate::ledger::{End, Ledger, Number, Over, Policy, Verdict};
+use crate::input::Columns;
+use crate::journal::{Journal, JournalError};
+use crate::ledger::{Attempt, End, Event, Ledger, Number, Over, StepError, Verdict};
 use crate::locked;
 use crate::output::{PrintError, Printer, Stream};
 use crate::record::Record;
 use crate::stop::{Stop, Strength};
+use crate::tries::Tries;
 
 /// Beyond those that run so many may wait for their hosts, or for their next attempts.
 const AHEAD: usize = 1000;
@@ -37,7 +40,7 @@ pub(crate) struct Rules {
     pub(crate) jobs: usize,
     pub(crate) exists: Exists,
     pub(crate) max_body: Option<u64>,
-    pub(crate) retries: u32,
+    pub(crate) tries: Tries,
     pub(crate) stall: Duration,
     pub(crate) connect: Duration,
     pub(crate) timeout: Option<Duration>,
@@ -53,8 +56,9 @@ pub(crate) struct Parts {
     pub(crate) folder: Folder,
     pub(crate) sums: Option<Sums>,
     pub(crate) per_host: Option<usize>,
-    pub(crate) policy: Policy,
-    pub(crate) total: Option<u64>,
+    pub(crate) ledger: Ledger,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) account: Account,
     pub(crate) printer: Printer,
     pub(crate) stop: Arc<Stop>,
     pub(crate) record: Arc<Record>,
@@ -69,6 +73,7 @@ pub(crate) struct Desk {
     pub(super) sums: Option<Sums>,
     pub(super) hosts: Hosts,
     pub(crate) ledger: Mutex<Ledger>,
+    journal: Option<Journal>,
     pub(crate) account: Mutex<Account>,
     pub(crate) printer: Printer,
     pub(crate) stop: Arc<Stop>,
@@ -97,8 +102,10 @@ impl Desk {
             folder: parts.folder,
             sums: parts.sums,
             hosts: Hosts::new(parts.per_host),
-            ledger: Mutex::new(Ledger::new(parts.policy, parts.total)),
-            account: Mutex::default(),
+            total: parts.ledger.total(),
+            ledger: Mutex::new(parts.ledger),
+            journal: parts.journal,
+            account: Mutex::new(parts.account),
             printer: parts.printer,
             stop: parts.stop,
             record: parts.record,
@@ -106,7 +113,6 @@ impl Desk {
                 parts.rules.jobs.saturating_add(AHEAD).min(Semaphore::MAX_PERMITS),
             )),
             rules: parts.rules,
-            total: parts.total,
             transfers: Mutex::default(),
             bytes: AtomicU64::new(0),
             were_there: AtomicU64::new(0),
@@ -115,17 +121,112 @@ impl Desk {
         }
     }
 
-    /// Writes a member's end into the ledger and does what the policy says.
-    pub(super) fn end(&self, member: Number, end: End) {
-        let verdict = locked(&self.ledger).end(member, end);
-        match verdict {
-            Ok(verdict) => self.heed(verdict),
-            Err(error) => debug_assert!(false, "a rule of the ledger was broken: {error}"),
+    /// Writes a new member down, then counts it out. Only who takes in does.
+    pub(super) fn register(&self, columns: &Columns) -> Result<Number, String> {
+        if let Some(journal) = &self.journal {
+            match journal.registered(columns) {
+                Err(error @ JournalError::TooLong) => {
+                    return Err(format!("it does not fit into the journal: {error}"));
+                }
+                // It is counted all the same. It will not be started, because that cannot be written down either.
+                Err(error) => self.journal_failed(&error),
+                Ok(()) => {}
+            }
+        }
+        let registered = locked(&self.ledger).register();
+        registered.map_err(|error| format!("the inputs are not those of the journal: {error}"))
+    }
+
+    /// Writes down that a member begins its next attempt. Nothing if it cannot be written down, and so must not begin.
+    pub(super) fn begin(&self, member: Number) -> Option<Attempt> {
+        let next = locked(&self.ledger).next_attempt(member);
+        let attempt = allowed(next)?;
+        if !self.note_down(Event::Started { member, attempt }) {
+            return None;
+        }
+        let started = locked(&self.ledger).start(member);
+        allowed(started)
+    }
+
+    /// The same of an attempt behind which there is another.
+    pub(super) fn put_off(&self, member: Number, attempt: Attempt) {
+        self.note_down(Event::PutOff { member, attempt });
+        let put_off = locked(&self.ledger).put_off(member, attempt);
+        allowed(put_off);
+    }
+
+    /// The same of a member's end; does what the policy says.
+    pub(super) fn end(&self, member: Number, attempt: Attempt, end: End) {
+        self.note_down(Event::Ended { member, attempt, end });
+        let ended = locked(&self.ledger).end(member, attempt, end);
+        if let Some(verdict) = allowed(ended) {
+            self.heed(verdict);
         }
     }
 
-    pub(super) fn heed(&self, verdict: Verdict) {
+    /// The same of a member that does not run and never will.
+    pub(super) fn cancel(&self, member: Number) {
+        self.note_down(Event::Cancelled { member });
+        let cancelled = locked(&self.ledger).cancel(member);
+        if let Some(verdict) = allowed(cancelled) {
+            self.heed(verdict);
+        }
+    }
+
+    /// The same of the end of the inputs: all that are registered are all there are.
+    pub(super) fn seal(&self) {
+        let (total, sealed) = {
+            let ledger = locked(&self.ledger);
+            (ledger.last(), ledger.total())
+        };
+        if sealed.is_none() {
+            // Nobody registers meanwhile: who seals takes in.
+            self.note_down(Event::Sealed { total });
+            self.sync_journal();
+        }
+        let sealed = locked(&self.ledger).seal(total);
+        if let Some(verdict) = allowed(sealed) {
+            self.heed(verdict);
+        }
+    }
+
+    /// Writes into the journal, if there is one. False if it takes no more.
+    fn note_down(&self, event: Event) -> bool {
+        let Some(journal) = &self.journal else { return true };
+        journal.event(event).map_err(|error| self.journal_failed(&error)).is_ok()
+    }
+
+    fn sync_journal(&self) {
+        if let Some(Err(error)) = self.journal.as_ref().map(Journal::sync) {
+            self.journal_failed(&error);
+        }
+    }
+
+    /// Nothing more is written down.
+    pub(crate) fn close_journal(&self) {
+        if let Some(Err(error)) = self.journal.as_ref().map(Journal::close) {
+            self.journal_failed(&error);
+        }
+    }
+
+    /// The journal takes no more: stops the batch, because what is done from now on would be done again.
+    fn journal_failed(&self, error: &JournalError) {
+        let Some(journal) = self.journal.as_ref().filter(|_| !matches!(error, JournalError::Broken)) else {
+            return;
+        };
+        self.printer.note(&format!(
+            "headcount: the journal {} cannot be written: {error}\nhint: free some space there and go on with --resume\n",
+            journal.shown()
+        ));
+        // Relaxed: read by the main thread when all is over.
+        self.trouble.store(true, Ordering::Relaxed);
+        self.stop.raise(Strength::Terminate, "the journal cannot be written");
+    }
+
+    fn heed(&self, verdict: Verdict) {
         if let Verdict::StopTheRest(over) = verdict {
+            // The others are stopped for what was written down last.
+            self.sync_journal();
             self.stop_for(over);
         }
     }
@@ -186,12 +287,13 @@ impl Desk {
         Some(format!("{bytes} bytes in {}", self.folder.shown(&part)))
     }
 
-    /// Writes down a transfer that was stopped before its end.
-    pub(super) fn add_stopped(&self, transfer: &Transfer, took: Duration) {
-        let kept = self.kept(&transfer.name);
-        let how = kept.map_or_else(|| "ended".into(), |kept| format!("ended (kept {kept})"));
-        let label = &transfer.address.shown;
-        let stopped = Stopped { number: transfer.number, label, how: &how, took, last_lines: &[] };
+    /// Writes down a transfer that was stopped before its end, and what had gone wrong before.
+    pub(super) fn add_stopped(&self, transfer: &Transfer, before: Option<&str>) {
+        let kept = self.kept(&transfer.name).map(|kept| format!("kept {kept}"));
+        let told: Vec<_> = [kept, before.map(str::to_owned)].into_iter().flatten().collect();
+        let how = if told.is_empty() { "ended".into() } else { format!("ended ({})", told.join("; ")) };
+        let (number, label, took) = (transfer.number, &transfer.address.shown, transfer.since.elapsed());
+        let stopped = Stopped { number, label, how: &how, attempt: "", took, last_lines: &[] };
         locked(&self.account).add_stopped(&stopped, &self.printer);
     }
 
@@ -236,6 +338,12 @@ impl Desk {
     pub(crate) fn late(&self) -> Option<Duration> {
         self.rules.deadline.filter(|_| self.stop.is_late())
     }
+}
+
+/// A step that the rules do not allow is a fault of ours.
+fn allowed<T>(step: Result<T, StepError>) -> Option<T> {
+    debug_assert!(step.is_ok(), "a rule of the ledger was broken: {:?}", step.as_ref().err());
+    step.ok()
 }
 
 fn line(transfer: &Transfer) -> String {

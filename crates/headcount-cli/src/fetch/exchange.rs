@@ -60,7 +60,7 @@ pub(super) async fn attempt(desk: &Desk, transfer: &Transfer) -> Result<Stored, 
 /// The sum the file has to have, if sums were given.
 fn published(desk: &Desk, transfer: &Transfer) -> Result<Option<Sum>, Trouble> {
     let Some(sums) = &desk.sums else { return Ok(None) };
-    let sum = sums.of(&transfer.input, &transfer.name);
+    let sum = sums.of(&transfer.address, &transfer.name);
     sum.map(Some).ok_or_else(|| {
         let what = format!("no checksum is listed for it, neither for its address nor for {}", transfer.name);
         Trouble::lasting(what, "add a line for it to the file of --sha256, or fetch it without")

@@ -8,7 +8,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `address` | URLs as they are asked for, and as they are shown |
-//! | `name` | what a file is called: pure, from the address alone |
+//! | `name`, `listing` | what a file is called: pure, from the addresses alone; the list of both |
 //! | `sums` | the checksums that were published |
 //! | `answer` | what a server's answer means: pure |
 //! | `trouble` | why an attempt failed, and whether another one would help |
@@ -27,6 +27,7 @@ mod desk;
 mod exchange;
 mod folder;
 mod host;
+mod listing;
 mod name;
 mod part;
 mod sums;
@@ -37,10 +38,10 @@ mod watch;
 
 pub(crate) use address::Address;
 pub(crate) use client::client;
-pub(crate) use crew::{Contexts, run};
+pub(crate) use crew::{Contexts, Inputs, run};
 pub(crate) use desk::{Desk, Parts, Rules};
 pub(crate) use folder::Folder;
-pub(crate) use name::Names;
+pub(crate) use listing::Listing;
 pub(crate) use sums::Sums;
 pub(crate) use view::View;
 pub(crate) use watch::Watch;

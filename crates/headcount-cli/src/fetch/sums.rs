@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
 
+use super::address::Address;
 use crate::legible;
 
 /// Half a line says nothing about the other half; no checksum file has lines like that.
@@ -35,7 +36,7 @@ impl Sums {
                 continue;
             }
             let shown = || legible::one_line(of);
-            if sums.insert(of.to_vec(), sum).is_some_and(|other| other != sum) {
+            if sums.insert(key(of), sum).is_some_and(|other| other != sum) {
                 return Err(format!("line {number}: another sum for {} than before", shown()));
             }
         }
@@ -43,9 +44,15 @@ impl Sums {
     }
 
     /// The sum of the file that is to come from this address, under this name.
-    pub(super) fn of(&self, address: &[u8], name: &str) -> Option<Sum> {
-        self.0.get(address).or_else(|| self.0.get(name.as_bytes())).copied()
+    pub(super) fn of(&self, address: &Address, name: &str) -> Option<Sum> {
+        self.0.get(&address.kept).or_else(|| self.0.get(name.as_bytes())).copied()
     }
+}
+
+/// An address as ours are, however it is written there.
+fn key(of: &[u8]) -> Vec<u8> {
+    let address = Address::read(of);
+    if address.url.is_ok() { address.kept } else { of.to_vec() }
 }
 
 /// The sum and what it is of; of nothing for an empty line or a comment.
@@ -87,17 +94,18 @@ pub(super) fn digits(sum: &Sum) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Sums;
+    use super::{Address, Sums};
 
     #[test]
     fn lines_are_read_as_sha256sum_writes_them() {
         let (a, b) = ("0a".repeat(32), "FF".repeat(32));
         let text = format!("# ours\n{a}  x y.txt\r\n\n{b} *./z\n{a}\thttp://h/q\n");
         let sums = Sums::read(text.as_bytes()).expect("they can be read");
-        assert_eq!(sums.of(b"http://h/x", "x y.txt"), Some([0x0a; 32]));
-        assert_eq!(sums.of(b"http://h/z", "z"), Some([0xff; 32]));
-        assert_eq!(sums.of(b"http://h/q", "other"), Some([0x0a; 32]), "by its address");
-        assert_eq!(sums.of(b"http://h/none", "none"), None);
+        let of = |url: &[u8], name| sums.of(&Address::read(url), name);
+        assert_eq!(of(b"http://h/x", "x y.txt"), Some([0x0a; 32]));
+        assert_eq!(of(b"http://h/z", "z"), Some([0xff; 32]));
+        assert_eq!(of(b"HTTP://h:80/q", "other"), Some([0x0a; 32]), "by its address");
+        assert_eq!(of(b"http://h/none", "none"), None);
     }
 
     #[test]

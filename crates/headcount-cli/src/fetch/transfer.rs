@@ -14,7 +14,7 @@ use super::exchange::Stored;
 use super::host::{Host, Place};
 use super::trouble::Trouble;
 use crate::input::Columns;
-use crate::ledger::{End, Number};
+use crate::ledger::{Attempt, End, Number};
 use crate::locked;
 use crate::record::{Close, Finish, Happening, Whose};
 
@@ -44,8 +44,6 @@ const UNKNOWN: u64 = u64::MAX;
 pub(super) struct Transfer {
     pub(super) number: Number,
     pub(super) address: Address,
-    /// The address as it stands in the list.
-    pub(super) input: Vec<u8>,
     /// Of the file.
     pub(super) name: String,
     pub(super) since: Instant,
@@ -58,12 +56,11 @@ pub(super) struct Transfer {
 }
 
 impl Transfer {
-    pub(super) fn new(number: Number, input: Vec<u8>, address: Address, name: String) -> Self {
+    pub(super) fn new(number: Number, address: Address, name: String) -> Self {
         let columns = vec![address.shown.clone().into_bytes()];
         Self {
             number,
             address,
-            input,
             name,
             since: Instant::now(),
             attempt: AtomicU32::new(0),
@@ -74,8 +71,9 @@ impl Transfer {
         }
     }
 
+    /// The last attempt that began.
     // Relaxed, here and below: figures for people, which belong to nothing else.
-    pub(super) fn attempt(&self) -> u32 {
+    pub(super) fn attempt(&self) -> Attempt {
         self.attempt.load(Ordering::Relaxed)
     }
 
@@ -147,8 +145,8 @@ pub(super) struct Job {
     pub(super) host: Option<Arc<Host>>,
     /// Its place at the host, while it has one.
     pub(super) place: Place,
-    /// When its attempt began.
-    began: Option<Instant>,
+    /// The attempt that runs, and when it began.
+    runs: Option<(Attempt, Instant)>,
     earlier: Vec<String>,
     ended: bool,
     /// One of those that may be out at once.
@@ -171,7 +169,7 @@ impl Job {
             transfer,
             host,
             place: None,
-            began: None,
+            runs: None,
             earlier,
             ended: false,
             _room: room,
@@ -184,23 +182,20 @@ impl Job {
         self.host.as_ref()?.held_for()
     }
 
-    /// An attempt begins.
-    pub(super) fn begin(&mut self) {
-        self.began = Some(Instant::now());
+    /// Its next attempt begins. False if it may not, because nobody could go on with it.
+    pub(super) fn begin(&mut self) -> bool {
         let transfer = &self.transfer;
-        // Relaxed: see `Transfer::attempt`; attempts of one transfer follow each other.
-        let attempt = transfer.attempt.fetch_add(1, Ordering::Relaxed) + 1;
-        if attempt == 1 {
-            let step = locked(&self.desk.ledger).start(transfer.number);
-            debug_assert!(step.is_ok(), "a member starts once: {step:?}");
-        }
-        let happening =
-            Happening::Started { whose: transfer.whose(), attempt, slot: 0, pid: None, words: &[] };
-        self.desk.record.tell(&happening);
+        let Some(attempt) = self.desk.begin(transfer.number) else { return false };
+        self.runs = Some((attempt, Instant::now()));
+        // Relaxed: see `Transfer::attempt`.
+        transfer.attempt.store(attempt, Ordering::Relaxed);
+        let whose = transfer.whose();
+        self.desk.record.tell(&Happening::Started { whose, attempt, slot: 0, pid: None, words: &[] });
+        true
     }
 
     fn took(&self) -> Duration {
-        self.began.map_or(Duration::ZERO, |began| began.elapsed())
+        self.runs.map_or(Duration::ZERO, |(_, began)| began.elapsed())
     }
 
     fn tell_attempt(&self, end: End, how: &str, again: bool) {
@@ -213,11 +208,12 @@ impl Job {
     /// The attempt failed, and there will be another one.
     pub(super) fn failed_for_now(&mut self, trouble: &Trouble) {
         self.tell_attempt(End::Failed, &trouble.what, true);
+        let took = self.took().as_secs_f64();
+        let Some((attempt, _)) = self.runs.take() else { return };
+        self.desk.put_off(self.transfer.number, attempt);
         if self.earlier.len() < EARLIER {
-            let (attempt, took) = (self.transfer.attempt(), self.took().as_secs_f64());
             self.earlier.push(format!("attempt {attempt}, after {took:.3} s: {}", trouble.what));
         }
-        self.began = None;
     }
 
     pub(super) fn done(mut self, stored: &Stored) {
@@ -243,7 +239,7 @@ impl Job {
 
     /// What the account says of it.
     fn complaint(&self, trouble: &Trouble) -> String {
-        let (transfer, most) = (&self.transfer, self.desk.rules.retries.saturating_add(1));
+        let (transfer, most) = (&self.transfer, self.desk.rules.tries.most());
         let (attempt, took) = (transfer.attempt(), self.took().as_secs_f64());
         let Transfer { number, name, .. } = &**transfer;
         // What is begun anew is one more attempt than was asked for.
@@ -274,7 +270,10 @@ impl Job {
         let number = self.transfer.number;
         locked(&self.desk.transfers).remove(&number);
         self.desk.record.tell(&Happening::Ended { whose: self.transfer.whose(), end });
-        self.desk.end(number, end);
+        match self.runs {
+            Some((attempt, _)) => self.desk.end(number, attempt, end),
+            None => self.desk.cancel(number),
+        }
         // Whoever waits for it may have it before this is gone.
         self.place = None;
     }
@@ -286,15 +285,15 @@ impl Drop for Job {
         if self.ended {
             return;
         }
-        let attempted = self.transfer.attempt() > 0;
-        if !attempted || !std::thread::panicking() {
-            if attempted {
-                self.tell_attempt(End::Cancelled, "stopped", false);
-                self.desk.add_stopped(&self.transfer, self.transfer.since.elapsed());
-            }
-            self.end(End::Cancelled);
-        } else {
-            self.end(End::Lost);
+        if self.runs.is_some() && std::thread::panicking() {
+            return self.end(End::Lost);
         }
+        if self.runs.is_some() {
+            self.tell_attempt(End::Cancelled, "stopped", false);
+        }
+        if self.transfer.attempt() > 0 {
+            self.desk.add_stopped(&self.transfer, self.earlier.last().map(String::as_str));
+        }
+        self.end(End::Cancelled);
     }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustix::event::PollFlags;
 
@@ -36,6 +37,17 @@ pub(super) fn is_stop(error: &io::Error) -> bool {
 impl Gate {
     pub(crate) fn new(file: File, latch: Arc<Latch>) -> Self {
         Self { file, latch }
+    }
+
+    /// Another gate in front of the same file.
+    pub(crate) fn twin(&self) -> io::Result<Self> {
+        Ok(Self { file: self.file.try_clone()?, latch: Arc::clone(&self.latch) })
+    }
+
+    /// Waits until reading would not: there is something, or the latch is closed. False if it is this late before that.
+    pub(super) fn wait(&self, until: Instant) -> bool {
+        // What is wrong with the file is found by reading it.
+        self.latch.wait_or_ready_until(self.file.as_fd(), PollFlags::IN, until).unwrap_or(true)
     }
 }
 

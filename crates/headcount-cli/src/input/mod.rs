@@ -11,6 +11,7 @@ mod table;
 
 use std::fmt;
 use std::io;
+use std::time::Instant;
 
 pub(crate) use gate::Gate;
 pub use product::Product;
@@ -68,6 +69,13 @@ pub trait Source: Send {
     /// Whether the next input can be had without waiting for anything. No is always right.
     fn is_ready(&self) -> bool {
         false
+    }
+
+    /// Waits until the next input may be had or the time has come; false if it was the time. Where that cannot be known
+    /// without reading, true at once.
+    fn wait(&self, until: Instant) -> bool {
+        let _ = until;
+        true
     }
 
     /// How many there are in all, when that is known without reading them.

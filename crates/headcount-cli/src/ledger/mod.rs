@@ -1,23 +1,38 @@
-//! The ledger: who is registered, who runs, how each ended, and what the policy says to that.
+//! The ledger: who is registered, who runs which attempt, who waits for the next, how each ended, and what the policy
+//! says to that.
 //!
-//! Pure: no clock, no file, no process. It is told what happened and answers what is to be done, so it can
-//! be tested alone and replayed. Its rules:
+//! Pure: no clock, no file, no process. It is told what happened and answers what is to be done, so it can be tested
+//! alone, replayed from a journal, and carried by another engine. Its rules:
 //!
-//! 1. A member is registered once and ends once. What has ended never changes again.
-//! 2. Only what is registered may run; only what runs may be done, failed or lost.
-//! 3. The counts add up after every step: registered = open + done + failed + lost + cancelled.
-//! 4. Members that ended are only counted. A million of them take no more room than one.
+//! 1. A member is registered once and ends once. What has ended never changes again in this round.
+//! 2. Attempts are counted from 1, and each is fenced: what is said of an attempt that is not the one that runs is
+//!    refused and changes nothing. Only a running attempt may be done, failed or lost.
+//! 3. Where a member stands is the truth, and is kept for every member; the counts only follow. They change in one
+//!    place, with the state of one member, and [`Ledger::recount`] counts anew.
+//! 4. The total is sealed once. A second seal must say the same, and nobody is registered beyond it.
 //! 5. The verdict follows from the counts. Once the batch is over it stays so, for the same reason.
+//! 6. A refused step changes nothing.
+//! 7. A *round* is one run of the command. The next one takes over what was done (and what failed, unless that is to
+//!    be tried again), for ever; everybody else stands at the beginning again, or before the attempt that was next.
+//!
+//! A member that stands at the beginning or has ended takes a byte; those in between a little more.
 
+mod event;
 mod policy;
+mod state;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
+pub use event::Event;
 pub use policy::{Budget, Outcome, Over, Policy, Reason};
+use state::{Begun, Mark};
+pub use state::{End, State, StepError, Tally};
 
 /// The position of a member's input, from 1. It names the member for ever.
 pub type Number = u64;
+
+/// Which attempt at a member it is, from 1.
+pub type Attempt = u32;
 
 /// What the policy asks for after a member ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,91 +44,21 @@ pub enum Verdict {
     StopTheRest(Over),
 }
 
-/// Where an open member stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Open {
-    /// Known, not started.
-    Registered,
-    /// Started, not ended.
-    Running,
-}
-
-/// How a member ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// It did its work.
-    Done,
-    /// It tried and did not.
-    Failed,
-    /// Nobody can say what became of it.
-    Lost,
-    /// It was stopped, or never started.
-    Cancelled,
-}
-
-/// How many members there are of each kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// All that are or were.
-    pub registered: u64,
-    /// Started and not ended.
-    pub running: u64,
-    /// Ended well.
-    pub done: u64,
-    /// Ended badly.
-    pub failed: u64,
-    /// Ended unknown.
-    pub lost: u64,
-    /// Stopped or never started.
-    pub cancelled: u64,
-}
-
-impl Tally {
-    /// How many have ended, whichever way.
-    #[must_use]
-    pub fn ended(&self) -> u64 {
-        self.done + self.failed + self.lost + self.cancelled
-    }
-}
-
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let members = if self.registered == 1 { "member" } else { "members" };
-        let Self { registered, done, failed, lost, cancelled, .. } = self;
-        write!(f, "{registered} {members}: {done} ok, {failed} failed, {lost} lost, {cancelled} cancelled")
-    }
-}
-
-/// A step the rules do not allow. It is a fault of the caller, never of a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StepError {
-    /// The member that was spoken of.
-    pub member: Number,
-    /// Where it stood; nothing when it is not open (never registered, or ended).
-    pub stood: Option<Open>,
-}
-
-impl fmt::Display for StepError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stood = match self.stood {
-            Some(Open::Registered) => "is registered and not running",
-            Some(Open::Running) => "is already running",
-            None => "is not open",
-        };
-        write!(f, "member {} {stood}", self.member)
-    }
-}
-
-impl std::error::Error for StepError {}
-
 /// The book of one batch.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
     policy: Policy,
-    open: BTreeMap<Number, Open>,
+    /// Where each member stands, the first member first.
+    marks: Vec<Mark>,
+    /// More of those whose mark says that they have begun, and of nobody else.
+    begun: BTreeMap<Number, Begun>,
+    /// Members that are known by the total alone: the book was closed before they were registered.
+    unseen: u64,
     tally: Tally,
-    /// How many inputs there are, once that is known.
+    /// How many inputs there are, once that is sealed.
     total: Option<u64>,
+    /// How many had failed or were lost when the round began. They count, but stop nobody again.
+    bad_before: u64,
     over: Option<Over>,
 }
 
@@ -121,64 +66,123 @@ impl Ledger {
     /// An empty book under this policy, for so many inputs, where that is known.
     #[must_use]
     pub fn new(policy: Policy, total: Option<u64>) -> Self {
-        Self { policy, open: BTreeMap::new(), tally: Tally::default(), total, over: None }
+        Self {
+            policy,
+            marks: Vec::new(),
+            begun: BTreeMap::new(),
+            unseen: 0,
+            tally: Tally::default(),
+            total,
+            bad_before: 0,
+            over: None,
+        }
     }
 
     /// The next member; its number is one more than the last.
-    pub fn register(&mut self) -> Number {
+    ///
+    /// # Errors
+    /// When the total is sealed and all are registered.
+    pub fn register(&mut self) -> Result<Number, StepError> {
+        let registered = self.last();
+        if self.total.is_some_and(|total| registered >= total) {
+            return Err(StepError::Total { asked: registered + 1, sealed: self.total, registered });
+        }
+        self.marks.push(Mark::Registered);
         self.tally.registered += 1;
-        self.open.insert(self.tally.registered, Open::Registered);
-        self.tally.registered
+        Ok(registered + 1)
     }
 
-    /// A registered member begins.
+    /// A member begins its next attempt; says which one that is.
     ///
     /// # Errors
-    /// When it is not registered, or began before.
-    pub fn start(&mut self, member: Number) -> Result<(), StepError> {
-        match self.open.get_mut(&member) {
-            Some(state @ Open::Registered) => {
-                *state = Open::Running;
-                self.tally.running += 1;
-                Ok(())
-            }
-            other => Err(StepError { member, stood: other.copied() }),
+    /// When it is not open, or runs.
+    pub fn start(&mut self, member: Number) -> Result<Attempt, StepError> {
+        let attempt = self.next_attempt(member)?;
+        self.change(member, State::Running(attempt));
+        Ok(attempt)
+    }
+
+    /// The attempt that [`Ledger::start`] would begin.
+    ///
+    /// # Errors
+    /// When the member is not open, or runs.
+    pub fn next_attempt(&self, member: Number) -> Result<Attempt, StepError> {
+        match self.state(member) {
+            Some(State::Registered) => Ok(1),
+            Some(State::Waiting(next)) => Ok(next),
+            stood => Err(StepError::Member { member, attempt: None, stood }),
         }
     }
 
-    /// A member ends. One that never ran can only be cancelled.
+    /// A running attempt did not succeed, and there will be another.
     ///
     /// # Errors
-    /// When it is not open, or did not run and is said to have ended in a way only a running one can.
-    pub fn end(&mut self, member: Number, end: End) -> Result<Verdict, StepError> {
-        match (self.open.get(&member).copied(), end) {
-            (Some(Open::Running), _) => self.tally.running -= 1,
-            (Some(Open::Registered), End::Cancelled) => {}
-            (stood, _) => return Err(StepError { member, stood }),
-        }
-        self.open.remove(&member);
-        match end {
-            End::Done => self.tally.done += 1,
-            End::Failed => self.tally.failed += 1,
-            End::Lost => self.tally.lost += 1,
-            End::Cancelled => self.tally.cancelled += 1,
-        }
+    /// When it is not this attempt that runs.
+    pub fn put_off(&mut self, member: Number, attempt: Attempt) -> Result<(), StepError> {
+        self.fence(member, attempt)?;
+        self.change(member, State::Waiting(attempt.saturating_add(1)));
+        Ok(())
+    }
+
+    /// A member ends with the attempt that runs.
+    ///
+    /// # Errors
+    /// When it is not this attempt that runs.
+    pub fn end(&mut self, member: Number, attempt: Attempt, end: End) -> Result<Verdict, StepError> {
+        self.fence(member, attempt)?;
+        self.change(member, State::Ended(end));
         self.judge(Some(member));
         Ok(self.verdict())
     }
 
-    /// The last input has been registered, so it is known now how many there are.
-    pub fn input_ended(&mut self) -> Verdict {
-        self.total = Some(self.tally.registered);
-        self.judge(None);
-        self.verdict()
+    /// A member that does not run never will.
+    ///
+    /// # Errors
+    /// When it runs, or is not open.
+    pub fn cancel(&mut self, member: Number) -> Result<Verdict, StepError> {
+        self.next_attempt(member)?;
+        self.change(member, State::Ended(End::Cancelled));
+        Ok(self.verdict())
     }
 
-    fn judge(&mut self, member: Option<Number>) {
-        if self.over.is_none() {
-            let reason = self.policy.reason(&self.tally, self.total);
-            self.over = reason.map(|reason| Over { policy: self.policy, reason, member });
+    /// So many inputs there are in all.
+    ///
+    /// # Errors
+    /// When another total was sealed, or more are registered.
+    pub fn seal(&mut self, total: u64) -> Result<Verdict, StepError> {
+        let registered = self.last();
+        if self.total.is_some_and(|sealed| sealed != total) || registered > total {
+            return Err(StepError::Total { asked: total, sealed: self.total, registered });
         }
+        self.total = Some(total);
+        self.judge(None);
+        Ok(self.verdict())
+    }
+
+    /// Begins another round: see rule 7. The policy and the stop of the last round are forgotten.
+    pub fn resume(&mut self, policy: Policy, failed_too: bool) {
+        self.begun.retain(|_, begun| {
+            let next = begun.attempt();
+            *begun = Begun::Waiting(next);
+            // The first attempt is what whoever is registered begins with.
+            next > 1
+        });
+        for (place, mark) in self.marks.iter_mut().enumerate() {
+            let stays = match mark {
+                Mark::Done => true,
+                Mark::Failed => !failed_too,
+                Mark::Begun => self.begun.contains_key(&(place as u64 + 1)),
+                Mark::Registered | Mark::Lost | Mark::Cancelled => false,
+            };
+            if !stays {
+                *mark = Mark::Registered;
+            }
+        }
+        (self.policy, self.over, self.unseen) = (policy, None, 0);
+        self.tally = self.recount();
+        self.bad_before = self.tally.failed;
+        // Others may have been enough before, which is so in this round too.
+        self.judge(None);
     }
 
     /// What the policy asks for as things stand.
@@ -198,21 +202,24 @@ impl Ledger {
         self.policy.remark(&self.tally, self.over)
     }
 
-    /// Closes the book: what still runs is lost, what never ran is cancelled, and so are the inputs that
+    /// Closes the book: what still runs is lost, what never ran or waits is cancelled, and so are the inputs that
     /// were known and never registered.
     pub fn close(&mut self) -> Tally {
-        for (_, state) in std::mem::take(&mut self.open) {
-            match state {
-                Open::Running => {
-                    self.tally.running -= 1;
-                    self.tally.lost += 1;
+        for place in 0..self.marks.len() {
+            let member = place as u64 + 1;
+            match self.state(member) {
+                Some(State::Running(_)) => self.change(member, State::Ended(End::Lost)),
+                Some(State::Registered | State::Waiting(_)) => {
+                    self.change(member, State::Ended(End::Cancelled));
                 }
-                Open::Registered => self.tally.cancelled += 1,
+                Some(State::Ended(_)) | None => {}
             }
         }
-        let unread = self.total.unwrap_or(0).saturating_sub(self.tally.registered);
-        self.tally.registered += unread;
-        self.tally.cancelled += unread;
+        let unseen = self.total.unwrap_or(0).saturating_sub(self.tally.registered);
+        self.unseen += unseen;
+        self.tally.registered += unseen;
+        self.tally.cancelled += unseen;
+        debug_assert_eq!(self.tally, self.recount(), "the counts follow from where members stand");
         self.tally
     }
 
@@ -222,9 +229,69 @@ impl Ledger {
         self.tally
     }
 
-    /// Where an open member stands.
+    /// The counts, counted anew from where each member stands. They are those of [`Ledger::tally`]: the way to check.
     #[must_use]
-    pub fn open(&self, member: Number) -> Option<Open> {
-        self.open.get(&member).copied()
+    pub fn recount(&self) -> Tally {
+        let registered = self.last() + self.unseen;
+        let mut tally = Tally { registered, cancelled: self.unseen, ..Tally::default() };
+        (1..=self.last()).filter_map(|member| self.state(member)).for_each(|state| tally.enter(state));
+        tally
+    }
+
+    /// How many inputs there are, if that is sealed.
+    #[must_use]
+    pub fn total(&self) -> Option<u64> {
+        self.total
+    }
+
+    /// Where a member stands; nothing if it was never registered.
+    #[must_use]
+    pub fn state(&self, member: Number) -> Option<State> {
+        let place = usize::try_from(member.checked_sub(1)?).ok()?;
+        Some(match self.marks.get(place)? {
+            Mark::Registered => State::Registered,
+            Mark::Begun => self.begun.get(&member)?.state(),
+            Mark::Done => State::Ended(End::Done),
+            Mark::Failed => State::Ended(End::Failed),
+            Mark::Lost => State::Ended(End::Lost),
+            Mark::Cancelled => State::Ended(End::Cancelled),
+        })
+    }
+
+    /// The last member that is registered.
+    #[must_use]
+    pub fn last(&self) -> Number {
+        self.marks.len() as u64
+    }
+
+    /// Rule 2.
+    fn fence(&self, member: Number, attempt: Attempt) -> Result<(), StepError> {
+        match self.state(member) {
+            Some(State::Running(running)) if running == attempt => Ok(()),
+            stood => Err(StepError::Member { member, attempt: Some(attempt), stood }),
+        }
+    }
+
+    /// The one place where a registered member changes, and the counts with it (rule 3). The step is allowed.
+    fn change(&mut self, member: Number, to: State) {
+        let Some(from) = self.state(member) else { return };
+        // A member that has a state has a place.
+        let Some(mark) = usize::try_from(member - 1).ok().and_then(|place| self.marks.get_mut(place)) else {
+            return;
+        };
+        *mark = Mark::of(to);
+        match Begun::of(to) {
+            Some(begun) => drop(self.begun.insert(member, begun)),
+            None => drop(self.begun.remove(&member)),
+        }
+        self.tally.leave(from);
+        self.tally.enter(to);
+    }
+
+    fn judge(&mut self, member: Option<Number>) {
+        if self.over.is_none() {
+            let reason = self.policy.reason(&self.tally, self.bad_before, self.total);
+            self.over = reason.map(|reason| Over { policy: self.policy, reason, member });
+        }
     }
 }

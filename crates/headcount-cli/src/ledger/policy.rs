@@ -55,21 +55,24 @@ pub enum Outcome {
 }
 
 impl Policy {
-    /// Why the batch is over with these counts, if it is. `total` is how many inputs there are, where that is known.
-    pub(super) fn reason(self, tally: &Tally, total: Option<u64>) -> Option<Reason> {
+    /// Why the batch is over with these counts, if it is. `bad_before` of them had failed in rounds before: they stopped
+    /// those, and what is resumed is not to be stopped by them at once. `total` is how many inputs there are, where that
+    /// is known.
+    pub(super) fn reason(self, tally: &Tally, bad_before: u64, total: Option<u64>) -> Option<Reason> {
         let bad = tally.failed + tally.lost;
+        let new = bad.saturating_sub(bad_before);
         match self {
             Self::KeepGoing => None,
-            Self::FailFast => (bad > 0).then_some(Reason::Failure),
+            Self::FailFast => (new > 0).then_some(Reason::Failure),
             Self::FirstSuccess => (tally.done > 0).then_some(Reason::Success),
             Self::Quorum(needed) if tally.done >= needed => Some(Reason::Quorum),
             // Who is cancelled is not held against it: that comes of a stop, which has its own reason.
             Self::Quorum(needed) => {
                 total.filter(|total| total.saturating_sub(bad) < needed).map(|_| Reason::OutOfReach)
             }
-            Self::MaxFailures(Budget::Count(allowed)) => (bad > allowed).then_some(Reason::TooMany),
+            Self::MaxFailures(Budget::Count(allowed)) => (new > allowed).then_some(Reason::TooMany),
             Self::MaxFailures(Budget::Percent(share)) => total
-                .filter(|&total| bad.saturating_mul(100) > share.saturating_mul(total))
+                .filter(|&total| new.saturating_mul(100) > share.saturating_mul(total))
                 .map(|_| Reason::TooMany),
         }
     }
@@ -120,7 +123,7 @@ pub struct Over {
     pub policy: Policy,
     /// Why.
     pub reason: Reason,
-    /// With whose end. Nobody's if it was the end of the input, which told how many there are.
+    /// With whose end. Nobody's if it was the end of the input, which told how many there are, or so before this round.
     pub member: Option<Number>,
 }
 
@@ -130,6 +133,8 @@ impl fmt::Display for Over {
         match self.member {
             Some(member) if good => write!(f, "the success of member {member}")?,
             Some(member) => write!(f, "the failure of member {member}")?,
+            // The end of an input brings no success.
+            None if good => f.write_str("what was done before")?,
             None => f.write_str("the end of the input")?,
         }
         match (self.policy, self.reason) {

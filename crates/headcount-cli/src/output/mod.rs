@@ -5,7 +5,8 @@
 //! 1. What two members print is never mixed inside a line. With the orders `done` and `input` it is not
 //!    mixed at all: each member's output comes as a whole, first what it wrote to stdout, then stderr.
 //! 2. The bytes are those the member wrote. Only where lines are the unit (`live`, `--tag`) a line break
-//!    is added to a last line that lacks one. Of a member that was stopped, a torn last line is left out.
+//!    is added to a last line that lacks one, and where another attempt at a member follows. Of a member that was
+//!    stopped, a torn last line is left out.
 //! 3. Little is held in memory: one block a member, and a few for all members that wait for their turn.
 //!    The rest is in the spool.
 //! 4. No wait for a reader outlives the batch: when the output is abandoned, printing ends.
@@ -38,6 +39,9 @@ use spool::BLOCK;
 
 /// How much the members that wait for their turn may hold in memory together.
 const PARKED: usize = 4 * BLOCK;
+
+/// How much a member that waits for another attempt may hold in memory.
+const HELD_MEANWHILE: usize = 4096;
 
 /// How long a note waits for a line that is just being printed, before it is printed all the same.
 const NOTE_PATIENCE: Duration = Duration::from_millis(100);
@@ -98,12 +102,23 @@ impl Printer {
 
     /// Takes in what a member wrote.
     pub(crate) fn take(&self, pages: &mut Pages, stream: Stream, bytes: &[u8]) -> Result<(), PrintError> {
+        pages.hear(stream, bytes);
         if self.streams(pages.number()) {
             let _turn = locked(&self.queue);
             pages.print_lines(stream, bytes, &self.sheet, &self.spool)
         } else {
             pages.hold(stream, bytes, &self.spool)
         }
+    }
+
+    /// An attempt ended, and there will be another: what that writes begins with a new line. Little stays in memory.
+    pub(crate) fn part(&self, pages: &mut Pages) -> Result<(), PrintError> {
+        for stream in [Stream::Out, Stream::Err] {
+            if pages.is_torn(stream) {
+                self.take(pages, stream, b"\n")?;
+            }
+        }
+        if pages.held() > HELD_MEANWHILE { Ok(pages.spill(&self.spool)?) } else { Ok(()) }
     }
 
     /// Something of what a member wrote could not be taken in, so what is left of it is not printed.

@@ -29,6 +29,8 @@ struct Page {
     /// What every line begins with, and whether the next byte begins one. Nothing without `--tag`.
     tag: Option<Vec<u8>>,
     in_line: bool,
+    /// What was written last is no whole line.
+    torn: bool,
 }
 
 impl Page {
@@ -105,7 +107,19 @@ impl Pages {
         for page in [&mut self.text.out, &mut self.text.err] {
             page.tag = tag.map(<[u8]>::to_vec);
             page.in_line = false;
+            page.torn = false;
         }
+    }
+
+    /// Remembers how the last of it ended.
+    pub(super) fn hear(&mut self, stream: Stream, bytes: &[u8]) {
+        if let Some(last) = bytes.last() {
+            self.text.page(stream).torn = *last != b'\n';
+        }
+    }
+
+    pub(super) fn is_torn(&mut self, stream: Stream) -> bool {
+        self.text.page(stream).torn
     }
 
     pub(super) fn number(&self) -> Number {

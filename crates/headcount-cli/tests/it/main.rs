@@ -1,11 +1,15 @@
 //! The promises of the command, tested from outside through the built binary, and those of its pure rooms.
 
 mod account;
+mod attempts;
 mod bytes;
 mod fetch;
 mod guard;
 mod input;
 mod inspect;
+mod journal;
+mod journal_file;
+mod killed;
 mod ledger;
 mod memory;
 mod output;

@@ -274,3 +274,53 @@ fn a_full_disk_names_the_member_and_stops_the_run_with_its_account() {
     assert!(seen.err.contains("2 members: 1 ok, 1 failed"), "{}", seen.err);
     assert_eq!(list(folder.path()), ["small"]);
 }
+
+#[test]
+fn with_a_journal_what_is_finished_is_not_asked_for_again_and_names_stay() {
+    let body = bytes(500_000);
+    let sent = body.clone();
+    // The second file hangs until the first run is killed.
+    let server = Server::start(move |request| match (request.path.as_str(), request.before) {
+        ("/2/f", 0) => torn(&sent, "\"x\"", 300_000, Act::Stall),
+        _ => whole(request, &sent, "\"x\""),
+    });
+    let folder = folder();
+    let inner = folder.path().join("files");
+    let journal = folder.path().join("journal");
+    let secret = format!("http://me:geheim@{}/2/f", server.address());
+    let urls = [server.url("1/f"), secret, server.url("3/f")];
+    let args = |more: &[&str]| {
+        let fixed = ["-j1", "-o", inner.to_str().unwrap(), "--journal", journal.to_str().unwrap()];
+        fixed.iter().chain(more).map(ToString::to_string).chain(urls.clone()).collect::<Vec<_>>()
+    };
+    let mut playing = crate::stage::fetch(args(&[])).start();
+    playing.until("a part of the second", |_| inner.join("f-2.part.note").exists());
+    playing.signal(Signal::KILL);
+    playing.end().died_by(Signal::KILL);
+    assert_eq!(list(&inner), ["f", "f-2.part", "f-2.part.note"]);
+    let seen = crate::stage::fetch(args(&[])).run();
+    seen.ended(2);
+    assert!(seen.err.contains("exists already\nhint: --resume goes on with it"), "{}", seen.err);
+    let seen = crate::stage::fetch(args(&["--resume"])).run();
+    seen.ended(0);
+    assert!(
+        seen.err.starts_with(
+            "3 members: 3 ok, 0 failed, 0 lost, 0 cancelled\n1 of them had ended before this run"
+        ),
+        "{}",
+        seen.err
+    );
+    assert_eq!(list(&inner), ["f", "f-2", "f-3"]);
+    assert!(["f", "f-2", "f-3"].iter().all(|name| std::fs::read(inner.join(name)).unwrap() == body));
+    let asked: Vec<_> = server.asked().iter().map(|request| (request.path.clone(), request.from())).collect();
+    let wanted = [("/1/f", None), ("/2/f", None), ("/2/f", Some(300_000)), ("/3/f", None)];
+    assert_eq!(asked, wanted.map(|(path, from)| (path.to_owned(), from)));
+    assert!(server.asked()[2].header("authorization").is_some(), "the credentials come from the list");
+    let kept = std::fs::read(&journal).unwrap();
+    assert!(!String::from_utf8_lossy(&kept).contains("geheim"), "they are not in the journal");
+    let mut other = args(&["--resume"]);
+    *other.last_mut().unwrap() = server.url("other");
+    let seen = crate::stage::fetch(other).run();
+    seen.ended(2);
+    assert!(seen.err.contains("input 3 was "), "{}", seen.err);
+}
