@@ -24,7 +24,7 @@ use crate::ledger::Outcome;
 use crate::legible;
 use crate::locked;
 use crate::output::{Printer, Sheet, Stream, closed, complain};
-use crate::record::{Happening, Plan, Record};
+use crate::record::{self, Happening, Plan};
 use crate::refusal::Refusal;
 use crate::resume::Book;
 use crate::signal::Signals;
@@ -57,9 +57,11 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
             "are HTTPS_PROXY, and the certificates of SSL_CERT_FILE, in order?",
         )
     })?;
-    let record = Arc::new(Record::open(&args.record, args.arg_file.as_deref())?);
+    let others = [("--arg-file", args.arg_file.as_deref()), ("--journal", args.journal.journal.as_deref())];
+    let files = record::Files::open(&args.record, others)?;
     let book = Book::open(&args.journal, work(&args)?, policy, &mut source, &printer, args.quiet)?;
     let Book { ledger, journal, backlog, account } = book;
+    let record = Arc::new(files.begin()?);
     let (rules, per_host) = (rules(&args, jobs), args.per_host);
     let parts =
         Parts { client, folder, sums, per_host, ledger, journal, account, printer, stop, record, rules };

@@ -2,7 +2,7 @@
 //!
 //! Lock order: the ledger, the account, the printer and the list of transfers are each taken alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -80,6 +80,8 @@ pub(crate) struct Desk {
     pub(crate) record: Arc<Record>,
     pub(crate) rules: Rules,
     pub(crate) total: Option<u64>,
+    /// The slots of attempts that run, for the record: from 1.
+    slots: Mutex<BTreeSet<usize>>,
     /// Those that are out.
     pub(super) transfers: Mutex<BTreeMap<Number, Arc<Transfer>>>,
     /// Room for those that may be out. Closed when there will be no more.
@@ -113,6 +115,7 @@ impl Desk {
                 parts.rules.jobs.saturating_add(AHEAD).min(Semaphore::MAX_PERMITS),
             )),
             rules: parts.rules,
+            slots: Mutex::default(),
             transfers: Mutex::default(),
             bytes: AtomicU64::new(0),
             were_there: AtomicU64::new(0),
@@ -146,6 +149,23 @@ impl Desk {
         }
         let started = locked(&self.ledger).start(member);
         allowed(started)
+    }
+
+    /// A slot that nobody has. Only a record wants to know.
+    pub(super) fn take_slot(&self) -> usize {
+        if !self.record.is_on() {
+            return 0;
+        }
+        let mut slots = locked(&self.slots);
+        let free = (1..).find(|slot| !slots.contains(slot)).unwrap_or_default();
+        slots.insert(free);
+        free
+    }
+
+    pub(super) fn free_slot(&self, slot: usize) {
+        if slot > 0 {
+            locked(&self.slots).remove(&slot);
+        }
     }
 
     /// The same of an attempt behind which there is another.

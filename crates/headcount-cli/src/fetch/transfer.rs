@@ -147,6 +147,8 @@ pub(super) struct Job {
     pub(super) place: Place,
     /// The attempt that runs, and when it began.
     runs: Option<(Attempt, Instant)>,
+    /// Its slot, for the record; 0 if there is none.
+    slot: usize,
     earlier: Vec<String>,
     ended: bool,
     /// One of those that may be out at once.
@@ -170,6 +172,7 @@ impl Job {
             host,
             place: None,
             runs: None,
+            slot: 0,
             earlier,
             ended: false,
             _room: room,
@@ -189,8 +192,9 @@ impl Job {
         self.runs = Some((attempt, Instant::now()));
         // Relaxed: see `Transfer::attempt`.
         transfer.attempt.store(attempt, Ordering::Relaxed);
-        let whose = transfer.whose();
-        self.desk.record.tell(&Happening::Started { whose, attempt, slot: 0, pid: None, words: &[] });
+        self.slot = self.desk.take_slot();
+        let (whose, slot) = (transfer.whose(), self.slot);
+        self.desk.record.tell(&Happening::Started { whose, attempt, slot, pid: None, words: &[] });
         true
     }
 
@@ -198,11 +202,12 @@ impl Job {
         self.runs.map_or(Duration::ZERO, |(_, began)| began.elapsed())
     }
 
-    fn tell_attempt(&self, end: End, how: &str, again: bool) {
+    fn tell_attempt(&mut self, end: End, how: &str, again: bool) {
         let (attempt, took, bytes) = (self.transfer.attempt(), self.took(), self.transfer.got());
         let close = Close { end, finish: Finish::Unknown, how, took, bytes, again };
         let whose = self.transfer.whose();
         self.desk.record.tell(&Happening::AttemptEnded { whose, attempt, words: &[], close });
+        self.desk.free_slot(std::mem::take(&mut self.slot));
     }
 
     /// The attempt failed, and there will be another one.

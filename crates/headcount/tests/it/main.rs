@@ -47,6 +47,8 @@ mod task;
 mod thread;
 #[cfg(feature = "std")]
 mod timeline;
+#[cfg(feature = "std")]
+mod timeline_replay;
 #[cfg(feature = "tokio")]
 mod tokio;
 
@@ -56,7 +58,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
 #[cfg(feature = "std")]
-use limit::{LIMIT, message, within};
+use limit::{Count, LIMIT, message, within};
 
 #[cfg(feature = "std")]
 mod limit;
