@@ -134,7 +134,7 @@ impl Member {
 
 impl Batch {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Book { ledger, journal, backlog, account } = parts.book;
+        let Book { ledger, journal, backlog, account, .. } = parts.book;
         let total = ledger.total();
         parts.stop.tells(Arc::clone(&parts.record));
         Self {
@@ -257,8 +257,6 @@ impl Batch {
     /// Does what the policy says. True if the batch goes on.
     pub(crate) fn heed(&self, verdict: Verdict) -> bool {
         let Verdict::StopTheRest(over) = verdict else { return true };
-        // The others are stopped for what was written down last.
-        self.sync_journal();
         self.stop_for(over);
         false
     }
@@ -268,6 +266,8 @@ impl Batch {
     fn stop_for(&self, over: Over) {
         if self.stop.strength() < Strength::Terminate {
             locked(&self.account).stopped_by(over);
+            // The others are stopped for what was written down last.
+            self.sync_journal();
         }
         self.stop.raise(Strength::Terminate, &over.to_string());
     }

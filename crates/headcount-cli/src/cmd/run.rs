@@ -31,7 +31,7 @@ use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
 use crate::progress::Progress;
 use crate::record::{Happening, Plan, Record};
 use crate::refusal::Refusal;
-use crate::resume::Book;
+use crate::resume::{Book, refuse_same};
 use crate::signal::Signals;
 use crate::stop::{Stop, Strength};
 use crate::template::{Template, Values};
@@ -62,9 +62,8 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let total = source.total();
     check_quorum(policy, total)?;
     let jobs = jobs(&args, total)?;
-    let record = Arc::new(Record::open(&args.record, args.arg_file.as_deref())?);
-    let book =
-        Book::open(&args.journal, work(&words, args.shell), policy, &mut source, &printer, args.quiet)?;
+    let (book, record) = open_files(&args, work(&words, args.shell), policy, &mut source, &printer)?;
+    let record = Arc::new(record);
     let times = Times { timeout: args.timeout, deadline: args.deadline, grace: args.grace };
     let parts = Parts {
         template,
@@ -93,7 +92,8 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let strays = adopt_orphans();
     let stop = Arc::clone(&batch.stop);
     let late = late.on_cancel(move |_| stop.be_late());
-    group::run(&batch, &ctx, &mut Progress::new(args.quiet, total));
+    let before = locked(&batch.ledger).tally().ended();
+    group::run(&batch, &ctx, &mut Progress::new(args.quiet, batch.total, before));
     // What is left to do is not held to it.
     drop(late);
     drop(inspected);
@@ -144,6 +144,32 @@ fn split(words: Vec<OsString>) -> Result<(Vec<OsString>, Option<Lists>), Refusal
         ));
     }
     Ok((command, lists))
+}
+
+/// Opens what is written to. The journal first: a resumption that is refused must not cost the record of the run before.
+fn open_files(
+    args: &RunArgs,
+    work: Vec<Vec<u8>>,
+    policy: Policy,
+    source: &mut Box<dyn Source>,
+    printer: &Printer,
+) -> Result<(Book, Record), Refusal> {
+    let inputs = args.arg_file.as_deref();
+    let record = &args.record;
+    let others = [
+        ("--arg-file", inputs),
+        ("--events", record.events.as_deref()),
+        ("--joblog", record.joblog.as_deref()),
+    ];
+    refuse_same(&args.journal, &others)?;
+    let book = Book::open(&args.journal, work, policy, source, printer, args.quiet)?;
+    match Record::open(record, inputs) {
+        Ok(record) => Ok((book, record)),
+        Err(refusal) => {
+            book.forget();
+            Err(refusal)
+        }
+    }
 }
 
 /// What a journal is of: with another command the same inputs are another work.

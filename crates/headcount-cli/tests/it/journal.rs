@@ -333,6 +333,29 @@ fn what_cannot_be_a_journal_is_refused_before_anything_starts() {
 }
 
 #[test]
+fn a_file_is_a_journal_and_nothing_else() {
+    let folder = folder();
+    run(&folder, &[], &["true", ":::", "a"]).ended(0);
+    let before = bytes(&folder);
+    let journal = path(&folder);
+    let shown = journal.to_str().unwrap();
+    for flag in ["--events", "--joblog", "--arg-file"] {
+        let seen = headcount(["--resume", "--journal", shown, flag, shown, "true"]).run();
+        seen.ended(2);
+        let told =
+            format!("headcount: {flag} and --journal name one and the same file\nhint: give each its own\n");
+        assert_eq!(seen.err, told);
+        assert_eq!(bytes(&folder), before);
+    }
+    // What is refused for another reason leaves no journal that would be in the way.
+    let fresh = folder.path().join("fresh");
+    let args =
+        ["--journal", fresh.to_str().unwrap(), "--events", "/no/such/folder/events", "true", ":::", "a"];
+    headcount(args).run().ended(2);
+    assert!(!fresh.exists());
+}
+
+#[test]
 fn quorums_count_what_was_done_before() {
     let folder = folder();
     let witness = witness(&folder);
