@@ -239,6 +239,26 @@ fn many_that_miss_are_all_tried() {
 }
 
 #[test]
+fn no_more_than_a_thousand_wait() {
+    let folder = folder();
+    let witness = folder.path().join("witness");
+    let args = ["-k", "-j4", "--retries", "1", "--backoff", "fixed:1h", "sh", "-c", "echo >> $0; exit 1"];
+    let mut playing = headcount(args.iter().copied().chain([witness.to_str().unwrap()])).start();
+    let mut stdin = playing.child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, &b"an input\n".repeat(2000)).unwrap();
+    let runs = || std::fs::metadata(&witness).map_or(0, |what| what.len());
+    playing.until("a thousand to wait", |_| runs() >= 1000);
+    // Time enough for more, if there were more.
+    std::thread::sleep(Duration::from_millis(300));
+    playing.signal(Signal::TERM);
+    let seen = playing.end();
+    drop(stdin);
+    seen.died_by(Signal::TERM);
+    assert!((1000..=1004).contains(&runs()), "{} ran", runs());
+    assert!(seen.err.contains("the input was not read to its end"), "{}", &seen.err[..300]);
+}
+
+#[test]
 fn numbers_that_are_none_are_refused() {
     for (args, told) in [
         (["--retries", "-1"], "not a number of attempts\nhint: --retries 2 makes three in all\n"),
