@@ -1,6 +1,7 @@
-// What Go has for the rows of headcount's benchmark: sync.WaitGroup and context here, groups of goroutines in members.go.
+// What Go has for the rows of headcount's benchmark: sync.WaitGroup and context here, groups of goroutines in members.go,
+// work for all cores in work.go, channels in stages.go.
 //
-// Called as `bench ROW CONTESTANT EFFORT`; prints one figure in nanoseconds or bytes, and for the rows that wake a thread also the share of
+// Called as `bench ROW CONTESTANT EFFORT`; prints one figure in nanoseconds, bytes or times the ideal, and for the rows that wake a thread also the share of
 // waits in which the kernel put a thread to sleep. Each timing follows the module of the same name in src/timing.
 package main
 
@@ -46,6 +47,10 @@ func main() {
 	time.AfterFunc(2*time.Minute, func() { fail("no figure after 2 minutes") })
 	if launch, known := launches[contestant+" "+row]; known {
 		fmt.Println(members(e, launch))
+		return
+	}
+	if contestant+" "+row == "Go pool 8" {
+		fmt.Println(spread(e))
 		return
 	}
 	if contestant != "Go" {

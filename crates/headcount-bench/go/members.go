@@ -30,6 +30,7 @@ var launches = map[string]func(int){
 	"Go SetLimit 7-thread-limited":   setLimit,
 	"Go 64 workers 7-limited":        workers,
 	"Go 64 workers 7-thread-limited": workers,
+	"Go pool 8-tiny":                 tens,
 	"Go channels 11":                 stages,
 }
 

@@ -50,6 +50,8 @@ pub(crate) const CONTESTANTS: &[Gopher] = &[
     Gopher { name: "Go errgroup", rows: &[Row::Tasks, Row::Threads] },
     Gopher { name: "Go SetLimit", rows: &[Row::LimitedTasks, Row::LimitedThreads] },
     Gopher { name: "Go 64 workers", rows: &[Row::LimitedTasks, Row::LimitedThreads] },
+    // As many goroutines as cores, and a channel that they take numbers from.
+    Gopher { name: "Go pool", rows: &[Row::Work, Row::TinyWork] },
     Gopher { name: "Go channels", rows: &[Row::Stages] },
 ];
 

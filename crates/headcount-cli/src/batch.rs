@@ -1,6 +1,6 @@
 //! One batch: what its members, the watch and the main thread share.
 //!
-//! Lock order: `intake`, then `ledger`; a seat, then nothing. The printer and the account are taken alone. The journal is
+//! Lock order: `intake`, then `ledger`; the pause, then a seat, then nothing. The printer and the account are taken alone. The journal is
 //! written with no lock held but the intake's: it may be a slow disk.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use crate::journal::{Journal, JournalError};
 use crate::ledger::{Attempt, End, Event, Ledger, Number, Over, State, StepError, Verdict};
 use crate::locked;
 use crate::output::{Pages, PrintError, Printer};
-use crate::process::{Launcher, Seat};
+use crate::process::{Launcher, Pause, Seat};
 use crate::progress::Slowest;
 use crate::record::{Happening, Record, Whose};
 use crate::resume::Book;
@@ -38,6 +38,7 @@ pub(crate) struct Batch {
     pub(crate) waits: Option<Waits>,
     /// One a lane.
     pub(crate) seats: Vec<Seat>,
+    pub(crate) pause: Pause,
     pub(crate) printer: Printer,
     pub(crate) account: Mutex<Account>,
     pub(crate) stop: Arc<Stop>,
@@ -147,6 +148,7 @@ impl Batch {
             waits: (parts.tries.retries > 0).then(Waits::default),
             tries: parts.tries,
             seats: (0..parts.jobs).map(|_| Seat::default()).collect(),
+            pause: Pause::default(),
             printer: parts.printer,
             account: Mutex::new(account),
             stop: parts.stop,
@@ -304,7 +306,11 @@ impl Batch {
 
     /// From now on somebody ends the members if we cannot.
     pub(crate) fn begin_guard(&self) {
-        if let Err(error) = self.launcher.guard.begin() {
+        let begun = {
+            let _going = self.pause.pass();
+            self.launcher.guard.begin()
+        };
+        if let Err(error) = begun {
             if !self.quiet {
                 self.printer.note(&format!(
                     "headcount: there is no guard ({error}); should headcount be killed with -9, its members run on\n"

@@ -233,6 +233,7 @@ impl Lane {
     /// Starts the child and seats it, in one: who signals the seats finds it there, or it sees the stop.
     fn launch(&self, member: &Member, words: &[OsString], ctx: &Context) -> Launched {
         let batch = &self.batch;
+        let _going = batch.pause.pass();
         let mut seat = batch.seats[self.slot].lock();
         if batch.stop.is_asked() {
             return Launched::Refused;
@@ -263,7 +264,7 @@ impl Lane {
         let Self { batch, slot, pages, buffer, terse } = self;
         let seat = &batch.seats[*slot];
         let timeout = batch.times.timeout;
-        let mut limit = Limit::new(timeout, batch.times.grace);
+        let mut limit = Limit::new(timeout, batch.times.grace, &batch.pause);
         let mut unprinted = None;
         let mut said = 0;
         let ended = running.attend(seat, &mut limit, buffer, terse, |news| match news {

@@ -126,6 +126,8 @@ pub enum Fault {
     BellUnlooked,
     /// A map that goes to sleep does not look whether a member was woken meanwhile.
     SleepUnlooked,
+    /// A second call of a body is counted out after it was seen that the first has not ended, and not in the same breath.
+    SecondUncounted,
 }
 
 #[cfg(any(loom, shuttle, headcount_fault))]
@@ -169,7 +171,7 @@ impl Fault {
     ];
 
     /// The faults of the threads of a scope: loom must object to each.
-    pub const THREADS: [Self; 9] = [
+    pub const THREADS: [Self; 10] = [
         Self::IdleUnannounced,
         Self::SlotsUnoffered,
         Self::LimitUnlooked,
@@ -179,6 +181,7 @@ impl Fault {
         Self::RestUnlooked,
         Self::ShelvesUnlooked,
         Self::TraysUnlooked,
+        Self::SecondUncounted,
     ];
 
     /// The faults of pipelines' hand-offs: loom must object to each.

@@ -86,6 +86,7 @@ Placeholders in COMMAND:
 Members:
   Each is a child process with /dev/null as its standard input, and leads a process group of its own.
   With --timeout or --deadline it finds the seconds that are left to it in HEADCOUNT_DEADLINE.
+  HEADCOUNT_BATCH is the same for all of a batch, and for no other.
 
 Attempts and resuming:
   What a member wrote in all its attempts is printed, in order. While it waits for another attempt others run. A
@@ -99,6 +100,7 @@ Stopping:
   them (TERM, then KILL after --grace), the third kills them. TERM and HUP terminate at once.
   Whatever a member leaves running is killed when it ends. SIGUSR1 prints who is running.
   If the command itself is killed with -9, a guard process kills its members.
+  Ctrl-Z stops the members too, and fg continues them; --timeout does not count that, --deadline does.
 
 Exit codes:
   0 all well   1 a member failed   2 usage   3 deadline   4 quorum missed   5 members lost

@@ -15,9 +15,11 @@
 //! | `rate`, `gate` | so many calls a second; one after the other |
 //! | `tasks` | a body that is awaited |
 //! | `threads` | a body that blocks |
+//! | `race` | two calls of one that blocks: rules A1 to A3 |
 
 #[cfg(feature = "rate")]
 mod gate;
+pub(crate) mod race;
 #[cfg(feature = "rate")]
 mod rate;
 #[cfg(feature = "retry")]
@@ -52,10 +54,18 @@ pub(crate) type Worth = Arc<dyn Fn(&(dyn Error + 'static)) -> bool + Send + Sync
 pub(crate) struct Attempts<E> {
     #[cfg(feature = "retry")]
     retry: Option<Retry>,
-    hedge: Option<Duration>,
+    hedge: Option<Hedge>,
     #[cfg(feature = "rate")]
     rate: Option<Rate>,
     timeout: Option<Timeout<E>>,
+}
+
+/// When a body is called a second time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hedge {
+    pub(crate) after: Duration,
+    /// Where that was asked for.
+    pub(crate) place: &'static Location<'static>,
 }
 
 /// How long one call may take.
@@ -98,8 +108,12 @@ impl<E> Attempts<E> {
         self.retry.get_or_insert_default().set_worth(worth);
     }
 
-    pub(crate) fn set_hedge(&mut self, after: Duration) {
-        self.hedge = Some(after);
+    pub(crate) fn hedge(&self) -> Option<Hedge> {
+        self.hedge
+    }
+
+    pub(crate) fn set_hedge(&mut self, after: Duration, place: &'static Location<'static>) {
+        self.hedge = Some(Hedge { after, place });
     }
 
     /// Takes over the rate of another one.

@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Poll, ready};
 
-use super::{Attempts, Unfinished};
+use super::{Attempts, Hedge, Unfinished};
 use crate::context::Context;
 use crate::group::{FromMember, Root};
 
@@ -51,37 +51,37 @@ where
     Fut: Future<Output = Result<U, E>>,
     E: Root,
 {
-    let Some(after) = attempts.hedge else { return once(attempts, ctx, body).await };
+    let Some(Hedge { after, .. }) = attempts.hedge else { return once(attempts, ctx, body).await };
     // Each has a context of its own, so that the one that is not needed any more knows it while it is dropped.
     let (first_ctx, _first) = ctx.with_cancel();
     let (second_ctx, _second) = ctx.with_cancel();
     let mut first = pin!(once(attempts, &first_ctx, body));
     let mut pause = pin!(ctx.sleep_async(after));
     let mut second = pin!(once(attempts, &second_ctx, body));
-    let (mut state, mut failure) = (Hedge::Paused, None);
+    let (mut state, mut failure) = (Later::Paused, None);
     poll_fn(|cx| {
-        if failure.is_none() || state == Hedge::Failed {
+        if failure.is_none() || state == Later::Failed {
             match first.as_mut().poll(cx) {
-                Poll::Ready(Err(error)) if state == Hedge::Running => failure = Some(error),
+                Poll::Ready(Err(error)) if state == Later::Running => failure = Some(error),
                 // A failure before the hedge began is the attempt's, and one after it has failed too.
                 Poll::Ready(end) => return Poll::Ready(end.map_err(|error| failure.take().unwrap_or(error))),
                 Poll::Pending => {}
             }
         }
-        if state == Hedge::Paused {
+        if state == Later::Paused {
             state = match pause.as_mut().poll(cx) {
-                Poll::Ready(Ok(())) => Hedge::Running,
+                Poll::Ready(Ok(())) => Later::Running,
                 // The first call is told as well, and its end says more.
-                Poll::Ready(Err(_)) => Hedge::Needless,
+                Poll::Ready(Err(_)) => Later::Needless,
                 Poll::Pending => return Poll::Pending,
             };
         }
-        if state == Hedge::Running {
+        if state == Later::Running {
             match second.as_mut().poll(cx) {
                 Poll::Ready(Ok(value)) => return Poll::Ready(Ok(value)),
                 Poll::Ready(Err(error)) => match failure.take() {
                     Some(first) => return Poll::Ready(Err(first)),
-                    None => (state, failure) = (Hedge::Failed, Some(error)),
+                    None => (state, failure) = (Later::Failed, Some(error)),
                 },
                 Poll::Pending => {}
             }
@@ -93,7 +93,7 @@ where
 
 /// How the second call stands.
 #[derive(PartialEq, Eq)]
-enum Hedge {
+enum Later {
     Paused,
     Running,
     /// It failed while the first is still under way.

@@ -1,4 +1,4 @@
-//! Attempts of a body that blocks.
+//! Attempts of a body that blocks. When a second call is made, and by whom, is its group's business.
 
 use std::sync::Arc;
 
@@ -6,18 +6,18 @@ use super::{Attempts, Unfinished};
 use crate::context::Context;
 use crate::group::{FromMember, Root};
 
-/// Calls `body` as often as `attempts` says. A call is never cut short: a body has to heed the context that it is given, whose
-/// deadline is that of the call.
+/// Makes attempts until one succeeds, or is not worth another; `once` makes one. A call is never cut short: a body has to
+/// heed the context that it is given, whose deadline is that of the call.
 pub(crate) fn attempt<U, E: Root>(
     attempts: &Attempts<E>,
     ctx: &Context,
-    body: &mut dyn FnMut(&Context) -> Result<U, E>,
+    once: &mut dyn FnMut() -> Result<U, Unfinished<E>>,
 ) -> Result<U, Unfinished<E>> {
     #[cfg(feature = "retry")]
     if let Some(retry) = &attempts.retry {
         let mut delays = retry.delays();
         loop {
-            let error = match once(attempts, ctx, body) {
+            let error = match once() {
                 Err(Unfinished::Failed(error)) => error,
                 end => return end,
             };
@@ -30,14 +30,15 @@ pub(crate) fn attempt<U, E: Root>(
             ctx.sleep(delay).map_err(Unfinished::Cancelled)?;
         }
     }
-    once(attempts, ctx, body)
+    let _ = (attempts, ctx);
+    once()
 }
 
 /// One call of the body, in its turn.
 pub(crate) fn once<U, E: Root>(
     attempts: &Attempts<E>,
     ctx: &Context,
-    body: &mut dyn FnMut(&Context) -> Result<U, E>,
+    body: impl FnOnce(&Context) -> Result<U, E>,
 ) -> Result<U, Unfinished<E>> {
     #[cfg(feature = "rate")]
     if let Some(rate) = &attempts.rate {
@@ -59,20 +60,5 @@ where
     F: FnOnce(&Context) -> Result<U, X> + Send + 's,
     E: Root + FromMember<X>,
 {
-    Box::new(move |ctx| {
-        let mut body = Some(body);
-        once(&attempts, ctx, &mut |ctx| {
-            let body = body.take().unwrap_or_else(|| unreachable!("called once"));
-            body(ctx).map_err(E::from_member)
-        })
-    })
-}
-
-/// Binds a body that can be called again.
-pub(crate) fn bind<'s, F, U, X, E>(attempts: Arc<Attempts<E>>, mut body: F) -> Bound<'s, U, E>
-where
-    F: FnMut(&Context) -> Result<U, X> + Send + 's,
-    E: Root + FromMember<X>,
-{
-    Box::new(move |ctx| attempt(&attempts, ctx, &mut |ctx| body(ctx).map_err(E::from_member)))
+    Box::new(move |ctx| once(&attempts, ctx, |ctx| body(ctx).map_err(E::from_member)))
 }

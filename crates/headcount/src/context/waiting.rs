@@ -64,6 +64,19 @@ impl Context {
         }
     }
 
+    /// The same for a thread that serves others, and whose waiting is nobody's concern: no roll tells of it.
+    pub(crate) fn sleep_unseen(&self, duration: Duration) -> Result<(), Cancelled> {
+        let (nap, deadline) = match self.clock() {
+            None => (None, time::now().checked_add(duration)),
+            // As in `block_for`.
+            Some(_) => (Some(self.with_timeout(duration)), None),
+        };
+        if let Some(node) = &nap.as_ref().unwrap_or(self).node {
+            node.out.block_until(deadline);
+        }
+        self.check()
+    }
+
     /// Why it is cancelled, or nothing if `timeout` was over first, on the context's own clock.
     #[track_caller]
     fn block_for(&self, what: &str, instead: &str, timeout: Duration) -> Option<Cancelled> {

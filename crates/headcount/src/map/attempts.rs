@@ -107,8 +107,30 @@ impl<M, E, const AGAIN: bool> MapAttempts<M, E, AGAIN> {
         self
     }
 
-    pub(crate) fn set_hedge(mut self, after: Duration) -> MapAttempts<M, E> {
-        self.attempts.set_hedge(after);
+    /// Calls for an item a second time if the first call takes longer than `after`: against the slow one of many servers. The
+    /// first value counts, and the other call is cancelled; if one of the two fails the other is waited for. Both share the
+    /// item's slot.
+    ///
+    /// On tasks the other call is dropped. On threads it cannot be stopped and the item ends when both calls have, so the body
+    /// has to heed its context; the second call runs on a thread of its own, where the system gives one.
+    ///
+    /// ```
+    /// use headcount::thread;
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use std::time::Duration;
+    ///
+    /// let calls = AtomicU32::new(0);
+    /// let pages = thread::map(["/"]).hedge_after(Duration::from_millis(5)).run(|ctx, page| {
+    ///     if calls.fetch_add(1, Ordering::Relaxed) == 0 {
+    ///         ctx.sleep(Duration::from_secs(60))?; // cut short when the other has answered
+    ///     }
+    ///     Ok::<_, headcount::Cancelled>(page.len())
+    /// });
+    /// assert_eq!(pages.unwrap(), [1]);
+    /// ```
+    #[track_caller]
+    pub fn hedge_after(mut self, after: Duration) -> MapAttempts<M, E> {
+        self.attempts.set_hedge(after, Location::caller());
         self.again()
     }
 }
@@ -174,6 +196,13 @@ macro_rules! attempts {
             #[cfg(feature = "retry")]
             pub fn retry(self, policy: impl $crate::RetryPolicy) -> $crate::MapAttempts<Self, $error> {
                 $crate::MapAttempts::<Self, $error>::new(self).retry(policy)
+            }
+
+            /// Calls for an item a second time if the first call takes longer than `after`; see
+            /// [`MapAttempts::hedge_after`](crate::MapAttempts::hedge_after).
+            #[track_caller]
+            pub fn hedge_after(self, after: std::time::Duration) -> $crate::MapAttempts<Self, $error> {
+                $crate::MapAttempts::<Self, $error>::new(self).hedge_after(after)
             }
 
             /// No more than so many calls are begun in a second; see [`MapAttempts::rate`](crate::MapAttempts::rate).

@@ -35,6 +35,11 @@ impl Member {
         Self
     }
 
+    #[inline]
+    pub(crate) fn here() -> Self {
+        Self
+    }
+
     /// As with the feature: it is dropped here.
     #[inline]
     pub(crate) fn gone(self) {}

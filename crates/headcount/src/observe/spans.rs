@@ -106,6 +106,11 @@ impl Member {
         Self(Span::none())
     }
 
+    /// Whoever runs here, to be run on another thread as well.
+    pub(crate) fn here() -> Self {
+        Self(panics::try_quietly(Span::current).unwrap_or_else(Span::none))
+    }
+
     /// The member is over: tells the subscriber, by dropping the span.
     pub(crate) fn gone(self) {}
 

@@ -69,8 +69,10 @@ where
     /// waited for. Holds for members that are launched with [`spawn_repeatable`](Spawner::spawn_repeatable).
     ///
     /// Both calls share the member's slot and its task. A body that must not happen twice must not be hedged.
+    #[track_caller]
     pub fn hedge_after(self, after: Duration) -> Self {
-        self.configure(|attempts| attempts.set_hedge(after))
+        let place = Location::caller();
+        self.configure(|attempts| attempts.set_hedge(after, place))
     }
 
     /// No more than so many bodies are begun in a second, evenly: in bursts of up to a hundredth of that. Whoever waits for its

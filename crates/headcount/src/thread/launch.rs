@@ -15,6 +15,7 @@ pub(crate) trait Launch<'scope>: Send + Sync + 'scope {
 }
 
 /// Threads on a scope of std's.
+#[derive(Clone)]
 pub(crate) struct Threads<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     /// What the threads are called, for debuggers and panic messages; without the zero bytes that no name may have.

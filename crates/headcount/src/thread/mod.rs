@@ -37,12 +37,16 @@
 //! | `tray` | tiny jobs that one worker took at once, within reach of the others |
 //! | `turn` | waiting in the queue for a slot instead of leaving a job there |
 //! | `launch` | how a thread is started |
+//! | `attempts` | bodies that are called again, or twice, or in their turn |
+//! | `hedger` | who watches for calls that take too long, and starts second ones |
 //! | `map/` | [`map()`]: the same for every item |
 //! | `model` | all this as the model checker's suite sees it |
 
+mod attempts;
 mod control;
 mod desk;
 mod group;
+mod hedger;
 mod idle;
 pub(crate) mod launch;
 mod map;

@@ -14,10 +14,11 @@ use super::stream::Stream;
 use super::team::{Lane, Launched, OnThreads, Team};
 use super::turn;
 use super::workers;
+use crate::attempt::{Unfinished, race};
 use crate::context::{CancelKind, Cancelled, Context};
 use crate::group::core::Core;
 use crate::group::settle::Plain;
-use crate::group::{BoxError, CollectAll, MemberError};
+use crate::group::{BoxError, CollectAll, FromMember, MemberError};
 
 /// Loom has no scopes: the threads are joined by [`Workers::help_until_empty`].
 #[derive(Debug, Default)]
@@ -156,6 +157,46 @@ impl Group {
 impl std::fmt::Debug for Group {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Group").field("workers", &self.team.workers).finish_non_exhaustive()
+    }
+}
+
+/// See `attempt::race`: two calls of one body, whose values are numbers and whose failures are strings.
+#[derive(Clone)]
+pub struct Race(Arc<race::Race<'static, u32, BoxError>>, Context);
+
+impl Race {
+    /// A race whose second call is `second`.
+    pub fn new(second: impl FnOnce(&Context) -> Result<u32, &'static str> + Send + 'static) -> Self {
+        let place = std::panic::Location::caller();
+        let second = Box::new(move |ctx: &Context| told(second(ctx)));
+        let (race, own) = race::Race::new(&Context::background(), place, second);
+        Self(race, own)
+    }
+
+    /// Makes the second call, unless the first has ended; whether it did.
+    pub fn second(&self) -> bool {
+        let second = self.0.begin();
+        second.map(race::Second::run).is_some()
+    }
+
+    /// Makes the first call, and gives what counts.
+    pub fn first(&self, first: impl FnOnce(&Context) -> Result<u32, &'static str>) -> Result<u32, String> {
+        match self.0.end_first(Ok(told(first(&self.1)))) {
+            Ok(Err(Unfinished::Failed(error))) => Err(error.to_string()),
+            Ok(Err(Unfinished::Cancelled(why))) => Err(why.to_string()),
+            Ok(Ok(value)) => Ok(value),
+            Err(_) => unreachable!("nobody panics here"),
+        }
+    }
+}
+
+fn told(output: Result<u32, &'static str>) -> Result<u32, Unfinished<BoxError>> {
+    output.map_err(|text| Unfinished::Failed(BoxError::from_member(text)))
+}
+
+impl std::fmt::Debug for Race {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Race").finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::attempts::Bodies;
 use super::launch::Threads;
 use super::team::{Lane, OnThreads, Team};
 use super::workers::Workers;
@@ -107,7 +108,7 @@ pub struct Scope<T, E = BoxError, P = FailFast> {
     stack: Option<usize>,
     panics: Panics,
     recognize: Option<Recognize<E>>,
-    attempts: Option<Attempts<E>>,
+    pub(super) attempts: Option<Attempts<E>>,
     recorder: Option<Arc<Recorder>>,
     values: PhantomData<fn() -> T>,
 }
@@ -235,79 +236,6 @@ where
         self
     }
 
-    /// Calls the body of a member again if it fails, after the delays of `policy`: one of `backon`'s builders. Holds for members
-    /// that are launched with [`spawn_repeatable`](Spawner::spawn_repeatable); the others can be called only once.
-    ///
-    /// Every error is worth another attempt, unless [`retry_if`](Self::retry_if) says otherwise; a panic never is. Who waits
-    /// between two attempts keeps its slot. When the group is cancelled there is no further attempt, and a member that was waiting for one
-    /// has been cancelled, not failed. Otherwise the error is that of the last attempt.
-    ///
-    /// ```
-    /// use backon::ConstantBuilder;
-    /// use headcount::{Context, thread};
-    /// use std::sync::atomic::{AtomicU32, Ordering};
-    /// use std::time::Duration;
-    ///
-    /// let calls = AtomicU32::new(0);
-    /// let twice = ConstantBuilder::default().with_delay(Duration::from_millis(1)).with_max_times(2);
-    /// let values = thread::Scope::new(&Context::background()).retry(twice).run(|group| {
-    ///     group.spawn_repeatable(|_| match calls.fetch_add(1, Ordering::Relaxed) {
-    ///         0 | 1 => Err("busy"),
-    ///         calls => Ok(calls),
-    ///     });
-    /// })?;
-    /// assert_eq!(values, [2]); // after two more attempts
-    /// # Ok::<(), headcount::GroupError>(())
-    /// ```
-    #[cfg(feature = "retry")]
-    pub fn retry(mut self, policy: impl crate::RetryPolicy) -> Self {
-        self.attempts.get_or_insert_default().set_retry(policy);
-        self
-    }
-
-    /// Which errors are worth another attempt: those that `f` says yes to. A timeout of [`timeout_each`](Self::timeout_each) is a
-    /// [`Cancelled`](crate::Cancelled) here.
-    #[cfg(feature = "retry")]
-    pub fn retry_if(
-        mut self,
-        f: impl Fn(&(dyn std::error::Error + 'static)) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        self.attempts.get_or_insert_default().set_worth(Arc::new(f));
-        self
-    }
-
-    /// No more than so many bodies are begun in a second, evenly: in bursts of up to a hundredth of that. Whoever waits for its turn has its slot.
-    ///
-    /// # Panics
-    ///
-    /// If it is zero: nobody could ever begin.
-    #[cfg(feature = "rate")]
-    #[track_caller]
-    pub fn rate(mut self, per_second: u32) -> Self {
-        self.attempts.get_or_insert_default().set_rate(per_second);
-        self
-    }
-
-    /// Each call of a body has so much time: its context is cancelled then. A thread cannot be stopped; the body has to heed it, and
-    /// what it returns counts.
-    ///
-    /// ```
-    /// use headcount::{Context, thread};
-    /// use std::time::Duration;
-    ///
-    /// let scope = thread::Scope::<()>::new(&Context::background()).timeout_each(Duration::from_millis(1));
-    /// let late = scope.run(|group| group.spawn(|ctx| ctx.sleep(Duration::from_secs(60)))).unwrap_err();
-    /// assert!(late.to_string().contains("deadline exceeded"));
-    /// ```
-    #[track_caller]
-    pub fn timeout_each(mut self, timeout: std::time::Duration) -> Self
-    where
-        E: crate::FromMember<crate::Cancelled>,
-    {
-        self.attempts.get_or_insert_default().set_timeout(timeout, Location::caller());
-        self
-    }
-
     /// Errors that mean "I was cancelled", besides those that are or wrap a [`Cancelled`](crate::Cancelled): a member that ends
     /// with one after the group was cancelled has not failed.
     ///
@@ -376,9 +304,9 @@ where
         (court.panics, court.recognize) = (self.panics, self.recognize);
         drop(court);
         std::thread::scope(|scope| {
-            let workers =
-                Arc::new(Workers::new(self.limit, Threads::new(scope, name).stack_size(self.stack)));
-            let attempts = self.attempts.map(Arc::new);
+            let threads = Threads::new(scope, name).stack_size(self.stack);
+            let (attempts, _until_here) = Bodies::open(self.attempts, &core.ctx, threads.clone());
+            let workers = Arc::new(Workers::new(self.limit, threads));
             let team = Team { core: Arc::clone(&core), workers: Arc::clone(&workers), attempts };
             let group = Group::new(Spawner::new(team));
             // Turning an error into the group's may run foreign code, too.

@@ -118,13 +118,14 @@ where
         self.team.begin(Launched { weight, ..Launched::here() }, Plain, f);
     }
 
-    /// Launches a member whose body may be called several times: as often as the scope's `retry` says.
+    /// Launches a member whose body may be called several times: as often as the scope's `retry` and
+    /// [`hedge_after`](super::Scope::hedge_after) say, and with the latter by two threads at once.
     ///
     /// Without such an option it is the same as [`spawn`](Self::spawn).
     #[track_caller]
     pub fn spawn_repeatable<F, X>(&self, f: F)
     where
-        F: FnMut(&Context) -> Result<T, X> + Send + 'scope,
+        F: Fn(&Context) -> Result<T, X> + Send + Sync + 'scope,
         E: FromMember<X>,
     {
         self.team.begin_repeatable(Launched::here(), f);

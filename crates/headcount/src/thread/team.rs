@@ -7,10 +7,11 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::attempts::Bodies;
 use super::launch::Launch;
 use super::turn::Turn;
 use super::workers::{Job, Workers};
-use crate::attempt::{Attempted, Attempts, threads as attempt};
+use crate::attempt::Attempted;
 use crate::context::Context;
 use crate::group::closure::{Closure, unbegun};
 use crate::group::core::{Core, Kind};
@@ -74,7 +75,7 @@ pub(crate) struct Team<'scope, T, E, P, L> {
     pub(crate) core: Arc<ThreadCore<T, E, P>>,
     pub(crate) workers: Arc<Workers<'scope, L>>,
     /// How bodies are called, if not just once.
-    pub(crate) attempts: Option<Arc<Attempts<E>>>,
+    pub(crate) attempts: Option<Bodies<'scope, E, L>>,
 }
 
 impl<T, E, P, L> Clone for Team<'_, T, E, P, L> {
@@ -122,25 +123,19 @@ where
     {
         match &self.attempts {
             None => self.launch(who, settle, f),
-            Some(attempts) => {
-                let attempts = Arc::clone(attempts);
-                self.launch(who, Attempted(settle), attempt::bind_once(attempts, f));
-            }
+            Some(bodies) => self.launch(who, Attempted(settle), bodies.bind_once(f)),
         }
     }
 
     /// Launches a member whose body is called as often as need be.
     pub(crate) fn begin_repeatable<F, X>(&self, who: Launched, f: F)
     where
-        F: FnMut(&Context) -> Result<T, X> + Send + 'scope,
+        F: Fn(&Context) -> Result<T, X> + Send + Sync + 'scope,
         E: FromMember<X>,
     {
         match &self.attempts {
             None => self.launch(who, Plain, f),
-            Some(attempts) => {
-                let attempts = Arc::clone(attempts);
-                self.launch(who, Attempted(Plain), attempt::bind(attempts, f));
-            }
+            Some(bodies) => self.launch(who, Attempted(Plain), bodies.bind(f)),
         }
     }
 
@@ -248,10 +243,7 @@ where
         let who = Launched { name: None, weight: 1, hand: None, place };
         let job = match &self.attempts {
             None => self.register(who, Plain, f),
-            Some(attempts) => {
-                let attempts = Arc::clone(attempts);
-                self.register(who, Attempted(Plain), attempt::bind_once(attempts, f))
-            }
+            Some(bodies) => self.register(who, Attempted(Plain), bodies.bind_once(f)),
         };
         if let Ok(Some(job)) = job {
             turn.push(job);

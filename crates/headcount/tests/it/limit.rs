@@ -1,6 +1,7 @@
 //! Every wait in a test has a limit.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +20,33 @@ pub(crate) fn within<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) 
             Err(panic) => std::panic::resume_unwind(panic),
             Ok(_) => unreachable!("the thread sends before it ends"),
         },
+    }
+}
+
+/// A number that can be waited for; a gate is one that is raised once.
+///
+/// The number is not what the mutex protects, so that the thread sanitizer, which does not see into std's, sees its order.
+#[derive(Default)]
+pub(crate) struct Count(AtomicUsize, Mutex<()>, Condvar);
+
+impl Count {
+    pub(crate) fn add(&self) -> usize {
+        let count = self.0.fetch_add(1, SeqCst) + 1;
+        drop(self.1.lock().unwrap());
+        self.2.notify_all();
+        count
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(SeqCst)
+    }
+
+    #[track_caller]
+    pub(crate) fn reaches(&self, number: usize) -> usize {
+        let guard = self.1.lock().unwrap();
+        let (_guard, late) = self.2.wait_timeout_while(guard, LIMIT, |()| self.get() < number).unwrap();
+        assert!(!late.timed_out(), "{} of {number} came within {LIMIT:?}", self.get());
+        self.get()
     }
 }
 

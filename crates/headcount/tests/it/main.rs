@@ -56,7 +56,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
 #[cfg(feature = "std")]
-use limit::{LIMIT, message, within};
+use limit::{Count, LIMIT, message, within};
 
 #[cfg(feature = "std")]
 mod limit;

@@ -38,7 +38,7 @@ const FAULTS: usize = Fault::PROTOCOLS.len()
     + Fault::THREADS.len()
     + Fault::TASK_MAPS.len()
     + Fault::PIPELINES.len();
-const _: () = assert!(FAULTS == 46, "a new fault needs a control");
+const _: () = assert!(FAULTS == 47, "a new fault needs a control");
 
 controls! {
     a_done_that_publishes_nothing_is_caught:
@@ -126,6 +126,8 @@ controls! {
         GoneUnheard, pipelines::a_pusher_that_waits_for_room_is_told_that_nobody_is_left, "deadlock"
     trays_that_are_not_looked_into_are_caught:
         TraysUnlooked, maps::neighbours_run_side_by_side, "deadlock"
+    a_second_call_uncounted_is_caught:
+        SecondUncounted, hedges::a_second_call_that_begins_is_waited_for, "Causality violation"
     shelves_looked_at_too_early_are_caught:
         ShelvesUnlooked, maps::results_are_taken_in_order_and_the_window_opens, "deadlock"
     a_rest_at_an_open_window_is_caught:

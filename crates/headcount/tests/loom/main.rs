@@ -17,6 +17,7 @@ mod carriers;
 mod context;
 mod controls;
 mod groups;
+mod hedges;
 mod lanes;
 mod lists;
 mod maps;

@@ -1,7 +1,9 @@
 //! Spans are parented and entered while members run; what goes wrong is an event; no subscriber harms a group.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use headcount::{CollectAll, Context, GroupError, Panics, task, thread};
 use tracing::span::{Attributes, Id, Record};
@@ -230,4 +232,36 @@ fn a_subscriber_that_panics_keeps_no_member_out() {
         })
     });
     assert!(error.unwrap_err().to_string().contains("what came of it"));
+}
+
+/// In a process of its own, because threads that come later are heard only by a subscriber of the whole process.
+#[test]
+fn the_second_call_of_a_hedged_body_stands_in_the_span_of_its_member() {
+    const ALONE: &str = "HEADCOUNT_TEST_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        let name = "spans::the_second_call_of_a_hedged_body_stands_in_the_span_of_its_member";
+        let mut itself = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = itself.args(["--exact", "--nocapture", name]).env(ALONE, "1").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+    tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+    let (calls, pause) = (AtomicUsize::new(0), Duration::from_millis(1));
+    let values = thread::Scope::new(&Context::background()).named("hedged").hedge_after(pause).run(|group| {
+        group.spawn_repeatable(|ctx| {
+            if calls.fetch_add(1, SeqCst) == 0 {
+                return Err(ctx.wait());
+            }
+            tracing::info!("the second call");
+            Ok(7)
+        });
+    });
+    assert_eq!(values.unwrap(), [7]);
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let line = text.lines().find(|line| line.contains("the second call")).expect("it is logged");
+    assert!(line.contains("hedged") && line.contains("member{"), "{line}");
 }

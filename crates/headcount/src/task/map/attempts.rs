@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::source::Source;
 use super::{Map, MapResults, Spawned};
@@ -14,40 +13,10 @@ use crate::map::attempts::{MapAttempts, attempts};
 attempts! { impl[S, E, P] Map<S, E, P>, error: E }
 attempts! { impl[S, E, P] Spawned<S, E, P>, error: E }
 
-impl<S, E, P> Map<S, E, P> {
-    /// Calls for an item a second time if the first call takes longer than `after`; see
-    /// [`MapAttempts::hedge_after`](crate::MapAttempts::hedge_after).
-    pub fn hedge_after(self, after: Duration) -> MapAttempts<Self, E> {
-        MapAttempts::<Self, E>::new(self).set_hedge(after)
-    }
-}
-
-impl<S, E, P> Spawned<S, E, P> {
-    /// Calls for an item a second time if the first call takes longer than `after`; see
-    /// [`MapAttempts::hedge_after`](crate::MapAttempts::hedge_after).
-    pub fn hedge_after(self, after: Duration) -> MapAttempts<Self, E> {
-        MapAttempts::<Self, E>::new(self).set_hedge(after)
-    }
-}
-
 impl<S, E, P, const AGAIN: bool> MapAttempts<Map<S, E, P>, E, AGAIN> {
-    /// Calls for an item a second time if the first call takes longer than `after`: against the slow one of many servers. The
-    /// first value counts, and the other call is cancelled and dropped; if one of the two fails the other is waited for. Both
-    /// share the item's slot.
-    pub fn hedge_after(self, after: Duration) -> MapAttempts<Map<S, E, P>, E> {
-        self.set_hedge(after)
-    }
-
     /// As [`task::Map::spawned`](crate::task::Map::spawned).
     pub fn spawned(self) -> MapAttempts<Spawned<S, E, P>, E, AGAIN> {
         MapAttempts { map: self.map.spawned(), attempts: self.attempts }
-    }
-}
-
-impl<S, E, P, const AGAIN: bool> MapAttempts<Spawned<S, E, P>, E, AGAIN> {
-    /// Calls for an item a second time if the first call takes longer than `after`, as on the caller's own task.
-    pub fn hedge_after(self, after: Duration) -> MapAttempts<Spawned<S, E, P>, E> {
-        self.set_hedge(after)
     }
 }
 

@@ -1,5 +1,10 @@
-//! Items that are tried again, or paced, on threads.
+//! Items that are tried again, hedged, or paced, on threads.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::hedger::Hedger;
+use super::super::launch::{Launch, Threads};
 use super::{Map, MapResults};
 use crate::attempt::{Attempts, Unfinished, threads};
 use crate::context::{Cancelled, Context};
@@ -11,7 +16,7 @@ attempts! { impl[I, E, P] Map<I, E, P>, error: E }
 impl<I, E, P> Map<I, E, P> {
     /// Each item has so much time; see [`MapAttempts::timeout_each`](crate::MapAttempts::timeout_each).
     #[track_caller]
-    pub fn timeout_each(self, timeout: std::time::Duration) -> MapAttempts<Self, E, false>
+    pub fn timeout_each(self, timeout: Duration) -> MapAttempts<Self, E, false>
     where
         E: FromMember<Cancelled>,
     {
@@ -19,9 +24,36 @@ impl<I, E, P> Map<I, E, P> {
     }
 }
 
-/// Writes the ways to run such a map; `$item` may be called for as `$called` says.
+/// Runs a map whose items may be called for more than once: `$run` with `$body`. Its hedger's threads are joined before
+/// this is over, and no call is made when `$run` is.
+macro_rules! again {
+    ($this:ident, $f:ident, |$map:ident, $body:ident| $run:expr) => {{
+        let MapAttempts { map: $map, attempts } = $this;
+        let (attempts, f) = (&attempts, &$f);
+        std::thread::scope(|scope| {
+            let hedger = attempts.hedge().map(|hedge| {
+                let name = $map.settings.title.name().cloned();
+                Hedger::open(&$map.settings.ctx, hedge, Threads::new(scope, name))
+            });
+            let (hedger, _until_here) = hedger.unzip();
+            let $body = |ctx: &Context, item| again(attempts, f, hedger.as_ref(), ctx, item);
+            $run
+        })
+    }};
+}
+
+/// The same for items that are called for once.
+macro_rules! once {
+    ($this:ident, $f:ident, |$map:ident, $body:ident| $run:expr) => {{
+        let MapAttempts { map: $map, attempts } = $this;
+        let $body = |ctx: &Context, item| once(&attempts, &$f, ctx, item);
+        $run
+    }};
+}
+
+/// Writes the ways to run such a map.
 macro_rules! runs {
-    ($again:literal, $body:ident $(, $clone:ident)?) => {
+    ($again:literal, $with:ident $(, $clone:ident)?) => {
         impl<I, E, P> MapAttempts<Map<I, E, P>, E, $again>
         where
             I: Iterator<Item: Send $(+ $clone)?> + Send,
@@ -35,8 +67,7 @@ macro_rules! runs {
                 E: FromMember<X>,
                 P: Policy<U, E>,
             {
-                let Self { map, attempts } = self;
-                map.run(|ctx, item| $body(&attempts, &f, ctx, item))
+                $with!(self, f, |map, call| map.run(call))
             }
         }
 
@@ -55,8 +86,7 @@ macro_rules! runs {
                 F: Fn(&Context, I::Item) -> Result<(), X> + Sync,
                 E: FromMember<X>,
             {
-                let Self { map, attempts } = self;
-                map.for_each(|ctx, item| $body(&attempts, &f, ctx, item))
+                $with!(self, f, |map, call| map.for_each(call))
             }
 
             /// As [`thread::Map::fold`](crate::thread::Map::fold).
@@ -70,8 +100,7 @@ macro_rules! runs {
                 U: Send,
                 E: FromMember<X>,
             {
-                let Self { map, attempts } = self;
-                map.fold(init, |ctx, item| $body(&attempts, &f, ctx, item), add)
+                $with!(self, f, |map, call| map.fold(init, call, add))
             }
 
             /// As [`thread::Map::stream`](crate::thread::Map::stream).
@@ -89,8 +118,7 @@ macro_rules! runs {
                 U: Send,
                 E: FromMember<X>,
             {
-                let Self { map, attempts } = self;
-                map.stream(|ctx, item| $body(&attempts, &f, ctx, item), body)
+                $with!(self, f, |map, call| map.stream(call, body))
             }
         }
     };
@@ -99,13 +127,28 @@ macro_rules! runs {
 runs! { true, again, Clone }
 runs! { false, once }
 
-fn again<T: Clone, U, X, E: Root + FromMember<X>>(
-    attempts: &Attempts<E>,
-    f: &impl Fn(&Context, T) -> Result<U, X>,
+fn again<'scope, T, U, X, E, F, L>(
+    attempts: &'scope Attempts<E>,
+    f: &'scope F,
+    hedger: Option<&Arc<Hedger<'scope, L>>>,
     ctx: &Context,
     item: T,
-) -> Result<U, Unfinished<E>> {
-    threads::attempt(attempts, ctx, &mut |ctx| f(ctx, item.clone()).map_err(E::from_member))
+) -> Result<U, Unfinished<E>>
+where
+    T: Clone + Send + 'scope,
+    U: Send + 'scope,
+    E: Root + Send + FromMember<X> + 'scope,
+    F: Fn(&Context, T) -> Result<U, X> + Sync,
+    L: Launch<'scope>,
+{
+    threads::attempt(attempts, ctx, &mut || {
+        let call = |item: T| move |ctx: &Context| once(attempts, f, ctx, item);
+        let first = call(item.clone());
+        match hedger {
+            None => first(ctx),
+            Some(hedger) => hedger.call(ctx, first, call(item.clone())),
+        }
+    })
 }
 
 fn once<T, U, X, E: Root + FromMember<X>>(
@@ -114,9 +157,5 @@ fn once<T, U, X, E: Root + FromMember<X>>(
     ctx: &Context,
     item: T,
 ) -> Result<U, Unfinished<E>> {
-    let mut item = Some(item);
-    threads::once(attempts, ctx, &mut |ctx| {
-        let item = item.take().unwrap_or_else(|| unreachable!("called once"));
-        f(ctx, item).map_err(E::from_member)
-    })
+    threads::once(attempts, ctx, |ctx| f(ctx, item).map_err(E::from_member))
 }

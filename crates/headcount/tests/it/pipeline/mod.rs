@@ -9,12 +9,11 @@ mod stopping;
 #[cfg(feature = "tokio")]
 mod tasks;
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 
 use headcount::{Context, GroupError, OnThreads, Pipeline};
 
-use crate::LIMIT;
+use crate::Count;
 
 /// What counts how many of its clones are alive.
 #[derive(Clone, Debug, Default)]
@@ -28,32 +27,6 @@ impl Census {
 
     fn alive(&self) -> usize {
         Arc::strong_count(&self.0) - 1
-    }
-}
-
-/// A number that can be waited for.
-///
-/// The number is not what the mutex protects, so that the thread sanitizer, which does not see into std's, sees its order.
-#[derive(Default)]
-struct Count(AtomicUsize, Mutex<()>, Condvar);
-
-impl Count {
-    fn add(&self) -> usize {
-        let count = self.0.fetch_add(1, SeqCst) + 1;
-        drop(self.1.lock().unwrap());
-        self.2.notify_all();
-        count
-    }
-
-    fn get(&self) -> usize {
-        self.0.load(SeqCst)
-    }
-
-    #[track_caller]
-    fn reaches(&self, number: usize) {
-        let guard = self.1.lock().unwrap();
-        let (_guard, late) = self.2.wait_timeout_while(guard, LIMIT, |()| self.get() < number).unwrap();
-        assert!(!late.timed_out(), "{} of {number} came within {LIMIT:?}", self.get());
     }
 }
 
