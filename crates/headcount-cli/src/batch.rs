@@ -135,7 +135,7 @@ impl Member {
 
 impl Batch {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Book { ledger, journal, backlog, account, .. } = parts.book;
+        let Book { ledger, journal, backlog, account } = parts.book;
         let total = ledger.total();
         parts.stop.tells(Arc::clone(&parts.record));
         Self {

@@ -1,9 +1,6 @@
 //! What a batch begins with: an empty book, or that of the runs before, and the journal it is written to.
 
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 
 use crate::account::Account;
 use crate::args::JournalArgs;
@@ -23,21 +20,6 @@ pub(crate) struct Book {
     pub(crate) backlog: Option<Backlog>,
     /// What is known already of what will be said at the end.
     pub(crate) account: Account,
-    /// The journal's file, if it was begun just now.
-    begun: Option<PathBuf>,
-}
-
-/// Refuses a journal in a file that is given for something else too.
-pub(crate) fn refuse_same(args: &JournalArgs, others: &[(&str, Option<&Path>)]) -> Result<(), Refusal> {
-    let Some(journal) = args.journal.as_deref() else { return Ok(()) };
-    let what = |path: &Path| path.metadata().ok().map(|what| (what.dev(), what.ino()));
-    let same = |other: &Path| other == journal || what(other).is_some_and(|it| what(journal) == Some(it));
-    match others.iter().find(|(_, other)| other.is_some_and(same)) {
-        None => Ok(()),
-        Some((flag, _)) => {
-            Err(Refusal::new(format!("{flag} and --journal name one and the same file"), "give each its own"))
-        }
-    }
 }
 
 impl Book {
@@ -54,13 +36,7 @@ impl Book {
         let total = source.total();
         let mut account = Account::default();
         let Some(path) = &args.journal else {
-            return Ok(Self {
-                ledger: Ledger::new(policy, total),
-                journal: None,
-                backlog: None,
-                account,
-                begun: None,
-            });
+            return Ok(Self { ledger: Ledger::new(policy, total), journal: None, backlog: None, account });
         };
         let failed_too = args.resume_failed;
         let mode = if args.resume || failed_too { Mode::Resume { failed_too } } else { Mode::New };
@@ -73,7 +49,6 @@ impl Book {
         if let Some(note) = note.filter(|_| !quiet) {
             printer.note(&format!("headcount: {note}\n"));
         }
-        let begun = past.is_none().then(|| path.clone());
         let backlog = past.as_ref().map(journal::Past::backlog);
         let mut ledger = match past {
             None => Ledger::new(policy, None),
@@ -103,14 +78,6 @@ impl Book {
             (Some(total), _) if total == ledger.last() => *source = Box::new(Product::new(Vec::new())),
             _ => {}
         }
-        Ok(Self { ledger, journal: Some(journal), backlog, account, begun })
-    }
-
-    /// Nothing will be run after all. A journal that was begun for it would only be in the way the next time.
-    pub(crate) fn forget(self) {
-        if let Some(path) = &self.begun {
-            // It holds nothing that anybody could miss.
-            let _ = fs::remove_file(path);
-        }
+        Ok(Self { ledger, journal: Some(journal), backlog, account })
     }
 }

@@ -14,11 +14,12 @@ use std::sync::atomic::Ordering;
 
 use headcount::Context;
 
-use super::unprinted;
+use super::{show, unprinted};
 use crate::account::TheEnd;
 use crate::args::RunArgs;
 use crate::batch::{Batch, Parts, Times};
 use crate::exit::{self, Ending};
+use crate::explain::{self, Known};
 use crate::group;
 use crate::input::{Gate, Product, Records, Source, Table};
 use crate::intake::Ran;
@@ -29,9 +30,9 @@ use crate::locked;
 use crate::output::{Printer, Sheet, Stream, closed, complain};
 use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
 use crate::progress::Progress;
-use crate::record::{Happening, Plan, Record};
+use crate::record::{self, Happening, Plan};
 use crate::refusal::Refusal;
-use crate::resume::{Book, refuse_same};
+use crate::resume::Book;
 use crate::signal::Signals;
 use crate::stop::{Stop, Strength};
 use crate::template::{Template, Values};
@@ -47,6 +48,9 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     closed::refuse()?;
     let policy = args.policy()?;
     let (words, lists) = split(std::mem::take(&mut args.words))?;
+    if args.explain {
+        return explain(&args, policy, &words, lists);
+    }
     let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
     let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;
     let stop = Arc::new(Stop::new(rope).map_err(|error| no_start("a wake-up pipe", &error))?);
@@ -62,8 +66,13 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let total = source.total();
     check_quorum(policy, total)?;
     let jobs = jobs(&args, total)?;
-    let (book, record) = open_files(&args, work(&words, args.shell), policy, &mut source, &printer)?;
-    let record = Arc::new(record);
+    let others = [("--arg-file", args.arg_file.as_deref()), ("--journal", args.journal.journal.as_deref())];
+    // Opened, but begun only when the journal has nothing against it: a resumption that is refused must not cost the
+    // record of the run before.
+    let files = record::Files::open(&args.record, others)?;
+    let book =
+        Book::open(&args.journal, work(&words, args.shell), policy, &mut source, &printer, args.quiet)?;
+    let record = Arc::new(files.begin()?);
     let times = Times { timeout: args.timeout, deadline: args.deadline, grace: args.grace };
     let parts = Parts {
         template,
@@ -146,32 +155,6 @@ fn split(words: Vec<OsString>) -> Result<(Vec<OsString>, Option<Lists>), Refusal
     Ok((command, lists))
 }
 
-/// Opens what is written to. The journal first: a resumption that is refused must not cost the record of the run before.
-fn open_files(
-    args: &RunArgs,
-    work: Vec<Vec<u8>>,
-    policy: Policy,
-    source: &mut Box<dyn Source>,
-    printer: &Printer,
-) -> Result<(Book, Record), Refusal> {
-    let inputs = args.arg_file.as_deref();
-    let record = &args.record;
-    let others = [
-        ("--arg-file", inputs),
-        ("--events", record.events.as_deref()),
-        ("--joblog", record.joblog.as_deref()),
-    ];
-    refuse_same(&args.journal, &others)?;
-    let book = Book::open(&args.journal, work, policy, source, printer, args.quiet)?;
-    match Record::open(record, inputs) {
-        Ok(record) => Ok((book, record)),
-        Err(refusal) => {
-            book.forget();
-            Err(refusal)
-        }
-    }
-}
-
 /// What a journal is of: with another command the same inputs are another work.
 fn work(words: &[OsString], shell: bool) -> Vec<Vec<u8>> {
     let run = [Some("run"), shell.then_some("--shell")];
@@ -184,13 +167,7 @@ type Opened = (Box<dyn Source>, Option<Vec<Vec<u8>>>, Option<usize>);
 
 fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> Result<Opened, Refusal> {
     if let Some(lists) = lists {
-        let clash = [(args.csv, "--csv"), (args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
-        if let Some((_, flag)) = clash.iter().find(|(given, _)| *given) {
-            return Err(Refusal::new(
-                format!("{flag} reads inputs from a file, and ::: gives them here"),
-                format!("leave out {flag}, or put the inputs into the file"),
-            ));
-        }
+        check_lists(args)?;
         // Children find nothing on stdin, whether we read it or not.
         detach_stdin()?;
         let product = Product::new(lists);
@@ -220,6 +197,38 @@ fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> R
         records = records.waited_for_at(twin);
     }
     Ok((Box::new(records), None, Some(1)))
+}
+
+fn check_lists(args: &RunArgs) -> Result<(), Refusal> {
+    let clash = [(args.csv, "--csv"), (args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
+    match clash.iter().find(|(given, _)| *given) {
+        Some((_, flag)) => Err(Refusal::new(
+            format!("{flag} reads inputs from a file, and ::: gives them here"),
+            format!("leave out {flag}, or put the inputs into the file"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Says what would happen, as far as that can be known without reading anything.
+fn explain(
+    args: &RunArgs,
+    policy: Policy,
+    words: &[OsString],
+    lists: Option<Lists>,
+) -> Result<Ending, Refusal> {
+    let template = Template::compile(words, None, args.shell);
+    template.program().map(look_up).transpose()?;
+    let mut listed = None;
+    if let Some(lists) = lists {
+        check_lists(args)?;
+        let count = lists.len();
+        let product = Product::new(lists);
+        check_columns(&template, Some(product.columns()))?;
+        check_quorum(policy, product.total())?;
+        listed = product.total().map(|total| (total, count));
+    }
+    Ok(show(&explain::explain(args, &Known { template: &template, words, policy, listed })))
 }
 
 fn open_file(path: &Path) -> Result<File, Refusal> {
