@@ -4,6 +4,7 @@
 //! never counts as passed. `cargo xtask list` names them; `cargo xtask test NAME ...` runs some.
 
 mod checks;
+mod compare;
 mod house;
 mod run;
 mod sanitize;
@@ -73,6 +74,7 @@ const CHECKS: &[Check] = &[
 const HELP: &str = "\
 cargo xtask test [NAME ...]   run every check, or the named ones
 cargo xtask bench [ARG ...]   time headcount beside its peers (`bench --help` for the rows)
+cargo xtask compare [PART ...]   do the same with headcount run, xargs, GNU parallel and rust-parallel
 cargo xtask list              name the checks
 cargo xtask help              this text";
 
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
     match arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         Some(("test", names)) => test(names),
         Some(("bench", rest)) => checks::bench(rest),
+        Some(("compare", parts)) => compare::compare(parts),
         Some(("list", [])) => {
             CHECKS.iter().for_each(|check| println!("{:<10} {}", check.name, check.promise));
             ExitCode::SUCCESS

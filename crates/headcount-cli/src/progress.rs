@@ -109,7 +109,7 @@ impl Progress {
         }
         if let Some(Slowest { label, age }) = slowest {
             let short: String = label.chars().take(40).collect();
-            text.push_str(&format!(", slowest {short} {:.0} s", age.as_secs_f64()));
+            text.push_str(&format!(", slowest {short} ({:.0} s)", age.as_secs_f64()));
         }
         text
     }
