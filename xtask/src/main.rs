@@ -4,6 +4,7 @@
 //! never counts as passed. `cargo xtask list` names them; `cargo xtask test NAME ...` runs some.
 
 mod checks;
+mod compare;
 mod fuzz;
 mod house;
 mod run;
@@ -79,6 +80,7 @@ const CHECKS: &[Check] = &[
 const HELP: &str = "\
 cargo xtask test [NAME ...]   run every check, or the named ones
 cargo xtask bench [ARG ...]   time headcount beside its peers (`bench --help` for the rows)
+cargo xtask compare [PART ...]   do the same with headcount run, xargs, GNU parallel and rust-parallel
 cargo xtask fuzz [SECONDS]    fuzz the inspection socket's protocol, each target for so long (60)
 cargo xtask list              name the checks
 cargo xtask help              this text";
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
         Some(("test", names)) => test(names),
         Some(("bench", rest)) => checks::bench(rest),
         Some(("fuzz", rest)) => fuzz::command(rest),
+        Some(("compare", parts)) => compare::compare(parts),
         Some(("list", [])) => {
             CHECKS.iter().for_each(|check| println!("{:<10} {}", check.name, check.promise));
             ExitCode::SUCCESS
