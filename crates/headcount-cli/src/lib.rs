@@ -10,7 +10,7 @@
 //! | [`args`] | the flag table |
 //! | `cmd` | one file a subcommand: from arguments to an ending |
 //! | [`input`], [`template`] | where members come from, and the command with its holes |
-//! | `batch`, `group`, `lane` | what all members share, the group they are, and where each runs |
+//! | `batch`, `group`, `lane`, `outcome` | what all members share, the group they are, where each runs, and how it ended |
 //! | `intake`, `waits` | taking members in, one at a time; those between two attempts |
 //! | [`ledger`], [`tries`] | the pure book of who stands where, and the policy; how often a member is tried |
 //! | [`journal`], `resume` | what happened, on disk before it counts; the book a batch begins with |
@@ -46,6 +46,7 @@ mod lane;
 mod latch;
 mod live;
 mod manual;
+mod outcome;
 mod output;
 mod process;
 mod progress;

@@ -9,6 +9,7 @@ mod help;
 mod input;
 mod inspect;
 mod journal;
+mod journal_disk;
 mod journal_file;
 mod killed;
 mod ledger;
