@@ -30,7 +30,7 @@ fn all_jobs_of_a_crew_are_told_under_one_count_whichever_round_they_are_of() {
         assert_eq!((jobs[2].why(), jobs[3].why()), (Some("panicked: one"), Some("zero")));
         assert!(jobs.iter().all(|job| job.begun() >= Some(job.spawned()) && job.ended() >= job.begun()));
         // Both of the first round stand where that was held, the others elsewhere.
-        let lines: Vec<_> = jobs.iter().map(|job| job.place().line()).collect();
+        let lines: Vec<_> = jobs.iter().map(|job| job.place().unwrap().line()).collect();
         assert!(lines[0] == lines[1] && lines[1..].windows(2).all(|two| two[0] < two[1]), "{lines:?}");
 
         let summary = timeline.summary();
