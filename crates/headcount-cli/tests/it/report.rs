@@ -236,7 +236,7 @@ fn ten_thousand_members_make_a_page_of_a_few_megabytes() {
     let mut text = String::new();
     let mut line = |elapsed: f64, event: &str, id: &str, input: &str, more: &str| {
         text.push_str(&format!(
-            "{{\"schema\":1,\"time\":\"\",\"elapsed\":{elapsed},\"event\":\"{event}\",\"id\":{id},\"input\":{input},\"attempt\":null{more}}}\n"
+            "{{\"schema\":1,\"time\":\"\",\"elapsed\":{elapsed},\"event\":\"{event}\",\"id\":{id},\"input\":{input},\"attempt\":1{more}}}\n"
         ));
     };
     line(0.0, "batch_begun", "null", "null", ",\"subcommand\":\"run\",\"command\":[\"render\"],\"jobs\":8");
