@@ -116,6 +116,8 @@ pub(crate) struct Account {
     stopped_count: u64,
     /// What the policy stopped the rest for, when it was the policy that did.
     over: Option<Over>,
+    /// Or something that is nobody's fault.
+    trouble: Option<&'static str>,
     /// Members that could not be written down (the spool was full).
     unwritten: u64,
     /// What of the counts is not of this run.
@@ -156,13 +158,19 @@ impl Account {
         self.over.get_or_insert(over);
     }
 
+    /// Something that is no member's fault stops the rest.
+    pub(crate) fn stopped_for(&mut self, what: &'static str) {
+        self.trouble.get_or_insert(what);
+    }
+
     /// Why the batch was stopped and how many that hit, if it was.
     fn stop_line(&self, tally: &Tally, end: &TheEnd) -> Option<String> {
         let hit = tally.cancelled > 0 || end.unread != Unread::Nothing;
         let policy = self.over.filter(|_| hit).map(|over| over.to_string());
         let deadline = end.late.map(|deadline| format!("the deadline of {deadline:?}"));
         let signal = end.signal.map(signal::name);
-        let mut causes: Vec<String> = [policy, deadline, signal].into_iter().flatten().collect();
+        let trouble = self.trouble.filter(|_| hit).map(str::to_owned);
+        let mut causes: Vec<String> = [policy, trouble, deadline, signal].into_iter().flatten().collect();
         if end.signal_first {
             causes.rotate_right(1);
         }

@@ -67,6 +67,8 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     check_quorum(policy, total)?;
     let jobs = jobs(&args, total)?;
     let others = [("--arg-file", args.arg_file.as_deref()), ("--journal", args.journal.journal.as_deref())];
+    // Opened, but begun only when the journal has nothing against it: a resumption that is refused must not cost the
+    // record of the run before.
     let files = record::Files::open(&args.record, others)?;
     let book =
         Book::open(&args.journal, work(&words, args.shell), policy, &mut source, &printer, args.quiet)?;
@@ -99,7 +101,8 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let strays = adopt_orphans();
     let stop = Arc::clone(&batch.stop);
     let late = late.on_cancel(move |_| stop.be_late());
-    group::run(&batch, &ctx, &mut Progress::new(args.quiet, total));
+    let before = locked(&batch.ledger).tally().ended();
+    group::run(&batch, &ctx, &mut Progress::new(args.quiet, batch.total, before));
     // What is left to do is not held to it.
     drop(late);
     drop(inspected);

@@ -304,7 +304,7 @@ fn a_journal_that_takes_no_more_stops_the_batch_and_the_account_is_given() {
     let seen = script(&text).run();
     seen.ended(1);
     let told = format!("headcount: the journal {} cannot be written: File too large", journal.display());
-    assert_eq!(seen.err.matches("cannot be written").count(), 1, "said once: {}", seen.err);
+    assert_eq!(seen.err.matches(&told).count(), 1, "said once: {}", seen.err);
     assert!(seen.err.contains(&told), "{}", seen.err);
     assert!(seen.err.contains(" members: ") && seen.err.contains(" cancelled\n"), "{}", seen.err);
     assert!(seen.err.contains("the input was not read to its end"), "{}", seen.err);
@@ -312,6 +312,42 @@ fn a_journal_that_takes_no_more_stops_the_batch_and_the_account_is_given() {
         script(&format!("seq 1000 | $HEADCOUNT run -j2 --journal {} --resume true", journal.display())).run();
     seen.ended(0);
     assert!(seen.err.contains("1000 members: 1000 ok, 0 failed, 0 lost, 0 cancelled\n"), "{}", seen.err);
+}
+
+#[test]
+fn a_full_disk_stops_the_batch_and_nothing_of_it_is_lost() {
+    let folder = folder();
+    let witness = witness(&folder);
+    let disk = folder.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    // A disk of its own, of 16 KiB, that is gone with the script.
+    let run = format!(
+        "seq 300 | $HEADCOUNT run -j2 --journal {0}/journal --resume sh -c 'echo $1 >> $0' {witness}",
+        disk.display()
+    );
+    let text = format!(
+        "exec unshare -rm sh -c 'mount -t tmpfs -o size=16k none {0} || exit 77
+         . {1}; echo ended with $? >&2
+         mount -o remount,size=1m {0} || exit 77; . {1}'",
+        disk.display(),
+        folder.path().join("run").display()
+    );
+    fs::write(folder.path().join("run"), run).unwrap();
+    let seen = script(&text).run();
+    if seen.status.code() == Some(77) || seen.err.starts_with("unshare") {
+        println!("skipped: no disk can be mounted here: {}", seen.err);
+        return;
+    }
+    seen.ended(0);
+    let (first, again) = seen.err.split_once("ended with 1\n").expect("the first run fails");
+    let told = format!("headcount: the journal {}/journal cannot be written: No space left", disk.display());
+    assert_eq!(first.matches(&told).count(), 1, "{first}");
+    assert!(first.contains("the input was not read to its end"), "{first}");
+    assert!(first.contains("\nstopped by the journal, which cannot be written: "), "{first}");
+    assert!(again.contains("300 members: 300 ok, 0 failed, 0 lost, 0 cancelled\n"), "{again}");
+    let runs = ran(&folder).lines().count();
+    // Those that ended when it was full already, and nobody else, ran again: at most one a slot.
+    assert!((300..=302).contains(&runs), "{runs} runs");
 }
 
 #[test]
@@ -333,6 +369,29 @@ fn what_cannot_be_a_journal_is_refused_before_anything_starts() {
 }
 
 #[test]
+fn a_file_is_a_journal_and_nothing_else() {
+    let folder = folder();
+    run(&folder, &[], &["true", ":::", "a"]).ended(0);
+    let before = bytes(&folder);
+    let journal = path(&folder);
+    let shown = journal.to_str().unwrap();
+    for flag in ["--events", "--joblog"] {
+        let seen = headcount(["--resume", "--journal", shown, flag, shown, "true"]).run();
+        seen.ended(2);
+        let told =
+            format!("headcount: --journal and {flag} name one and the same file\nhint: give each its own\n");
+        assert_eq!(seen.err, told);
+        assert_eq!(bytes(&folder), before);
+    }
+    // What is refused for another reason leaves no journal that would be in the way.
+    let fresh = folder.path().join("fresh");
+    let args =
+        ["--journal", fresh.to_str().unwrap(), "--events", "/no/such/folder/events", "true", ":::", "a"];
+    headcount(args).run().ended(2);
+    assert!(!fresh.exists());
+}
+
+#[test]
 fn quorums_count_what_was_done_before() {
     let folder = folder();
     let witness = witness(&folder);
@@ -346,6 +405,8 @@ fn quorums_count_what_was_done_before() {
     assert_eq!(ran(&folder), "a\nb\n");
     let seen = quorum("2", &["--resume"]);
     seen.ended(0);
+    let why = "\nstopped by what was done before (that makes the quorum of 2): 0 cut short, 2 never began\n";
+    assert!(seen.err.contains(why), "{}", seen.err);
     assert_eq!(ran(&folder), "a\nb\n", "that was enough before");
     quorum("3", &["--resume"]).ended(0);
     assert_eq!(ran(&folder), "a\nb\nc\n");
