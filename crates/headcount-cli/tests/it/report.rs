@@ -172,7 +172,7 @@ fn a_record_that_was_changed_is_refused_with_the_line_that_cannot_be() {
     refused(&of_lines(format!("{text}{text}")), "line 19: another batch begins here");
     // What a later version adds is passed over.
     let more =
-        r#"{"schema":1,"time":"","elapsed":9,"event":"tea","id":null,"input":null,"attempt":null,"cup":2}"#;
+        r#"{"schema":1,"time":"","elapsed":0,"event":"tea","id":null,"input":null,"attempt":null,"cup":2}"#;
     let seen = of_lines(
         text.replacen("{\"schema\":1", &format!("{more}\n{{\"schema\":1"), 2)
             .split_once('\n')
