@@ -153,6 +153,13 @@ impl Account {
         }
     }
 
+    /// Writes down a failure that was put into words before.
+    pub(crate) fn add_told(&mut self, text: &str, printer: &Printer) {
+        if self.failures.push(text.as_bytes(), printer.spool()).is_err() {
+            self.unwritten += 1;
+        }
+    }
+
     /// The policy stops the rest. The first reason counts.
     pub(crate) fn stopped_by(&mut self, over: Over) {
         self.over.get_or_insert(over);
