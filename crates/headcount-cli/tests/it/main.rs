@@ -24,5 +24,6 @@ mod report;
 mod signal;
 mod stage;
 mod stops;
+mod strangers;
 mod template;
 mod time;
