@@ -17,6 +17,7 @@
 //! | `process` | the only room that starts and stops children |
 //! | `output` | the only printer |
 //! | `stop`, `signal`, `watch` | how strongly to stop, what signals ask for, and who does it |
+//! | `pace` | whether the next member may start now: rate, load, memory, a jobserver; the limit changed while members run |
 //! | `census`, `live` | who is out in another process, in words; the same again and again |
 //! | `account`, `progress`, `roll` | what is said at the end, and meanwhile |
 //! | `record` | what is written to files: events, the job log |
@@ -42,6 +43,7 @@ mod lane;
 mod latch;
 mod live;
 mod output;
+mod pace;
 mod process;
 mod progress;
 mod record;

@@ -1,7 +1,7 @@
 //! Signals: caught here, noted as flags, answered by the watch.
 //!
 //! INT asks for one strength of stopping more each time; TERM and HUP terminate at once; USR1 asks for the
-//! roll call; TSTP, Ctrl-Z, for a pause. A HUP that was ignored when the command started (`nohup`) stays ignored, and so does
+//! roll call; USR2 for the control file to be read; TSTP, Ctrl-Z, for a pause. A HUP that was ignored when the command started (`nohup`) stays ignored, and so does
 //! a TSTP (a shell without job control).
 
 use std::io;
@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
 
 /// The signals that came and were not answered yet.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(crate) struct Signals {
     hang_up: Arc<AtomicBool>,
     roll_call: Arc<AtomicBool>,
     pause: Arc<AtomicBool>,
+    limit: Arc<AtomicBool>,
     resume: Arc<AtomicBool>,
     /// The last deadly signal that came, answered or not; 0 for none. Written by the handlers alone.
     caught: Arc<AtomicUsize>,
@@ -29,7 +30,7 @@ impl Signals {
     pub(crate) fn catch(bell: &UnixStream) -> io::Result<Self> {
         let caught = Arc::new(AtomicUsize::new(0));
         let catch = |signal| {
-            if ![SIGUSR1, SIGTSTP, SIGCONT].contains(&signal) {
+            if ![SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT].contains(&signal) {
                 signal_hook::flag::register_usize(
                     signal,
                     Arc::clone(&caught),
@@ -50,6 +51,7 @@ impl Signals {
             hang_up: unless_ignored(SIGHUP)?,
             roll_call: catch(SIGUSR1)?,
             pause: unless_ignored(SIGTSTP)?,
+            limit: catch(SIGUSR2)?,
             resume: catch(SIGCONT)?,
             caught,
         })
@@ -75,6 +77,11 @@ impl Signals {
     /// The roll call was asked for since the last look.
     pub(crate) fn take_roll_call(&self) -> bool {
         take(&self.roll_call)
+    }
+
+    /// The limit was to be read again since the last look.
+    pub(crate) fn take_limit(&self) -> bool {
+        take(&self.limit)
     }
 
     /// Ctrl-Z was pressed since the last look. What continued us before that is forgotten.

@@ -7,6 +7,7 @@ mod asking;
 mod attempts;
 mod jobs;
 mod journal;
+mod pace;
 mod parse;
 mod policy;
 mod record;
@@ -23,6 +24,7 @@ pub use asking::{PsArgs, TreeArgs, WhyArgs};
 pub use attempts::{AttemptArgs, parse_backoff, parse_retries, parse_retry_on};
 pub use jobs::Jobs;
 pub use journal::JournalArgs;
+pub use pace::{Load, PaceArgs, Rate, parse_size};
 pub use parse::{Unparsed, parse};
 pub use policy::{parse_budget, parse_quorum};
 pub use record::RecordArgs;
@@ -101,6 +103,10 @@ Stopping:
   Whatever a member leaves running is killed when it ends. SIGUSR1 prints who is running.
   If the command itself is killed with -9, a guard process kills its members.
   Ctrl-Z stops the members too, and fg continues them; --timeout does not count that, --deadline does.
+
+Pace:
+  With --control FILE the number of jobs stands in FILE, as -j takes it: change it, and send SIGUSR2. Nobody is
+  stopped for that. Inside `make -j` members share make's jobs, where the recipe's line begins with +; -j holds too.
 
 Exit codes:
   0 all well   1 a member failed   2 usage   3 deadline   4 quorum missed   5 members lost
@@ -186,6 +192,10 @@ pub struct RunArgs {
     /// Print the commands, quoted for a shell, and run nothing
     #[arg(long)]
     pub dry_run: bool,
+
+    /// When the next member may start.
+    #[command(flatten)]
+    pub pace: PaceArgs,
 
     /// How often a member is tried.
     #[command(flatten)]
