@@ -20,7 +20,8 @@
 //! | `pace` | whether the next member may start now: rate, load, memory, a jobserver; the limit changed while members run |
 //! | `census`, `live` | who is out in another process, in words; the same again and again |
 //! | `account`, `progress`, `roll` | what is said at the end, and meanwhile |
-//! | `record` | what is written to files: events, the job log |
+//! | `record` | what is written to files, and read again: events, the job log, the page |
+//! | `explain`, `manual` | what flags mean, in words; man pages, out of the flag table |
 //! | [`exit`], [`refusal`], [`legible`] | exit codes, what is turned down, bytes for people |
 
 pub mod args;
@@ -37,11 +38,13 @@ mod account;
 mod batch;
 mod census;
 mod cmd;
+mod explain;
 mod group;
 mod intake;
 mod lane;
 mod latch;
 mod live;
+mod manual;
 mod output;
 mod pace;
 mod process;
@@ -68,6 +71,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match args::parse(arguments) {
         Ok(cli) => match cli.command {
             args::Command::Run(arguments) => cmd::run::run(arguments),
+            args::Command::Report(arguments) => cmd::report::run(&arguments),
+            args::Command::Completions(arguments) => Ok(cmd::manual::completions(&arguments)),
+            args::Command::Man(arguments) => cmd::manual::man(&arguments),
             args::Command::Ps(arguments) => cmd::ps::run(&arguments),
             args::Command::Tree(arguments) => cmd::tree::run(&arguments),
             args::Command::Why(arguments) => cmd::why::run(&arguments),

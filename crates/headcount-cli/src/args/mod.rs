@@ -5,12 +5,15 @@
 
 mod asking;
 mod attempts;
+mod given;
 mod jobs;
 mod journal;
+mod manual;
 mod pace;
 mod parse;
 mod policy;
 mod record;
+mod report;
 mod span;
 
 use std::ffi::OsString;
@@ -22,22 +25,42 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::ledger::Budget;
 pub use asking::{PsArgs, TreeArgs, WhyArgs};
 pub use attempts::{AttemptArgs, parse_backoff, parse_retries, parse_retry_on};
+pub use given::Given;
 pub use jobs::Jobs;
 pub use journal::JournalArgs;
+pub use manual::{CompletionsArgs, ManArgs, table};
 pub use pace::{Load, PaceArgs, Rate, parse_size};
 pub use parse::{Unparsed, parse};
 pub use policy::{parse_budget, parse_quorum};
 pub use record::RecordArgs;
+pub use report::ReportArgs;
 pub use span::{parse_limit, parse_span};
 
 /// Count everyone out, count everyone back in.
 #[derive(Debug, Parser)]
-#[command(name = "headcount", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(
+    name = "headcount",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    before_help = EXAMPLES,
+    help_template = EXAMPLES_FIRST
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  Compress every log, one job a core:
+      find . -name '*.log' -print0 | headcount run -0 gzip -9 {}
+  Say what that would do, and run nothing:
+      headcount run --explain -0 gzip -9 {}
+  Everything a subcommand can do, examples first:
+      headcount run --help
+";
 
 /// What the command can do.
 #[derive(Debug, Subcommand)]
@@ -45,6 +68,12 @@ pub struct Cli {
 pub enum Command {
     /// Run a command once for every input, several at a time, and account for every one of them.
     Run(RunArgs),
+    /// Show what a recorded run was like: the figures, and a page with everyone's time in it.
+    Report(ReportArgs),
+    /// Print what a shell needs to complete headcount's options.
+    Completions(CompletionsArgs),
+    /// Print the manual as pages for man.
+    Man(ManArgs),
     /// List your processes that can be asked who is out in them.
     Ps(PsArgs),
     /// Show who is out in a process, as a tree of groups and members.
@@ -53,7 +82,8 @@ pub enum Command {
     Why(WhyArgs),
 }
 
-const RUN_TEMPLATE: &str = "\
+/// Help as people read it: what it is, how it is used for what, and only then the list.
+const EXAMPLES_FIRST: &str = "\
 {about-with-newline}
 {before-help}{usage-heading} {usage}
 
@@ -115,7 +145,7 @@ Exit codes:
 /// How `headcount run` is called.
 #[derive(Debug, Args)]
 #[command(
-    help_template = RUN_TEMPLATE,
+    help_template = EXAMPLES_FIRST,
     before_help = RUN_EXAMPLES,
     after_help = RUN_AFTER,
     override_usage = "headcount run [OPTIONS] COMMAND [ARG ...] [::: INPUT ...] ...",
@@ -193,6 +223,10 @@ pub struct RunArgs {
     #[arg(long)]
     pub dry_run: bool,
 
+    /// Say in words what would happen with the flags that are given, and run nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub explain: bool,
+
     /// When the next member may start.
     #[command(flatten)]
     pub pace: PaceArgs,
@@ -212,6 +246,10 @@ pub struct RunArgs {
     /// The command, its arguments, and inputs after `:::`: everything from the first word that is no option.
     #[arg(skip)]
     pub words: Vec<OsString>,
+
+    /// The flags that were given, if they are to be explained.
+    #[arg(skip)]
+    pub given: Vec<Given>,
 }
 
 /// When the output of a member is printed.

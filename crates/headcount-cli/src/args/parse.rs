@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use clap::error::ErrorKind;
 use clap::{Arg, Command as Table, CommandFactory, FromArgMatches};
 
+use super::given::given;
 use super::{Cli, Command};
 use crate::refusal::Refusal;
 
@@ -42,10 +43,14 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Unpar
     let asks = options.get(1).filter(|name| *name != "run" && table.find_subcommand(name).is_some());
     let asks = asks.map(|name| name.to_string_lossy().into_owned());
     let unparsed = |error| unparsed(error, asks.as_deref());
-    let matches = table.try_get_matches_from(options).map_err(unparsed)?;
+    let matches = table.try_get_matches_from_mut(options).map_err(unparsed)?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(unparsed)?;
     if let Command::Run(run) = &mut cli.command {
         run.words = words;
+        if run.explain {
+            let told = table.find_subcommand("run").zip(matches.subcommand_matches("run"));
+            run.given = told.map(|(table, matches)| given(table, matches)).unwrap_or_default();
+        }
     }
     Ok(cli)
 }

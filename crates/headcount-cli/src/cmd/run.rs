@@ -14,11 +14,12 @@ use std::sync::atomic::Ordering;
 
 use headcount::Context;
 
-use super::unprinted;
+use super::{show, unprinted};
 use crate::account::TheEnd;
 use crate::args::RunArgs;
 use crate::batch::{Batch, Parts, Times};
 use crate::exit::{self, Ending};
+use crate::explain::{self, Known};
 use crate::group;
 use crate::input::{Gate, Product, Records, Source, Table};
 use crate::intake::Ran;
@@ -31,7 +32,7 @@ use crate::pace::control::{self, Control};
 use crate::pace::{Jobserver, Pace};
 use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
 use crate::progress::Progress;
-use crate::record::{Happening, Plan, Record};
+use crate::record::{self, Happening, Plan};
 use crate::refusal::Refusal;
 use crate::resume::Book;
 use crate::signal::Signals;
@@ -58,6 +59,9 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     });
     let policy = args.policy()?;
     let (words, lists) = split(std::mem::take(&mut args.words))?;
+    if args.explain {
+        return explain(&args, policy, &words, lists);
+    }
     let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
     let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;
     let stop = Arc::new(Stop::new(rope).map_err(|error| no_start("a wake-up pipe", &error))?);
@@ -74,9 +78,11 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     check_quorum(policy, total)?;
     let (jobs, seats) = jobs(&args, total)?;
     let pace = Pace::new(&args.pace, jobserver, Arc::clone(&stop.draining))?;
-    let record = Arc::new(Record::open(&args.record, args.arg_file.as_deref())?);
+    let others = [("--arg-file", args.arg_file.as_deref()), ("--journal", args.journal.journal.as_deref())];
+    let files = record::Files::open(&args.record, others)?;
     let book =
         Book::open(&args.journal, work(&words, args.shell), policy, &mut source, &printer, args.quiet)?;
+    let record = Arc::new(files.begin()?);
     let times = Times { timeout: args.timeout, deadline: args.deadline, grace: args.grace };
     let parts = Parts {
         template,
@@ -173,13 +179,7 @@ type Opened = (Box<dyn Source>, Option<Vec<Vec<u8>>>, Option<usize>);
 
 fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> Result<Opened, Refusal> {
     if let Some(lists) = lists {
-        let clash = [(args.csv, "--csv"), (args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
-        if let Some((_, flag)) = clash.iter().find(|(given, _)| *given) {
-            return Err(Refusal::new(
-                format!("{flag} reads inputs from a file, and ::: gives them here"),
-                format!("leave out {flag}, or put the inputs into the file"),
-            ));
-        }
+        check_lists(args)?;
         // Children find nothing on stdin, whether we read it or not.
         detach_stdin()?;
         let product = Product::new(lists);
@@ -209,6 +209,38 @@ fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> R
         records = records.waited_for_at(twin);
     }
     Ok((Box::new(records), None, Some(1)))
+}
+
+fn check_lists(args: &RunArgs) -> Result<(), Refusal> {
+    let clash = [(args.csv, "--csv"), (args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
+    match clash.iter().find(|(given, _)| *given) {
+        Some((_, flag)) => Err(Refusal::new(
+            format!("{flag} reads inputs from a file, and ::: gives them here"),
+            format!("leave out {flag}, or put the inputs into the file"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Says what would happen, as far as that can be known without reading anything.
+fn explain(
+    args: &RunArgs,
+    policy: Policy,
+    words: &[OsString],
+    lists: Option<Lists>,
+) -> Result<Ending, Refusal> {
+    let template = Template::compile(words, None, args.shell);
+    template.program().map(look_up).transpose()?;
+    let mut listed = None;
+    if let Some(lists) = lists {
+        check_lists(args)?;
+        let count = lists.len();
+        let product = Product::new(lists);
+        check_columns(&template, Some(product.columns()))?;
+        check_quorum(policy, product.total())?;
+        listed = product.total().map(|total| (total, count));
+    }
+    Ok(show(&explain::explain(args, &Known { template: &template, words, policy, listed })))
 }
 
 fn open_file(path: &Path) -> Result<File, Refusal> {

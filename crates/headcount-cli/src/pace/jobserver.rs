@@ -118,9 +118,8 @@ impl Jobserver {
                 return None;
             }
             let token = |byte, own| Token { from: Arc::clone(this), byte, own };
-            match read(&this.own) {
-                Ok(Some(byte)) => return Some(token(byte, true)),
-                Ok(None) | Err(_) => {}
+            if let Ok(Some(byte)) = read(&this.own) {
+                return Some(token(byte, true));
             }
             // Relaxed: who does not see it finds out for himself.
             let dried_up = this.dried_up.load(Ordering::Relaxed);
@@ -159,10 +158,10 @@ fn read(pipe: &Pipe) -> io::Result<Option<u8>> {
 /// The last one named counts, as for `make` itself. Negative descriptors say that there is none for us.
 fn address(flags: &OsStr) -> Option<Address> {
     let words = flags.as_bytes().split(|&byte| byte == b' ');
-    let named = words.filter_map(|word| {
+    let mut named = words.filter_map(|word| {
         word.strip_prefix(b"--jobserver-auth=").or_else(|| word.strip_prefix(b"--jobserver-fds="))
     });
-    let named = named.last()?;
+    let named = named.next_back()?;
     if let Some(path) = named.strip_prefix(b"fifo:") {
         return Some(Address::Path(OsStr::from_bytes(path).into()));
     }

@@ -6,6 +6,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `recorder` | what is kept, and how its memory is bounded |
+//! | `replay` | the same, told of what was recorded elsewhere |
 //! | `member` | what is known of one member |
 //! | `summary` | the figures, and the critical path |
 //! | `chart`, `lanes` | members as bars, in as few lanes as there can be |
@@ -19,6 +20,7 @@ mod lanes;
 mod member;
 mod page;
 mod recorder;
+mod replay;
 mod summary;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
@@ -30,6 +32,7 @@ use std::sync::Arc;
 use self::chart::Chart;
 pub use self::member::{HowEnded, TimelineMember};
 pub(crate) use self::recorder::{Recorder, Who};
+pub use self::replay::{TimelineReplay, TimelineReplayError};
 pub use self::summary::TimelineSummary;
 
 /// What the members of a recorded group did and when: a summary for the terminal, a page to look at, a trace for other tools.
@@ -83,6 +86,11 @@ pub struct Timeline {
 impl Timeline {
     pub(crate) fn new(recorder: Arc<Recorder>) -> Self {
         Self { recorder }
+    }
+
+    /// A timeline of something that was recorded elsewhere: told event by event, with its times. See [`TimelineReplay`].
+    pub fn replay(title: impl Into<crate::Name>) -> TimelineReplay {
+        TimelineReplay::new(title.into())
     }
 
     /// The figures so far; printed, they are the summary.

@@ -10,6 +10,7 @@
 //! One lock, which nothing else is taken under; the clock is read under it, so events have the order in which they are told.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
@@ -31,19 +32,21 @@ const TEXT: usize = 500;
 #[derive(Debug)]
 pub(crate) struct Recorder {
     origin: Moment,
-    capacity: usize,
-    book: Lock<Book>,
+    /// Times are told and not read: now is when the last event was.
+    told: bool,
+    pub(super) capacity: usize,
+    pub(super) book: Lock<Book>,
 }
 
 #[derive(Debug)]
-struct Book {
-    title: Title,
+pub(super) struct Book {
+    title: Heading,
     /// The member `stride * n` stands in slot `n`.
-    sample: Vec<Option<TimelineMember>>,
+    pub(super) sample: Vec<Option<TimelineMember>>,
     /// A power of two.
     stride: usize,
     failures: Vec<TimelineMember>,
-    census: Census,
+    pub(super) census: Census,
     threads: HashMap<ThreadId, Arc<str>>,
     others: Arc<str>,
     /// The last text: thousands may be cancelled for one reason.
@@ -54,6 +57,22 @@ struct Book {
 pub(crate) struct Who {
     pub(crate) name: Option<Name>,
     pub(crate) place: &'static Location<'static>,
+}
+
+/// What stands above a timeline.
+#[derive(Clone, Debug)]
+pub(super) enum Heading {
+    Group(Title),
+    Text(Name),
+}
+
+impl fmt::Display for Heading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(title) => title.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
 }
 
 /// What is exact, however many members there are.
@@ -95,7 +114,9 @@ impl Census {
 /// A picture of one moment.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
-    pub(super) title: Title,
+    pub(super) title: Heading,
+    /// What members run on: a thread, or a slot.
+    pub(super) carrier: &'static str,
     /// In the order of spawning.
     pub(super) members: Vec<TimelineMember>,
     pub(super) stride: usize,
@@ -108,8 +129,17 @@ impl Recorder {
         Self::with_capacity(title, CAPACITY)
     }
 
+    /// One whose times are told.
+    pub(super) fn told(title: Name) -> Arc<Self> {
+        Self::made(Heading::Text(title), CAPACITY, true)
+    }
+
     /// For tests: with less room.
     pub(super) fn with_capacity(title: Title, capacity: usize) -> Arc<Self> {
+        Self::made(Heading::Group(title), capacity, false)
+    }
+
+    fn made(title: Heading, capacity: usize, told: bool) -> Arc<Self> {
         let book = Book {
             title,
             sample: Vec::new(),
@@ -120,12 +150,12 @@ impl Recorder {
             others: Arc::from("other threads"),
             text: None,
         };
-        Arc::new(Self { origin: Moment::now(), capacity, book: Lock::new(book) })
+        Arc::new(Self { origin: Moment::now(), told, capacity, book: Lock::new(book) })
     }
 
     /// What the group is called by now.
     pub(crate) fn call(&self, title: Title) {
-        let old = std::mem::replace(&mut self.book.lock().title, title);
+        let old = std::mem::replace(&mut self.book.lock().title, Heading::Group(title));
         drop(old);
     }
 
@@ -133,26 +163,7 @@ impl Recorder {
     pub(crate) fn spawned(&self, index: usize, who: Who, limit: Option<usize>) {
         let mut book = self.book.lock();
         let now = self.now();
-        let queued_for_slot = book.census.spawned_at(now, limit);
-        let Some(slot) = book.slot(index, self.capacity) else { return };
-        let spawned = TimelineMember {
-            index,
-            name: who.name,
-            place: who.place,
-            spawned: now,
-            begun: None,
-            ended: None,
-            why: None,
-            began_on: None,
-            ended_on: None,
-            queued_for_slot,
-            sampled: true,
-        };
-        if book.sample.len() <= slot {
-            // Who was counted out later may be told of earlier.
-            book.sample.resize(slot + 1, None);
-        }
-        book.sample[slot] = Some(spawned);
+        book.spawn(self.capacity, index, who.name, Some(who.place), limit, now);
     }
 
     /// A member has begun, on this thread.
@@ -198,7 +209,7 @@ impl Recorder {
         let failure = TimelineMember {
             index,
             name: who.name,
-            place: who.place,
+            place: Some(who.place),
             spawned: u64::try_from(after.as_nanos()).unwrap_or(u64::MAX).min(now),
             begun: None,
             ended: Some((now, how)),
@@ -226,7 +237,7 @@ impl Recorder {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         let book = self.book.lock();
-        let now = self.now();
+        let now = if self.told { book.census.last } else { self.now() };
         let mut census = book.census.clone();
         let mut members: Vec<_> = book.sample.iter().flatten().chain(&book.failures).cloned().collect();
         let (title, stride) = (book.title.clone(), book.stride);
@@ -235,7 +246,8 @@ impl Recorder {
             census.advance(now);
         }
         members.sort_unstable_by_key(|member| member.index);
-        Snapshot { title, members, stride, census, now }
+        let carrier = if self.told { "slot" } else { "thread" };
+        Snapshot { title, carrier, members, stride, census, now }
     }
 
     fn now(&self) -> Nanoseconds {
@@ -256,7 +268,7 @@ impl Census {
         full
     }
 
-    fn begun_at(&mut self, now: Nanoseconds) {
+    pub(super) fn begun_at(&mut self, now: Nanoseconds) {
         self.advance(now);
         self.begun += 1;
         self.queued -= 1;
@@ -264,10 +276,17 @@ impl Census {
         self.peak = self.peak.max(self.running);
     }
 
-    fn ended_at(&mut self, now: Nanoseconds, begun: bool, how: HowEnded) {
+    pub(super) fn ended_at(&mut self, now: Nanoseconds, begun: bool, how: HowEnded) {
         self.advance(now);
         *(if begun { &mut self.running } else { &mut self.queued }) -= 1;
         self.ended[how as usize] += 1;
+    }
+
+    /// One that runs goes back to those who queue.
+    pub(super) fn requeued_at(&mut self, now: Nanoseconds) {
+        self.advance(now);
+        self.running -= 1;
+        self.queued += 1;
     }
 
     fn closed_at(&mut self, now: Nanoseconds) {
@@ -278,8 +297,40 @@ impl Census {
 }
 
 impl Book {
+    /// A member was counted out.
+    pub(super) fn spawn(
+        &mut self,
+        capacity: usize,
+        index: usize,
+        name: Option<Name>,
+        place: Option<&'static Location<'static>>,
+        limit: Option<usize>,
+        now: Nanoseconds,
+    ) {
+        let queued_for_slot = self.census.spawned_at(now, limit);
+        let Some(slot) = self.slot(index, capacity) else { return };
+        let spawned = TimelineMember {
+            index,
+            name,
+            place,
+            spawned: now,
+            begun: None,
+            ended: None,
+            why: None,
+            began_on: None,
+            ended_on: None,
+            queued_for_slot,
+            sampled: true,
+        };
+        if self.sample.len() <= slot {
+            // Who was counted out later may be told of earlier.
+            self.sample.resize(slot + 1, None);
+        }
+        self.sample[slot] = Some(spawned);
+    }
+
     /// The slot of a member that is kept; of those that are not in the sample there is none.
-    fn kept(&self, index: usize) -> Option<usize> {
+    pub(super) fn kept(&self, index: usize) -> Option<usize> {
         (index % self.stride == 0).then_some(index / self.stride).filter(|slot| *slot < self.sample.len())
     }
 
@@ -307,7 +358,7 @@ impl Book {
         }
     }
 
-    fn keep_failure(&mut self, failure: TimelineMember) {
+    pub(super) fn keep_failure(&mut self, failure: TimelineMember) {
         if self.failures.len() < FAILURES {
             self.failures.push(failure);
         }
@@ -333,7 +384,7 @@ impl Book {
     }
 
     /// A text, cut, and shared with the one before if that was the same.
-    fn text(&mut self, text: &str) -> Arc<str> {
+    pub(super) fn text(&mut self, text: &str) -> Arc<str> {
         let cut = (0..=text.len().min(TEXT)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         let shortened = if cut < text.len() { format!("{}…", &text[..cut]) } else { text.to_owned() };
         match &self.text {

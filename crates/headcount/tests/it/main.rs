@@ -47,6 +47,8 @@ mod task;
 mod thread;
 #[cfg(feature = "std")]
 mod timeline;
+#[cfg(feature = "std")]
+mod timeline_replay;
 #[cfg(feature = "tokio")]
 mod tokio;
 
