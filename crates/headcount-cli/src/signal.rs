@@ -26,34 +26,32 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Catches the signals from now on; each rings the bell.
+    /// Catches from now on what every subcommand answers; each rings the bell.
     pub(crate) fn catch(bell: &UnixStream) -> io::Result<Self> {
         let caught = Arc::new(AtomicUsize::new(0));
-        let catch = |signal| {
-            if ![SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT].contains(&signal) {
-                signal_hook::flag::register_usize(
-                    signal,
-                    Arc::clone(&caught),
-                    signal.unsigned_abs() as usize,
-                )?;
-            }
-            let flag = Arc::new(AtomicBool::new(false));
-            // The flag first: who is woken must find it. Actions run in the order they were registered.
-            signal_hook::flag::register(signal, Arc::clone(&flag))?;
-            signal_hook::low_level::pipe::register(signal, bell.try_clone()?)?;
-            io::Result::Ok(flag)
+        let deadly = |signal| {
+            signal_hook::flag::register_usize(signal, Arc::clone(&caught), signal.unsigned_abs() as usize)?;
+            catch(signal, bell)
         };
-        let ignored = Ignored::at_start();
-        let unless_ignored = |signal| if ignored.has(signal) { Ok(Arc::default()) } else { catch(signal) };
         Ok(Self {
-            interrupt: catch(SIGINT)?,
-            terminate: catch(SIGTERM)?,
-            hang_up: unless_ignored(SIGHUP)?,
-            roll_call: catch(SIGUSR1)?,
-            pause: unless_ignored(SIGTSTP)?,
-            limit: catch(SIGUSR2)?,
-            resume: catch(SIGCONT)?,
+            interrupt: deadly(SIGINT)?,
+            terminate: deadly(SIGTERM)?,
+            hang_up: if Ignored::at_start().has(SIGHUP) { Arc::default() } else { deadly(SIGHUP)? },
+            roll_call: catch(SIGUSR1, bell)?,
+            pause: Arc::default(),
+            limit: Arc::default(),
+            resume: Arc::default(),
             caught,
+        })
+    }
+
+    /// The same, and what only somebody answers who has children to stop and to start.
+    pub(crate) fn catch_for_children(bell: &UnixStream) -> io::Result<Self> {
+        Ok(Self {
+            pause: if Ignored::at_start().has(SIGTSTP) { Arc::default() } else { catch(SIGTSTP, bell)? },
+            limit: catch(SIGUSR2, bell)?,
+            resume: catch(SIGCONT, bell)?,
+            ..Self::catch(bell)?
         })
     }
 
@@ -97,6 +95,14 @@ impl Signals {
     pub(crate) fn take_resume(&self) -> bool {
         take(&self.resume)
     }
+}
+
+fn catch(signal: i32, bell: &UnixStream) -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    // The flag first: who is woken must find it. Actions run in the order they were registered.
+    signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    signal_hook::low_level::pipe::register(signal, bell.try_clone()?)?;
+    Ok(flag)
 }
 
 fn take(flag: &AtomicBool) -> bool {

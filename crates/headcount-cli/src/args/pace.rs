@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::fetch::parse_size;
+
 /// When the next member may start.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Pace")]
@@ -97,25 +99,4 @@ impl FromStr for Load {
             _ => Err("not a load (hint: write 4, 1.5 or 80%)".into()),
         }
     }
-}
-
-/// Reads a number of bytes.
-///
-/// # Errors
-/// When it is no number with one of the units, or more than can be counted.
-pub fn parse_size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit: u64 = match text[digits.len()..].trim_end_matches("iB") {
-        "" => 1,
-        "K" | "k" => 1 << 10,
-        "M" | "m" => 1 << 20,
-        "G" | "g" => 1 << 30,
-        "T" | "t" => 1 << 40,
-        _ => return Err("not a size (hint: write 500M or 2G)".into()),
-    };
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err("not a size (hint: write 500M or 2G)".into());
-    }
-    let size = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    size.ok_or_else(|| "more memory than can be counted (hint: write 500M or 2G)".into())
 }

@@ -80,9 +80,9 @@ fn what_is_no_pace_is_refused() {
         (["--rate", "-1/s"], "not a rate\nhint: write 10/s, 30/m or 100/h\n"),
         (["--load", "0"], "some load there always is\nhint: --load 100% is one a core\n"),
         (["--load", "much"], "not a load\nhint: write 4, 1.5 or 80%\n"),
-        (["--mem-free", "1X"], "not a size\nhint: write 500M or 2G\n"),
-        (["--mem-free", ""], "not a size\nhint: write 500M or 2G\n"),
-        (["--mem-free", "99999999999T"], "more memory than can be counted\nhint: write 500M or 2G\n"),
+        (["--mem-free", "1X"], "not a size\nhint: write bytes, or 10K, 5M, 2G\n"),
+        (["--mem-free", ""], "not a size\nhint: write bytes, or 10K, 5M, 2G\n"),
+        (["--mem-free", "99999999999T"], "not a size\nhint: write bytes, or 10K, 5M, 2G\n"),
     ] {
         let seen = headcount(args.iter().chain(&["echo", ":::", "1"])).run();
         seen.ended(2);
