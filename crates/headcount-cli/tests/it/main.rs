@@ -25,5 +25,6 @@ mod report;
 mod signal;
 mod stage;
 mod stops;
+mod strangers;
 mod template;
 mod time;
