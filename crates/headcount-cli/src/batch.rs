@@ -1,6 +1,6 @@
 //! One batch: what its members, the watch and the main thread share.
 //!
-//! Lock order: `intake`, then `ledger`; a seat, then nothing. The printer and the account are taken alone. The journal is
+//! Lock order: `intake`, then `ledger`; the pause, then a seat, then nothing. The printer and the account are taken alone. The journal is
 //! written with no lock held but the intake's: it may be a slow disk.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use crate::journal::{Journal, JournalError};
 use crate::ledger::{Attempt, End, Event, Ledger, Number, Over, State, StepError, Verdict};
 use crate::locked;
 use crate::output::{Pages, PrintError, Printer};
-use crate::process::{Launcher, Seat};
+use crate::process::{Launcher, Pause, Seat};
 use crate::progress::Slowest;
 use crate::record::{Happening, Record, Whose};
 use crate::resume::Book;
@@ -38,6 +38,7 @@ pub(crate) struct Batch {
     pub(crate) waits: Option<Waits>,
     /// One a lane.
     pub(crate) seats: Vec<Seat>,
+    pub(crate) pause: Pause,
     pub(crate) printer: Printer,
     pub(crate) account: Mutex<Account>,
     pub(crate) stop: Arc<Stop>,
@@ -147,6 +148,7 @@ impl Batch {
             waits: (parts.tries.retries > 0).then(Waits::default),
             tries: parts.tries,
             seats: (0..parts.jobs).map(|_| Seat::default()).collect(),
+            pause: Pause::default(),
             printer: parts.printer,
             account: Mutex::new(account),
             stop: parts.stop,
@@ -241,6 +243,8 @@ impl Batch {
 
     /// The journal takes no more: stops the batch, because what is done from now on would be done again.
     pub(crate) fn journal_failed(&self, error: &JournalError) {
+        // Before anything is said, which may take a while: whoever is told nothing else goes on meanwhile.
+        self.stop_for_trouble("the journal, which cannot be written");
         let Some(journal) = self.journal.as_ref().filter(|_| !matches!(error, JournalError::Broken)) else {
             return;
         };
@@ -249,16 +253,21 @@ impl Batch {
             "headcount: the journal {shown} cannot be written: {error}\nhint: free some space there and go on with \
              --resume; what ends from now on is not in the journal and will be run again\n"
         ));
+    }
+
+    /// Stops the batch for something that is no member's fault.
+    fn stop_for_trouble(&self, what: &'static str) {
         // Relaxed: read by the main thread after the group's end, which orders it.
         self.trouble.store(true, Ordering::Relaxed);
-        self.stop.raise(Strength::Terminate, "the journal cannot be written");
+        if self.stop.strength() < Strength::Terminate {
+            locked(&self.account).stopped_for(what);
+        }
+        self.stop.raise(Strength::Terminate, what);
     }
 
     /// Does what the policy says. True if the batch goes on.
     pub(crate) fn heed(&self, verdict: Verdict) -> bool {
         let Verdict::StopTheRest(over) = verdict else { return true };
-        // The others are stopped for what was written down last.
-        self.sync_journal();
         self.stop_for(over);
         false
     }
@@ -268,6 +277,8 @@ impl Batch {
     fn stop_for(&self, over: Over) {
         if self.stop.strength() < Strength::Terminate {
             locked(&self.account).stopped_by(over);
+            // The others are stopped for what was written down last.
+            self.sync_journal();
         }
         self.stop.raise(Strength::Terminate, &over.to_string());
     }
@@ -288,16 +299,18 @@ impl Batch {
                     _ => "is the disk full, or the output closed?",
                 };
                 self.printer.note(&format!("headcount: member {label}: {error}\nhint: {hint}\n"));
-                // Relaxed: read by the main thread after the group's end, which orders it.
-                self.trouble.store(true, Ordering::Relaxed);
-                self.stop.raise(Strength::Terminate, "the output cannot be printed");
+                self.stop_for_trouble("the output, which cannot be printed");
             }
         }
     }
 
     /// From now on somebody ends the members if we cannot.
     pub(crate) fn begin_guard(&self) {
-        if let Err(error) = self.launcher.guard.begin() {
+        let begun = {
+            let _going = self.pause.pass();
+            self.launcher.guard.begin()
+        };
+        if let Err(error) = begun {
             if !self.quiet {
                 self.printer.note(&format!(
                     "headcount: there is no guard ({error}); should headcount be killed with -9, its members run on\n"

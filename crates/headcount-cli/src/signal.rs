@@ -1,14 +1,15 @@
 //! Signals: caught here, noted as flags, answered by the watch.
 //!
 //! INT asks for one strength of stopping more each time; TERM and HUP terminate at once; USR1 asks for the
-//! roll call. A HUP that was ignored when the command started (`nohup`) stays ignored.
+//! roll call; TSTP, Ctrl-Z, for a pause. A HUP that was ignored when the command started (`nohup`) stays ignored, and so does
+//! a TSTP (a shell without job control).
 
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1};
 
 /// The signals that came and were not answered yet.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Signals {
     terminate: Arc<AtomicBool>,
     hang_up: Arc<AtomicBool>,
     roll_call: Arc<AtomicBool>,
+    pause: Arc<AtomicBool>,
+    resume: Arc<AtomicBool>,
     /// The last deadly signal that came, answered or not; 0 for none. Written by the handlers alone.
     caught: Arc<AtomicUsize>,
 }
@@ -26,7 +29,7 @@ impl Signals {
     pub(crate) fn catch(bell: &UnixStream) -> io::Result<Self> {
         let caught = Arc::new(AtomicUsize::new(0));
         let catch = |signal| {
-            if signal != SIGUSR1 {
+            if ![SIGUSR1, SIGTSTP, SIGCONT].contains(&signal) {
                 signal_hook::flag::register_usize(
                     signal,
                     Arc::clone(&caught),
@@ -39,11 +42,15 @@ impl Signals {
             signal_hook::low_level::pipe::register(signal, bell.try_clone()?)?;
             io::Result::Ok(flag)
         };
+        let ignored = Ignored::at_start();
+        let unless_ignored = |signal| if ignored.has(signal) { Ok(Arc::default()) } else { catch(signal) };
         Ok(Self {
             interrupt: catch(SIGINT)?,
             terminate: catch(SIGTERM)?,
-            hang_up: if is_ignored(SIGHUP) { Arc::default() } else { catch(SIGHUP)? },
+            hang_up: unless_ignored(SIGHUP)?,
             roll_call: catch(SIGUSR1)?,
+            pause: unless_ignored(SIGTSTP)?,
+            resume: catch(SIGCONT)?,
             caught,
         })
     }
@@ -69,6 +76,20 @@ impl Signals {
     pub(crate) fn take_roll_call(&self) -> bool {
         take(&self.roll_call)
     }
+
+    /// Ctrl-Z was pressed since the last look. What continued us before that is forgotten.
+    pub(crate) fn take_pause(&self) -> bool {
+        let pause = take(&self.pause);
+        if pause {
+            take(&self.resume);
+        }
+        pause
+    }
+
+    /// We were told to go on since the last look.
+    pub(crate) fn take_resume(&self) -> bool {
+        take(&self.resume)
+    }
 }
 
 fn take(flag: &AtomicBool) -> bool {
@@ -76,12 +97,19 @@ fn take(flag: &AtomicBool) -> bool {
     flag.swap(false, Ordering::SeqCst)
 }
 
-/// Whether whoever started us had the signal ignored. Where the system does not tell, no.
-fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    mask & (1 << (signal - 1)) != 0
+/// The signals that whoever started us had ignored. Where the system does not tell, none.
+struct Ignored(u64);
+
+impl Ignored {
+    fn at_start() -> Self {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        Self(mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0))
+    }
+
+    fn has(&self, signal: i32) -> bool {
+        self.0 & (1 << (signal - 1)) != 0
+    }
 }
 
 /// What people call a signal.

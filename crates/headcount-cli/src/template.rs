@@ -148,6 +148,12 @@ impl Template {
         Self { words, shell, appends }
     }
 
+    /// Whether there is a placeholder; if not, the input is appended.
+    #[must_use]
+    pub fn has_holes(&self) -> bool {
+        !self.appends
+    }
+
     /// The highest column asked for; 0 when none is.
     #[must_use]
     pub fn columns(&self) -> usize {

@@ -76,8 +76,8 @@ impl Watch {
         while matches!(self.bell.read(&mut rings), Ok(1..)) {}
     }
 
-    fn answer(&self) {
-        let stop = &self.batch.stop;
+    fn answer(&mut self) {
+        let stop = &Arc::clone(&self.batch.stop);
         if let Some(signal) = self.signals.take_deadly() {
             stop.die_by(signal);
             stop.raise(Strength::Terminate, &signal::name(signal));
@@ -95,6 +95,13 @@ impl Watch {
         }
         if self.signals.take_roll_call() {
             self.batch.printer.note(&self.batch.roll_call());
+        }
+        if self.signals.take_pause() {
+            let paused = self.batch.pause.take(&self.batch.seats, || self.signals.take_resume());
+            // Nobody could use the grace meanwhile.
+            self.due = self.due.and_then(|due| due.checked_add(paused));
+        } else if self.signals.take_resume() {
+            self.batch.pause.recover(&self.batch.seats);
         }
     }
 

@@ -188,7 +188,9 @@ pub use roll::{Missing, Name, RollCall, State};
 #[cfg(feature = "std")]
 pub use roll::{RollNode, RollTree, WaitsFor, roll_call};
 #[cfg(feature = "std")]
-pub use timeline::{HowEnded, Timeline, TimelineMember, TimelineSummary};
+pub use timeline::{
+    HowEnded, Timeline, TimelineMember, TimelineReplay, TimelineReplayError, TimelineSummary,
+};
 pub use wait_group::{Token, Tokens, WaitGroup};
 #[cfg(feature = "std")]
 pub use who::WouldDeadlock;

@@ -1,5 +1,6 @@
 //! How many members run at once: `8`, `50%`, `+2`.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::thread::available_parallelism;
@@ -29,6 +30,17 @@ impl Jobs {
             Self::Exactly(jobs) => jobs,
             Self::Percent(share) => (cores.saturating_mul(share) / 100).max(1),
             Self::More(more) => cores.saturating_add(more),
+        }
+    }
+}
+
+/// As it is asked for.
+impl fmt::Display for Jobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(jobs) => write!(f, "{jobs}"),
+            Self::Percent(share) => write!(f, "{share}%"),
+            Self::More(more) => write!(f, "+{more}"),
         }
     }
 }

@@ -5,11 +5,15 @@
 
 mod asking;
 mod attempts;
+mod fetch;
+mod given;
 mod jobs;
 mod journal;
+mod manual;
 mod parse;
 mod policy;
 mod record;
+mod report;
 mod span;
 
 use std::ffi::OsString;
@@ -18,31 +22,58 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::ledger::Budget;
 pub use asking::{PsArgs, TreeArgs, WhyArgs};
 pub use attempts::{AttemptArgs, parse_backoff, parse_retries, parse_retry_on};
+pub use fetch::{Exists, FetchArgs, parse_size};
+pub use given::Given;
 pub use jobs::Jobs;
 pub use journal::JournalArgs;
+pub use manual::{CompletionsArgs, ManArgs, table};
 pub use parse::{Unparsed, parse};
-pub use policy::{parse_budget, parse_quorum};
+pub use policy::{PolicyArgs, parse_budget, parse_quorum};
 pub use record::RecordArgs;
+pub use report::ReportArgs;
 pub use span::{parse_limit, parse_span};
 
 /// Count everyone out, count everyone back in.
 #[derive(Debug, Parser)]
-#[command(name = "headcount", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(
+    name = "headcount",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    before_help = EXAMPLES,
+    help_template = EXAMPLES_FIRST
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  Compress every log, one job a core:
+      find . -name '*.log' -print0 | headcount run -0 gzip -9 {}
+  Say what that would do, and run nothing:
+      headcount run --explain -0 gzip -9 {}
+  Everything a subcommand can do, examples first:
+      headcount run --help
+";
+
 /// What the command can do.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
 pub enum Command {
     /// Run a command once for every input, several at a time, and account for every one of them.
     Run(RunArgs),
+    /// Download addresses, several at a time, and account for every one of them.
+    Fetch(FetchArgs),
+    /// Show what a recorded run was like: the figures, and a page with everyone's time in it.
+    Report(ReportArgs),
+    /// Print what a shell needs to complete headcount's options.
+    Completions(CompletionsArgs),
+    /// Print the manual as pages for man.
+    Man(ManArgs),
     /// List your processes that can be asked who is out in them.
     Ps(PsArgs),
     /// Show who is out in a process, as a tree of groups and members.
@@ -51,7 +82,8 @@ pub enum Command {
     Why(WhyArgs),
 }
 
-const RUN_TEMPLATE: &str = "\
+/// Help as people read it: what it is, how it is used for what, and only then the list.
+const EXAMPLES_FIRST: &str = "\
 {about-with-newline}
 {before-help}{usage-heading} {usage}
 
@@ -86,6 +118,7 @@ Placeholders in COMMAND:
 Members:
   Each is a child process with /dev/null as its standard input, and leads a process group of its own.
   With --timeout or --deadline it finds the seconds that are left to it in HEADCOUNT_DEADLINE.
+  HEADCOUNT_BATCH is the same for all of a batch, and for no other.
 
 Attempts and resuming:
   What a member wrote in all its attempts is printed, in order. While it waits for another attempt others run. A
@@ -99,6 +132,7 @@ Stopping:
   them (TERM, then KILL after --grace), the third kills them. TERM and HUP terminate at once.
   Whatever a member leaves running is killed when it ends. SIGUSR1 prints who is running.
   If the command itself is killed with -9, a guard process kills its members.
+  Ctrl-Z stops the members too, and fg continues them; --timeout does not count that, --deadline does.
 
 Exit codes:
   0 all well   1 a member failed   2 usage   3 deadline   4 quorum missed   5 members lost
@@ -107,7 +141,7 @@ Exit codes:
 /// How `headcount run` is called.
 #[derive(Debug, Args)]
 #[command(
-    help_template = RUN_TEMPLATE,
+    help_template = EXAMPLES_FIRST,
     before_help = RUN_EXAMPLES,
     after_help = RUN_AFTER,
     override_usage = "headcount run [OPTIONS] COMMAND [ARG ...] [::: INPUT ...] ...",
@@ -145,25 +179,9 @@ pub struct RunArgs {
     #[arg(long)]
     pub tag: bool,
 
-    /// The first failure terminates the rest (the default)
-    #[arg(long)]
-    pub fail_fast: bool,
-
-    /// Run every input, whatever fails
-    #[arg(short, long)]
-    pub keep_going: bool,
-
-    /// The first success terminates the rest; that there is none is a failure
-    #[arg(long)]
-    pub first_success: bool,
-
-    /// K successes terminate the rest, and so does a K that is out of reach
-    #[arg(long, value_name = "K", value_parser = parse_quorum, allow_hyphen_values = true)]
-    pub quorum: Option<u64>,
-
-    /// Up to N may fail, or N% of all inputs; one more terminates the rest
-    #[arg(long, value_name = "N|N%", value_parser = parse_budget, allow_hyphen_values = true)]
-    pub max_failures: Option<Budget>,
+    /// When the batch is over.
+    #[command(flatten)]
+    pub policies: PolicyArgs,
 
     /// Time for each member; one that takes longer is terminated and has failed
     #[arg(long, value_name = "TIME", value_parser = parse_limit, allow_hyphen_values = true)]
@@ -185,6 +203,10 @@ pub struct RunArgs {
     #[arg(long)]
     pub dry_run: bool,
 
+    /// Say in words what would happen with the flags that are given, and run nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub explain: bool,
+
     /// How often a member is tried.
     #[command(flatten)]
     pub attempts: AttemptArgs,
@@ -200,6 +222,10 @@ pub struct RunArgs {
     /// The command, its arguments, and inputs after `:::`: everything from the first word that is no option.
     #[arg(skip)]
     pub words: Vec<OsString>,
+
+    /// The flags that were given, if they are to be explained.
+    #[arg(skip)]
+    pub given: Vec<Given>,
 }
 
 /// When the output of a member is printed.

@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use clap::error::ErrorKind;
 use clap::{Arg, Command as Table, CommandFactory, FromArgMatches};
 
+use super::given::given;
 use super::{Cli, Command};
 use crate::refusal::Refusal;
 
@@ -42,10 +43,14 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Unpar
     let asks = options.get(1).filter(|name| *name != "run" && table.find_subcommand(name).is_some());
     let asks = asks.map(|name| name.to_string_lossy().into_owned());
     let unparsed = |error| unparsed(error, asks.as_deref());
-    let matches = table.try_get_matches_from(options).map_err(unparsed)?;
+    let matches = table.try_get_matches_from_mut(options).map_err(unparsed)?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(unparsed)?;
     if let Command::Run(run) = &mut cli.command {
         run.words = words;
+        if run.explain {
+            let told = table.find_subcommand("run").zip(matches.subcommand_matches("run"));
+            run.given = told.map(|(table, matches)| given(table, matches)).unwrap_or_default();
+        }
     }
     Ok(cli)
 }
@@ -110,7 +115,10 @@ fn in_our_words(text: &str, asks: Option<&str>) -> Refusal {
     }
     let line_with = |prefix: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(prefix));
     let help = asks.unwrap_or("run");
-    let tip = line_with("tip: ").map(|tip| format!("{tip}; headcount {help} --help lists all"));
+    // That a word with a dash could be meant as an input helps nobody who mistyped an option.
+    let tip = line_with("tip: ")
+        .filter(|tip| !tip.starts_with("to pass "))
+        .map(|tip| format!("{tip}; headcount {help} --help lists all"));
     let values =
         || line_with("[possible values: ").map(|all| format!("write one of {}", all.trim_end_matches(']')));
     let otherwise = || match asks {

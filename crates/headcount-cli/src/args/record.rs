@@ -15,4 +15,8 @@ pub struct RecordArgs {
     /// Write a line for every member that ran to FILE, in the columns of GNU parallel's job log
     #[arg(long, value_name = "FILE")]
     pub joblog: Option<PathBuf>,
+
+    /// Write a page to HTML at the end: who ran when, who was slow, who failed
+    #[arg(long, value_name = "HTML")]
+    pub report: Option<PathBuf>,
 }

@@ -14,11 +14,12 @@ use std::sync::atomic::Ordering;
 
 use headcount::Context;
 
-use super::unprinted;
+use super::{show, unprinted};
 use crate::account::TheEnd;
 use crate::args::RunArgs;
 use crate::batch::{Batch, Parts, Times};
 use crate::exit::{self, Ending};
+use crate::explain::{self, Known};
 use crate::group;
 use crate::input::{Gate, Product, Records, Source, Table};
 use crate::intake::Ran;
@@ -29,7 +30,7 @@ use crate::locked;
 use crate::output::{Printer, Sheet, Stream, closed, complain};
 use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
 use crate::progress::Progress;
-use crate::record::{Happening, Plan, Record};
+use crate::record::{self, Happening, Plan};
 use crate::refusal::Refusal;
 use crate::resume::Book;
 use crate::signal::Signals;
@@ -45,8 +46,11 @@ type Lists = Vec<Vec<Vec<u8>>>;
 /// Runs a batch to its end.
 pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     closed::refuse()?;
-    let policy = args.policy()?;
+    let policy = args.policies.policy()?;
     let (words, lists) = split(std::mem::take(&mut args.words))?;
+    if args.explain {
+        return explain(&args, policy, &words, lists);
+    }
     let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
     let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;
     let stop = Arc::new(Stop::new(rope).map_err(|error| no_start("a wake-up pipe", &error))?);
@@ -62,9 +66,13 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let total = source.total();
     check_quorum(policy, total)?;
     let jobs = jobs(&args, total)?;
-    let record = Arc::new(Record::open(&args.record, args.arg_file.as_deref())?);
+    let others = [("--arg-file", args.arg_file.as_deref()), ("--journal", args.journal.journal.as_deref())];
+    // Opened, but begun only when the journal has nothing against it: a resumption that is refused must not cost the
+    // record of the run before.
+    let files = record::Files::open(&args.record, others)?;
     let book =
         Book::open(&args.journal, work(&words, args.shell), policy, &mut source, &printer, args.quiet)?;
+    let record = Arc::new(files.begin()?);
     let times = Times { timeout: args.timeout, deadline: args.deadline, grace: args.grace };
     let parts = Parts {
         template,
@@ -93,7 +101,8 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let strays = adopt_orphans();
     let stop = Arc::clone(&batch.stop);
     let late = late.on_cancel(move |_| stop.be_late());
-    group::run(&batch, &ctx, &mut Progress::new(args.quiet, total));
+    let before = locked(&batch.ledger).tally().ended();
+    group::run(&batch, &ctx, &mut Progress::new(args.quiet, batch.total, before));
     // What is left to do is not held to it.
     drop(late);
     drop(inspected);
@@ -101,10 +110,10 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
 }
 
 /// As long as it lives `headcount ps`, `tree` and `why` are answered.
-struct Inspected;
+pub(super) struct Inspected;
 
 impl Inspected {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         // Without a place for the socket the batch is none the worse.
         let _ = headcount::inspect();
         Self
@@ -117,7 +126,7 @@ impl Drop for Inspected {
     }
 }
 
-fn no_start(what: &str, error: &io::Error) -> Refusal {
+pub(super) fn no_start(what: &str, error: &io::Error) -> Refusal {
     Refusal::new(
         format!("could not set up {what}: {error}"),
         "is the system short of resources? see ulimit -a",
@@ -158,13 +167,7 @@ type Opened = (Box<dyn Source>, Option<Vec<Vec<u8>>>, Option<usize>);
 
 fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> Result<Opened, Refusal> {
     if let Some(lists) = lists {
-        let clash = [(args.csv, "--csv"), (args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
-        if let Some((_, flag)) = clash.iter().find(|(given, _)| *given) {
-            return Err(Refusal::new(
-                format!("{flag} reads inputs from a file, and ::: gives them here"),
-                format!("leave out {flag}, or put the inputs into the file"),
-            ));
-        }
+        check_lists(args)?;
         // Children find nothing on stdin, whether we read it or not.
         detach_stdin()?;
         let product = Product::new(lists);
@@ -196,7 +199,39 @@ fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> R
     Ok((Box::new(records), None, Some(1)))
 }
 
-fn open_file(path: &Path) -> Result<File, Refusal> {
+fn check_lists(args: &RunArgs) -> Result<(), Refusal> {
+    let clash = [(args.csv, "--csv"), (args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
+    match clash.iter().find(|(given, _)| *given) {
+        Some((_, flag)) => Err(Refusal::new(
+            format!("{flag} reads inputs from a file, and ::: gives them here"),
+            format!("leave out {flag}, or put the inputs into the file"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Says what would happen, as far as that can be known without reading anything.
+fn explain(
+    args: &RunArgs,
+    policy: Policy,
+    words: &[OsString],
+    lists: Option<Lists>,
+) -> Result<Ending, Refusal> {
+    let template = Template::compile(words, None, args.shell);
+    template.program().map(look_up).transpose()?;
+    let mut listed = None;
+    if let Some(lists) = lists {
+        check_lists(args)?;
+        let count = lists.len();
+        let product = Product::new(lists);
+        check_columns(&template, Some(product.columns()))?;
+        check_quorum(policy, product.total())?;
+        listed = product.total().map(|total| (total, count));
+    }
+    Ok(show(&explain::explain(args, &Known { template: &template, words, policy, listed })))
+}
+
+pub(super) fn open_file(path: &Path) -> Result<File, Refusal> {
     let shown = legible::one_line(path.as_os_str().as_bytes());
     let file = File::open(path).map_err(|error| {
         let hint = match error.kind() {
@@ -216,7 +251,7 @@ fn open_file(path: &Path) -> Result<File, Refusal> {
 }
 
 /// Our own way to stdin, before it is taken from the children.
-fn own_stdin(quiet: bool) -> Result<std::os::fd::OwnedFd, Refusal> {
+pub(super) fn own_stdin(quiet: bool) -> Result<std::os::fd::OwnedFd, Refusal> {
     if io::stdin().is_terminal() && !quiet {
         complain(
             &"reading inputs from the terminal, one a line",
@@ -228,7 +263,7 @@ fn own_stdin(quiet: bool) -> Result<std::os::fd::OwnedFd, Refusal> {
 }
 
 /// From here on stdin is `/dev/null`, for us and for every child: replaced once instead of for each start.
-fn detach_stdin() -> Result<(), Refusal> {
+pub(super) fn detach_stdin() -> Result<(), Refusal> {
     let null = File::open("/dev/null").map_err(|error| no_start("/dev/null", &error))?;
     rustix::stdio::dup2_stdin(null.as_fd()).map_err(|error| no_start("standard input", &error.into()))
 }
@@ -258,7 +293,7 @@ fn check_names(template: &Template, header: Option<&[Vec<u8>]>) -> Result<(), Re
     ))
 }
 
-fn check_quorum(policy: Policy, total: Option<u64>) -> Result<(), Refusal> {
+pub(super) fn check_quorum(policy: Policy, total: Option<u64>) -> Result<(), Refusal> {
     match (policy, total) {
         (Policy::Quorum(needed), Some(total)) if needed > total => {
             let inputs = if total == 1 { "is 1 input" } else { &format!("are {total} inputs") };

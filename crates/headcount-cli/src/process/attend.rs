@@ -52,7 +52,7 @@ impl Running {
     pub(crate) fn attend(
         mut self,
         seat: &Seat,
-        limit: &mut Limit,
+        limit: &mut Limit<'_>,
         buffer: &mut [u8],
         terse: &mut bool,
         mut tell: impl FnMut(News<'_>),
@@ -82,7 +82,7 @@ impl Running {
     }
 
     /// Waits a little for the end alone.
-    fn ends_soon(&self, limit: &Limit) -> bool {
+    fn ends_soon(&self, limit: &mut Limit<'_>) -> bool {
         let Some(end) = &self.end else { return false };
         let mut fds = [PollFd::new(end, PollFlags::IN)];
         // On an error we just have not waited.
@@ -93,7 +93,7 @@ impl Running {
     fn watch(
         &mut self,
         seat: &Seat,
-        limit: &mut Limit,
+        limit: &mut Limit<'_>,
         buffer: &mut [u8],
         tell: &mut impl FnMut(News<'_>),
     ) -> io::Result<()> {

@@ -2,14 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use super::Seat;
+use super::{Pause, Seat};
 
 /// How soon a kill is repeated.
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// See the room's text.
 #[derive(Debug)]
-pub(crate) struct Limit {
+pub(crate) struct Limit<'a> {
+    pause: &'a Pause,
+    /// How much of the pauses is in `due` already.
+    paused: Duration,
     grace: Duration,
     /// When the next step is due; never, if that is beyond the end of time.
     due: Option<Instant>,
@@ -22,11 +25,21 @@ enum Step {
     Kill,
 }
 
-impl Limit {
-    /// From now on.
-    pub(crate) fn new(timeout: Option<Duration>, grace: Duration) -> Self {
+impl<'a> Limit<'a> {
+    /// From now on, and not while the batch is paused.
+    pub(crate) fn new(timeout: Option<Duration>, grace: Duration, pause: &'a Pause) -> Self {
         let due = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        Self { grace, due, step: Step::Terminate }
+        let paused = if due.is_some() { pause.total() } else { Duration::ZERO };
+        Self { pause, paused, grace, due, step: Step::Terminate }
+    }
+
+    /// When the next step is due. Looked at only where there is one: most members have no limit.
+    fn due(&mut self) -> Option<Instant> {
+        let due = self.due?;
+        let paused = self.pause.total();
+        self.due = due.checked_add(paused.saturating_sub(self.paused));
+        self.paused = paused;
+        self.due
     }
 
     /// Whether there is none.
@@ -35,16 +48,17 @@ impl Limit {
     }
 
     /// How long to sleep at most, when one would sleep for so long otherwise.
-    pub(super) fn left(&self, otherwise: Option<Duration>) -> Option<Duration> {
-        let left = self.due.map(|due| due.saturating_duration_since(Instant::now()));
+    pub(super) fn left(&mut self, otherwise: Option<Duration>) -> Option<Duration> {
+        let left = self.due().map(|due| due.saturating_duration_since(Instant::now()));
         left.into_iter().chain(otherwise).min()
     }
 
     /// Does what is due. `late` is called when the time is up, before the member is told to end. A member that is
     /// being stopped already has the time it was given with that.
     pub(super) fn keep(&mut self, seat: &Seat, late: impl FnOnce()) {
+        let Some(due) = self.due() else { return };
         let now = Instant::now();
-        if self.due.is_none_or(|due| due > now) {
+        if due > now {
             return;
         }
         match self.step {

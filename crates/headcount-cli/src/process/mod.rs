@@ -19,7 +19,10 @@ mod attend;
 pub(crate) mod guard;
 mod limit;
 mod lookup;
+mod pause;
 mod seat;
+#[cfg(target_os = "linux")]
+mod sight;
 mod strays;
 mod system;
 mod tail;
@@ -41,6 +44,7 @@ pub(crate) use attend::{Ended, News};
 use guard::{Book, Guard};
 pub(crate) use limit::Limit;
 pub(crate) use lookup::look_up;
+pub(crate) use pause::Pause;
 pub(crate) use seat::{Seat, Sitter};
 pub(crate) use strays::{Strays, adopt_orphans};
 pub(crate) use tail::Tail;
@@ -116,6 +120,9 @@ impl Launcher {
         }
         let (out, child_out) = pipe_with(PipeFlags::CLOEXEC)?;
         let (err, child_err) = pipe_with(PipeFlags::CLOEXEC)?;
+        if let Some(book) = self.guard.book() {
+            command.env(guard::BATCH, book.batch());
+        }
         let entry = self.guard.book().map(|book| {
             book.starts(seat, [&child_out, &child_err]);
             Entry { book: Arc::clone(book), seat }

@@ -35,6 +35,11 @@ impl Seat {
         locked(&self.0)
     }
 
+    /// The same for one who must not wait.
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, Option<Sitter>>> {
+        self.0.try_lock().ok()
+    }
+
     /// Remembers the last of what the child wrote.
     pub(crate) fn hear(&self, bytes: &[u8]) {
         if let Some(sitter) = &mut *self.lock() {

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | pidfd | the end of a leader is looked for every 20 ms; the last words of a group are waited for up to 0.5 s |
 //! | orphans that come to us | a member is over when the KILL to its group was sent; strays are neither named nor ended |
-//! | `/proc` | the guard signals the groups it was told of without making sure that the number is still theirs, and does not follow who left them; a HUP or TSTP that was ignored at the start is not noticed; `--load` and `--mem-free` are refused |
+//! | `/proc` | the guard signals the groups it was told of without making sure that the number is still theirs, and does not follow who left them; a HUP or TSTP that was ignored at the start is not noticed, nor that nobody could continue us after a Ctrl-Z, nor who was stopped between fork and exec; `--load` and `--mem-free` are refused |
 //! | files in memory | the guard's book is an unlinked file in the folder for temporary files |
 
 use std::fs::File;
@@ -64,6 +64,50 @@ pub(super) fn uptime() -> u64 {
 pub(super) fn uptime() -> u64 {
     0
 }
+
+/// Whether somebody is there to continue us when we have stopped: a process of our session outside of our group, which started
+/// one of it. In an orphaned group, that of a session's leader for example, Ctrl-Z has no meaning.
+#[cfg(target_os = "linux")]
+pub(super) fn can_be_continued() -> bool {
+    use super::sight;
+    let Some(me) = sight::one(rustix::process::getpid()) else { return true };
+    let mut child = me;
+    while let Some(parent) = Pid::from_raw(child.parent).and_then(sight::one) {
+        if parent.session != me.session {
+            return false;
+        }
+        if parent.group != me.group {
+            return true;
+        }
+        child = parent;
+    }
+    false
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn can_be_continued() -> bool {
+    true
+}
+
+/// Continues the children of ours that were stopped before they came to their own program. Those named have.
+#[cfg(target_os = "linux")]
+pub(super) fn continue_unbegun(begun: &[Pid]) {
+    use rustix::process::{Signal, getpid, kill_process};
+
+    use super::sight;
+    let me = getpid();
+    let program = std::fs::read_link("/proc/self/exe").ok();
+    let ours = sight::all().into_iter().filter(|seen| seen.parent == me.as_raw_nonzero().get());
+    for child in ours.filter(|child| child.state == sight::State::Held && !begun.contains(&child.pid)) {
+        if program == std::fs::read_link(format!("/proc/{}/exe", child.pid)).ok() {
+            // A child that is being started cannot have been reaped.
+            let _ = kill_process(child.pid, Signal::CONT);
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn continue_unbegun(_: &[Pid]) {}
 
 /// The program that runs here, to be run once more. On Linux it is found though its file was replaced or removed.
 #[cfg(target_os = "linux")]

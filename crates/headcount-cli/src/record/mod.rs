@@ -13,13 +13,17 @@
 //! | `scribe` | one file, and the thread that writes it |
 //! | `events`, `line`, `base64`, `stamp` | JSON lines, and what they are made of |
 //! | `joblog` | the columns of GNU parallel |
+//! | `story` | the page, and a summary |
+//! | `reading` | the same from events that were written before |
 
 mod base64;
 mod events;
 mod joblog;
 mod line;
+mod reading;
 mod scribe;
 mod stamp;
+mod story;
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
@@ -38,6 +42,9 @@ use crate::locked;
 use crate::refusal::Refusal;
 use crate::stop::Strength;
 use scribe::Scribe;
+use story::Story;
+
+pub(crate) use reading::Told;
 
 /// A change of state.
 #[derive(Debug, Clone, Copy)]
@@ -120,36 +127,83 @@ struct Desk {
     turn: Mutex<()>,
     events: Option<Scribe>,
     joblog: Option<Scribe>,
+    /// The page's file, which is written at the end, and what it will tell.
+    report: Option<(Scribe, Mutex<Option<Story>>)>,
 }
 
-impl Record {
-    /// Opens the files. `inputs` is what must not be written over.
+/// The files of a record, open, with what was in them before.
+#[derive(Debug)]
+pub(crate) struct Files<'a>([Option<(Name<'a>, File, Metadata)>; 3]);
+
+/// A flag and the file it names.
+type Name<'a> = (&'static str, &'a Path);
+
+impl<'a> Files<'a> {
+    /// Opens the files. `others` is what must not be written over.
     ///
     /// # Errors
     /// When one of them cannot be written.
-    pub(crate) fn open(args: &RecordArgs, inputs: Option<&Path>) -> Result<Self, Refusal> {
-        let asked = [("--events", args.events.as_deref()), ("--joblog", args.joblog.as_deref())];
-        if asked.iter().all(|(_, path)| path.is_none()) {
-            return Ok(Self(None));
+    pub(crate) fn open(
+        args: &'a RecordArgs,
+        others: [(&'static str, Option<&Path>); 2],
+    ) -> Result<Self, Refusal> {
+        let mut files = Self([None, None, None]);
+        let asked = [("--events", &args.events), ("--joblog", &args.joblog), ("--report", &args.report)];
+        for ((flag, path), slot) in asked.into_iter().zip(&mut files.0) {
+            if let Some(path) = path {
+                let (file, what) = open(flag, path)?;
+                *slot = Some(((flag, path), file, what));
+            }
         }
-        let mut files = Vec::new();
-        for (flag, path) in asked {
-            files.push(path.map(|path| open(flag, path)).transpose()?);
+        files.refuse_twice(others)?;
+        Ok(files)
+    }
+
+    /// Two records in one file would be none, and a record over the inputs would eat them.
+    fn refuse_twice(&self, others: [(&'static str, Option<&Path>); 2]) -> Result<(), Refusal> {
+        let there = others.into_iter().filter_map(|(flag, path)| Some((flag, path?.metadata().ok()?)));
+        let mut seen: Vec<(&str, Metadata)> = there.collect();
+        for ((flag, _), _, what) in self.0.iter().flatten() {
+            // A terminal or a pipe may well get both.
+            let same =
+                |other: &Metadata| what.is_file() && (other.dev(), other.ino()) == (what.dev(), what.ino());
+            if let Some((other, _)) = seen.iter().find(|(_, other)| same(other)) {
+                return Err(Refusal::new(
+                    format!("{other} and {flag} name one and the same file"),
+                    "give each its own",
+                ));
+            }
+            seen.push((flag, what.clone()));
         }
-        refuse_twice(&asked, &files, inputs)?;
+        Ok(())
+    }
+
+    /// Empties the files and begins. Nothing of the batch can be refused any more.
+    ///
+    /// # Errors
+    /// When one of them cannot be written.
+    pub(crate) fn begin(self) -> Result<Record, Refusal> {
+        if self.0.iter().all(Option::is_none) {
+            return Ok(Record(None));
+        }
         let mut scribes = Vec::new();
-        for ((flag, path), file) in asked.into_iter().zip(files) {
-            let named = path.zip(file);
-            scribes.push(named.map(|(path, file)| Scribe::start(flag, path, file)).transpose()?);
+        for file in self.0 {
+            let begin = |((flag, path), file, what): (Name<'_>, File, Metadata)| {
+                Scribe::start(flag, path, (file, what))
+            };
+            scribes.push(file.map(begin).transpose()?);
         }
+        let report = scribes.pop().flatten().map(|scribe| (scribe, Mutex::new(None)));
         let joblog = scribes.pop().flatten();
         let events = scribes.pop().flatten();
         if let Some(joblog) = &joblog {
             joblog.write(|text| text.extend_from_slice(joblog::HEADER));
         }
-        Ok(Self(Some(Desk { began: Instant::now(), turn: Mutex::new(()), events, joblog })))
+        Ok(Record(Some(Desk { began: Instant::now(), turn: Mutex::new(()), events, joblog, report })))
     }
+}
 
+impl Record {
     /// Whether there is anything to tell: who has to go to some length for it asks first.
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
@@ -172,8 +226,16 @@ impl Record {
         }
         if let Some(joblog) = &desk.joblog {
             if let Happening::AttemptEnded { whose, words, close, .. } = what {
-                joblog.write(|text| joblog::line(text, when, whose.number, words, close));
+                joblog.write(|text| joblog::line(text, when, *whose, words, close));
             }
+        }
+        if let Some((_, story)) = &desk.report {
+            let mut story = locked(story);
+            if let Happening::Begun(plan) = what {
+                *story = Some(Story::begun(plan));
+            }
+            let told = story.as_mut().map_or(Ok(()), |story| story.hear(when.since, what));
+            debug_assert!(told.is_ok(), "who tells keeps the order: {told:?}");
         }
     }
 
@@ -188,6 +250,12 @@ impl Record {
         };
         // First what does not tell the ending, so that what does can tell the right one.
         faults.extend(desk.joblog.as_ref().and_then(Scribe::close));
+        if let Some((scribe, story)) = &desk.report {
+            if let Some(story) = &*locked(story) {
+                scribe.write(|text| text.extend_from_slice(story.page().as_bytes()));
+            }
+            faults.extend(scribe.close());
+        }
         self.tell(&Happening::Closed { tally, ending: with(&faults) });
         faults.extend(desk.events.as_ref().and_then(Scribe::close));
         (with(&faults), faults)
@@ -216,29 +284,4 @@ fn open(flag: &str, path: &Path) -> Result<(File, Metadata), Refusal> {
         };
         Refusal::new(format!("{flag}: {shown} cannot be written: {error}"), hint)
     })
-}
-
-/// Two records in one file would be none, and a record over the inputs would eat them.
-fn refuse_twice(
-    asked: &[(&'static str, Option<&Path>)],
-    files: &[Option<(File, Metadata)>],
-    inputs: Option<&Path>,
-) -> Result<(), Refusal> {
-    let inputs = inputs.and_then(|path| Some(("--arg-file", path.metadata().ok()?)));
-    let opened =
-        asked.iter().zip(files).filter_map(|((flag, _), file)| Some((*flag, file.as_ref()?.1.clone())));
-    let mut seen: Vec<(&str, Metadata)> = inputs.into_iter().collect();
-    for (flag, what) in opened {
-        // A terminal or a pipe may well get both.
-        let same =
-            |other: &Metadata| what.is_file() && (other.dev(), other.ino()) == (what.dev(), what.ino());
-        if let Some((other, _)) = seen.iter().find(|(_, other)| same(other)) {
-            return Err(Refusal::new(
-                format!("{other} and {flag} name one and the same file"),
-                "give each its own",
-            ));
-        }
-        seen.push((flag, what));
-    }
-    Ok(())
 }

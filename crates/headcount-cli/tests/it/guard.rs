@@ -8,12 +8,12 @@ use crate::stage::{Playing, headcount};
 
 /// Deaf to every signal that can be heard, with children that are too: in the background, without the pipes, in a
 /// session of its own with them, and in one without.
-const STUBBORN: &str = "trap '' TERM INT HUP; (sleep 1000; sleep 1000) & sleep 1000 >/dev/null 2>&1 & \
+pub(crate) const STUBBORN: &str = "trap '' TERM INT HUP; (sleep 1000; sleep 1000) & sleep 1000 >/dev/null 2>&1 & \
                         setsid sleep 1000 & setsid sh -c 'sleep 1000; sleep 1000' >/dev/null 2>&1 & \
                         echo up; while :; do sleep 1000; done";
 
 /// The guard of a run, as the system names it.
-fn guard(playing: &Playing) -> Option<String> {
+pub(crate) fn guard(playing: &Playing) -> Option<String> {
     let own = playing.pid().to_string();
     let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
     let is_guard = |pid: &&str| {
@@ -69,8 +69,7 @@ fn the_guard_has_a_group_of_its_own_and_no_pipe_of_a_member() {
 }
 
 #[test]
-fn who_left_before_and_let_go_of_the_pipes_is_out_of_its_reach() {
-    // What the documentation says; a command that is stopped in any other way ends this one too.
+fn who_left_long_before_and_let_go_of_everything_is_found_too() {
     let command = "(setsid sh -c 'echo here; exec sleep 1000 >/dev/null 2>&1' &) ; exec sleep 1000";
     let mut playing = headcount(["--order", "live", "sh", "-c", command, ":::", "1"]).start();
     assert_eq!(playing.lines(1), ["here\n"]);
@@ -81,7 +80,16 @@ fn who_left_before_and_let_go_of_the_pipes_is_out_of_its_reach() {
     });
     playing.signal(Signal::KILL);
     playing.status();
-    playing.until_left("the stray alone", 1);
+    playing.until_nobody_is_left();
+}
+
+#[test]
+fn every_batch_has_a_name_of_its_own() {
+    let name = || headcount(["sh", "-c", "echo $HEADCOUNT_BATCH", ":::", "1", "2"]).run().out().to_owned();
+    let (one, other) = (name(), name());
+    let lines: Vec<&str> = one.lines().collect();
+    assert!(lines.len() == 2 && lines[0] == lines[1] && !lines[0].is_empty(), "{one}");
+    assert_ne!(one, other);
 }
 
 #[test]

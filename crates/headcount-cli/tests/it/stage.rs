@@ -26,6 +26,13 @@ pub(crate) fn headcount<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> S
     Stage::new(command)
 }
 
+/// `headcount fetch` with these arguments, nothing on stdin, and no proxy.
+pub(crate) fn fetch<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Stage {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    command.arg("fetch").args(args).env("NO_PROXY", "*");
+    Stage::new(command)
+}
+
 /// A POSIX shell script in which `$HEADCOUNT` is the command.
 pub(crate) fn script(text: &str) -> Stage {
     let mut command = Command::new("sh");
@@ -50,7 +57,7 @@ pub(crate) struct Seen {
 }
 
 impl Stage {
-    fn new(mut command: Command) -> Self {
+    pub(crate) fn new(mut command: Command) -> Self {
         let mark = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
         command.env(MARK, &mark);
         Self { command, input: Vec::new(), mark }
@@ -63,6 +70,16 @@ impl Stage {
 
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(args);
         self
     }
 

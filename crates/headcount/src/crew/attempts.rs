@@ -19,8 +19,11 @@ use crate::group::{FromMember, Root};
 pub(super) struct Calls<J, U, E> {
     work: Arc<Work<J, U, E>>,
     attempts: Attempts<E>,
-    bind: fn(Attempts<E>, Arc<Work<J, U, E>>) -> Arc<Work<J, U, E>>,
+    bind: Bind<J, U, E>,
 }
+
+/// Makes work that makes attempts.
+type Bind<J, U, E> = fn(Attempts<E>, Arc<Work<J, U, E>>) -> Arc<Work<J, U, E>>;
 
 /// One that was cancelled between two attempts ends with an error that its group recognizes as no failure.
 fn told<E: Root + FromMember<Cancelled>>(unfinished: Unfinished<E>) -> E {
@@ -119,11 +122,7 @@ where
     }
 
     /// Changes the attempts, and binds the work to them; from now on by `again`, if that is said.
-    fn configure(
-        mut self,
-        again: Option<fn(Attempts<E>, Arc<Work<J, U, E>>) -> Arc<Work<J, U, E>>>,
-        change: impl FnOnce(&mut Attempts<E>),
-    ) -> Self {
+    fn configure(mut self, again: Option<Bind<J, U, E>>, change: impl FnOnce(&mut Attempts<E>)) -> Self {
         let first = || Calls { work: Arc::clone(&self.work), attempts: Attempts::default(), bind: bind_once };
         let mut calls = self.calls.take().unwrap_or_else(first);
         change(&mut calls.attempts);

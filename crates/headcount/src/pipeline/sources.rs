@@ -108,7 +108,7 @@ impl<S: Stream<Item: Send> + Send> Pipeline<Streams<S>> {
 
 impl<C: Chain> Pipeline<C> {
     fn of(chain: C) -> Self {
-        Self { chain, name: None, meter: Meter::default(), executor: None }
+        Self { chain, name: None, meter: Meter::default(), executor: None, recorder: None }
     }
 }
 

@@ -41,6 +41,11 @@ impl<'s> Chart<'s> {
         self.snapshot.title.to_string()
     }
 
+    /// What members run on.
+    pub(super) fn carrier(&self) -> &'static str {
+        self.snapshot.carrier
+    }
+
     /// How many members there were, kept or not.
     pub(super) fn total(&self) -> u64 {
         self.snapshot.census.spawned

@@ -52,7 +52,7 @@ pub(super) fn write(chart: &Chart<'_>, to: &mut impl Write) -> io::Result<()> {
     for event in events {
         to.write_all(b",\n")?;
         match event {
-            Event::Member(bar) => member(bar, to)?,
+            Event::Member(bar) => member(bar, chart.carrier(), to)?,
             Event::Running(at, count) => {
                 to.write_all(b"{\"ph\":\"C\",\"name\":\"running\",\"pid\":1,\"tid\":0,\"ts\":")?;
                 microseconds(to, at)?;
@@ -63,8 +63,8 @@ pub(super) fn write(chart: &Chart<'_>, to: &mut impl Write) -> io::Result<()> {
     to.write_all(b"\n]}\n")
 }
 
-fn member(bar: &Bar<'_>, to: &mut impl Write) -> io::Result<()> {
-    let TimelineMember { place, spawned, begun, .. } = bar.member;
+fn member(bar: &Bar<'_>, carrier: &str, to: &mut impl Write) -> io::Result<()> {
+    let TimelineMember { spawned, begun, .. } = bar.member;
     to.write_all(b"{\"ph\":")?;
     to.write_all(if bar.ran { b"\"X\"" } else { b"\"i\",\"s\":\"t\"" })?;
     to.write_all(b",\"name\":")?;
@@ -75,15 +75,18 @@ fn member(bar: &Bar<'_>, to: &mut impl Write) -> io::Result<()> {
         to.write_all(b",\"dur\":")?;
         microseconds(to, bar.to - bar.from)?;
     }
-    write!(to, ",\"args\":{{\"number\":{},\"ended\":\"{}\",\"place\":", bar.member.number(), bar.state())?;
-    string(to, &format!("{}:{}", place.file(), place.line()))?;
+    write!(to, ",\"args\":{{\"number\":{},\"ended\":\"{}\"", bar.member.number(), bar.state())?;
+    if let Some(place) = bar.member.launched_at() {
+        to.write_all(b",\"place\":")?;
+        string(to, &place)?;
+    }
     if let Some(begun) = begun {
         to.write_all(b",\"waited_us\":")?;
         microseconds(to, begun - spawned)?;
         write!(to, ",\"waited_for\":\"{}\"", bar.waited_for())?;
     }
     let texts =
-        [("why", bar.member.why()), ("thread", bar.member.thread()), ("ended_on", bar.member.ended_on())];
+        [("why", bar.member.why()), (carrier, bar.member.thread()), ("ended_on", bar.member.ended_on())];
     for (key, text) in texts {
         if let Some(text) = text {
             write!(to, ",\"{key}\":")?;

@@ -57,7 +57,7 @@ impl fmt::Display for HowEnded {
 pub struct TimelineMember {
     pub(super) index: usize,
     pub(super) name: Option<Name>,
-    pub(super) place: &'static Location<'static>,
+    pub(super) place: Option<&'static Location<'static>>,
     pub(super) spawned: Nanoseconds,
     pub(super) begun: Option<Nanoseconds>,
     pub(super) ended: Option<(Nanoseconds, HowEnded)>,
@@ -87,9 +87,9 @@ impl TimelineMember {
         self.name.as_ref().map(Name::as_str)
     }
 
-    /// Where it was launched.
+    /// Where it was launched; `None` in a timeline that was [replayed](super::Timeline::replay).
     #[must_use]
-    pub fn place(&self) -> &'static Location<'static> {
+    pub fn place(&self) -> Option<&'static Location<'static>> {
         self.place
     }
 
@@ -123,7 +123,7 @@ impl TimelineMember {
         self.why.as_deref()
     }
 
-    /// The thread on which it began. A task may have been moved to others since.
+    /// The thread on which it began, or the slot in a timeline that was [replayed](super::Timeline::replay). A task may have been moved to others since.
     #[must_use]
     pub fn thread(&self) -> Option<&str> {
         self.began_on.as_deref()
@@ -168,6 +168,11 @@ impl TimelineMember {
         }
     }
 
+    /// File and line of its launch.
+    pub(super) fn launched_at(&self) -> Option<String> {
+        self.place.map(|place| format!("{}:{}", place.file(), place.line()))
+    }
+
     /// What a bar in a chart is called.
     pub(super) fn label(&self) -> String {
         self.name().map_or_else(|| format!("#{}", self.number()), str::to_owned)
@@ -178,7 +183,7 @@ impl fmt::Debug for TimelineMember {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TimelineMember")
             .field("member", &format_args!("{}", self.called()))
-            .field("place", &format_args!("{}:{}", self.place.file(), self.place.line()))
+            .field("place", &self.launched_at())
             .field("spawned", &self.spawned())
             .field("begun", &self.begun())
             .field("ended", &self.ended())

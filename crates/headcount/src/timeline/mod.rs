@@ -6,6 +6,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `recorder` | what is kept, and how its memory is bounded |
+//! | `replay` | the same, told of what was recorded elsewhere |
 //! | `member` | what is known of one member |
 //! | `summary` | the figures, and the critical path |
 //! | `chart`, `lanes` | members as bars, in as few lanes as there can be |
@@ -19,6 +20,7 @@ mod lanes;
 mod member;
 mod page;
 mod recorder;
+mod replay;
 mod summary;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
@@ -30,12 +32,15 @@ use std::sync::Arc;
 use self::chart::Chart;
 pub use self::member::{HowEnded, TimelineMember};
 pub(crate) use self::recorder::{Recorder, Who};
+pub use self::replay::{TimelineReplay, TimelineReplayError};
 pub use self::summary::TimelineSummary;
 
 /// What the members of a recorded group did and when: a summary for the terminal, a page to look at, a trace for other tools.
 ///
 /// A group is recorded that was made with `record` ([task](crate::task::Group::record), [thread](crate::thread::Scope::record)),
-/// and so are the items of a map ([task](crate::task::Map::record), [thread](crate::thread::Map::record)). Its timeline can be asked for at any time, also while it runs, and outlives it. Cheap to clone.
+/// and so are the items of a map ([task](crate::task::Map::record), [thread](crate::thread::Map::record)), the jobs of a
+/// [crew](crate::Crew::record), the workers of a [pipeline](crate::Pipeline::record), and the members of a
+/// [scope of tasks](crate::task::Scope::record). Its timeline can be asked for at any time, also while it runs, and outlives it. Cheap to clone.
 ///
 /// # Examples
 ///
@@ -83,6 +88,11 @@ pub struct Timeline {
 impl Timeline {
     pub(crate) fn new(recorder: Arc<Recorder>) -> Self {
         Self { recorder }
+    }
+
+    /// A timeline of something that was recorded elsewhere: told event by event, with its times. See [`TimelineReplay`].
+    pub fn replay(title: impl Into<crate::Name>) -> TimelineReplay {
+        TimelineReplay::new(title.into())
     }
 
     /// The figures so far; printed, they are the summary.

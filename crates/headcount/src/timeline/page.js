@@ -39,7 +39,9 @@
   }
 
   function facts(i) {
-    const rows = [["state", state(i)], ["place", text(place[i])], ["spawned", "at " + span(spawned[i])]];
+    const rows = [["state", state(i)]];
+    if (place[i] >= 0) rows.push(["place", text(place[i])]);
+    rows.push(["spawned", "at " + span(spawned[i])]);
     if (begun[i] >= 0) {
       const waited = begun[i] - spawned[i];
       rows.push(["waited", span(waited) + (flags[i] & 1 ? " for a slot of the limit" : " for its turn")]);
@@ -51,7 +53,7 @@
     }
     if (how[i] >= 0) rows.push(["ended", "at " + span(left[i])]);
     if (why[i] >= 0) rows.push([how[i] === 3 ? "cause" : "why", text(why[i])]);
-    if (on[i] >= 0) rows.push(["thread", text(on[i]) + (off[i] >= 0 && off[i] !== on[i] ? ", ended on " + text(off[i]) : "")]);
+    if (on[i] >= 0) rows.push([data.carrier, text(on[i]) + (off[i] >= 0 && off[i] !== on[i] ? ", ended on " + text(off[i]) : "")]);
     return rows;
   }
 

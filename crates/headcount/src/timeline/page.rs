@@ -67,8 +67,7 @@ fn markup(to: &mut impl Write, text: &str) -> io::Result<()> {
 
 fn data(chart: &Chart<'_>, summary: &TimelineSummary, to: &mut impl Write) -> io::Result<()> {
     let bars = &chart.bars;
-    let places: Vec<String> =
-        bars.iter().map(|bar| format!("{}:{}", bar.member.place.file(), bar.member.place.line())).collect();
+    let places: Vec<Option<String>> = bars.iter().map(|bar| bar.member.launched_at()).collect();
     let mut texts = Texts::default();
     let column = |name: &str, to: &mut dyn Write, values: Vec<Option<u64>>| {
         write!(to, ",\n\"{name}\":")?;
@@ -78,6 +77,7 @@ fn data(chart: &Chart<'_>, summary: &TimelineSummary, to: &mut impl Write) -> io
     string(to, &chart.title())?;
     to.write_all(b",\"summary\":")?;
     string(to, &summary.to_string())?;
+    write!(to, ",\"carrier\":\"{}\"", chart.carrier())?;
     write!(to, ",\"total\":{},\"stride\":{},\"lanes\":{}", chart.total(), chart.stride(), chart.lanes())?;
     let first = bars.iter().map(|bar| bar.member.spawned).min().unwrap_or(0);
     let since = |at: u64| Some(at - first);
@@ -96,7 +96,7 @@ fn data(chart: &Chart<'_>, summary: &TimelineSummary, to: &mut impl Write) -> io
         bars.iter().map(|bar| flags(bar.member.queued_for_slot, bar.member.sampled)).collect(),
     )?;
     column("name", to, bars.iter().map(|bar| texts.number(bar.member.name())).collect())?;
-    column("place", to, places.iter().map(|place| texts.number(Some(place))).collect())?;
+    column("place", to, places.iter().map(|place| texts.number(place.as_deref())).collect())?;
     column("why", to, bars.iter().map(|bar| texts.number(bar.member.why())).collect())?;
     column("on", to, bars.iter().map(|bar| texts.number(bar.member.thread())).collect())?;
     column("off", to, bars.iter().map(|bar| texts.number(bar.member.ended_on())).collect())?;

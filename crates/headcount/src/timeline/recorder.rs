@@ -1,4 +1,4 @@
-//! The recorder of one group: it is told of spawns, begins and ends, and keeps them in bounded memory.
+//! The recorder of one group, or of several that are parts of one thing: it is told of spawns, begins and ends, and keeps them in bounded memory.
 //!
 //! * **What is exact.** The census: how many were spawned, began, and ended in which way; how many ran and queued, over time; how
 //!   long the limit held somebody back. It is a few numbers, brought up to date at each event.
@@ -7,9 +7,13 @@
 //!   the sample says nothing wrong about the shape, and does not depend on who was slow.
 //! * **Failures** outside of the sample are kept as well, the first [`FAILURES`].
 //!
+//! Parts, the rounds of a crew say, each number their members for themselves. Here they have one number each, in the order of
+//! spawning, which is kept for as long as they are out.
+//!
 //! One lock, which nothing else is taken under; the clock is read under it, so events have the order in which they are told.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
@@ -31,29 +35,52 @@ const TEXT: usize = 500;
 #[derive(Debug)]
 pub(crate) struct Recorder {
     origin: Moment,
-    capacity: usize,
-    book: Lock<Book>,
+    /// Times are told and not read: now is when the last event was.
+    told: bool,
+    pub(super) capacity: usize,
+    /// Which part's members it is told of, if it is told of parts.
+    part: Option<usize>,
+    pub(super) book: Arc<Lock<Book>>,
 }
 
 #[derive(Debug)]
-struct Book {
-    title: Title,
+pub(super) struct Book {
+    title: Heading,
     /// The member `stride * n` stands in slot `n`.
-    sample: Vec<Option<TimelineMember>>,
+    pub(super) sample: Vec<Option<TimelineMember>>,
     /// A power of two.
     stride: usize,
     failures: Vec<TimelineMember>,
-    census: Census,
+    pub(super) census: Census,
     threads: HashMap<ThreadId, Arc<str>>,
     others: Arc<str>,
     /// The last text: thousands may be cancelled for one reason.
     text: Option<Arc<str>>,
+    parts: usize,
+    /// Of those members of parts that are out: part and number there, and the number here.
+    numbers: HashMap<(usize, usize), usize>,
 }
 
 /// Who a member is, besides its number.
 pub(crate) struct Who {
     pub(crate) name: Option<Name>,
     pub(crate) place: &'static Location<'static>,
+}
+
+/// What stands above a timeline.
+#[derive(Clone, Debug)]
+pub(super) enum Heading {
+    Group(Title),
+    Text(Name),
+}
+
+impl fmt::Display for Heading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(title) => title.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
 }
 
 /// What is exact, however many members there are.
@@ -95,7 +122,9 @@ impl Census {
 /// A picture of one moment.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
-    pub(super) title: Title,
+    pub(super) title: Heading,
+    /// What members run on: a thread, or a slot.
+    pub(super) carrier: &'static str,
     /// In the order of spawning.
     pub(super) members: Vec<TimelineMember>,
     pub(super) stride: usize,
@@ -108,8 +137,17 @@ impl Recorder {
         Self::with_capacity(title, CAPACITY)
     }
 
+    /// One whose times are told.
+    pub(super) fn told(title: Name) -> Arc<Self> {
+        Self::made(Heading::Text(title), CAPACITY, true)
+    }
+
     /// For tests: with less room.
     pub(super) fn with_capacity(title: Title, capacity: usize) -> Arc<Self> {
+        Self::made(Heading::Group(title), capacity, false)
+    }
+
+    fn made(title: Heading, capacity: usize, told: bool) -> Arc<Self> {
         let book = Book {
             title,
             sample: Vec::new(),
@@ -119,13 +157,29 @@ impl Recorder {
             threads: HashMap::new(),
             others: Arc::from("other threads"),
             text: None,
+            parts: 0,
+            numbers: HashMap::new(),
         };
-        Arc::new(Self { origin: Moment::now(), capacity, book: Lock::new(book) })
+        let book = Arc::new(Lock::new(book));
+        Arc::new(Self { origin: Moment::now(), told, capacity, part: None, book })
     }
 
-    /// What the group is called by now.
+    /// One that is told of a part. If there are parts, all members are members of one.
+    pub(crate) fn part(&self) -> Arc<Self> {
+        let Self { origin, told, capacity, .. } = *self;
+        let mut book = self.book.lock();
+        book.parts += 1;
+        let part = Some(book.parts);
+        drop(book);
+        Arc::new(Self { origin, told, capacity, part, book: Arc::clone(&self.book) })
+    }
+
+    /// What the group is called by now. What a part is called is not what the whole is.
     pub(crate) fn call(&self, title: Title) {
-        let old = std::mem::replace(&mut self.book.lock().title, title);
+        if self.part.is_some() {
+            return;
+        }
+        let old = std::mem::replace(&mut self.book.lock().title, Heading::Group(title));
         drop(old);
     }
 
@@ -133,26 +187,8 @@ impl Recorder {
     pub(crate) fn spawned(&self, index: usize, who: Who, limit: Option<usize>) {
         let mut book = self.book.lock();
         let now = self.now();
-        let queued_for_slot = book.census.spawned_at(now, limit);
-        let Some(slot) = book.slot(index, self.capacity) else { return };
-        let spawned = TimelineMember {
-            index,
-            name: who.name,
-            place: who.place,
-            spawned: now,
-            begun: None,
-            ended: None,
-            why: None,
-            began_on: None,
-            ended_on: None,
-            queued_for_slot,
-            sampled: true,
-        };
-        if book.sample.len() <= slot {
-            // Who was counted out later may be told of earlier.
-            book.sample.resize(slot + 1, None);
-        }
-        book.sample[slot] = Some(spawned);
+        let index = book.number(self.part, index);
+        book.spawn(self.capacity, index, who.name, Some(who.place), limit, now);
     }
 
     /// A member has begun, on this thread.
@@ -160,6 +196,7 @@ impl Recorder {
         let mut book = self.book.lock();
         let now = self.now();
         book.census.begun_at(now);
+        let index = book.numbered(self.part, index);
         let Some(slot) = book.kept(index) else { return };
         let thread = book.thread();
         if let Some(member) = &mut book.sample[slot] {
@@ -181,6 +218,11 @@ impl Recorder {
         book.census.ended_at(now, begun, how);
         let thread = book.thread();
         let why = why.map(|why| book.text(&why));
+        let here = book.numbered(self.part, index);
+        if let Some(part) = self.part {
+            book.numbers.remove(&(part, index));
+        }
+        let index = here;
         let kept = book.kept(index);
         if let Some(member) = kept.and_then(|slot| book.sample[slot].as_mut()) {
             member.ended = Some((now, how));
@@ -198,7 +240,7 @@ impl Recorder {
         let failure = TimelineMember {
             index,
             name: who.name,
-            place: who.place,
+            place: Some(who.place),
             spawned: u64::try_from(after.as_nanos()).unwrap_or(u64::MAX).min(now),
             begun: None,
             ended: Some((now, how)),
@@ -226,7 +268,7 @@ impl Recorder {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         let book = self.book.lock();
-        let now = self.now();
+        let now = if self.told { book.census.last } else { self.now() };
         let mut census = book.census.clone();
         let mut members: Vec<_> = book.sample.iter().flatten().chain(&book.failures).cloned().collect();
         let (title, stride) = (book.title.clone(), book.stride);
@@ -235,7 +277,8 @@ impl Recorder {
             census.advance(now);
         }
         members.sort_unstable_by_key(|member| member.index);
-        Snapshot { title, members, stride, census, now }
+        let carrier = if self.told { "slot" } else { "thread" };
+        Snapshot { title, carrier, members, stride, census, now }
     }
 
     fn now(&self) -> Nanoseconds {
@@ -256,7 +299,7 @@ impl Census {
         full
     }
 
-    fn begun_at(&mut self, now: Nanoseconds) {
+    pub(super) fn begun_at(&mut self, now: Nanoseconds) {
         self.advance(now);
         self.begun += 1;
         self.queued -= 1;
@@ -264,10 +307,17 @@ impl Census {
         self.peak = self.peak.max(self.running);
     }
 
-    fn ended_at(&mut self, now: Nanoseconds, begun: bool, how: HowEnded) {
+    pub(super) fn ended_at(&mut self, now: Nanoseconds, begun: bool, how: HowEnded) {
         self.advance(now);
         *(if begun { &mut self.running } else { &mut self.queued }) -= 1;
         self.ended[how as usize] += 1;
+    }
+
+    /// One that runs goes back to those who queue.
+    pub(super) fn requeued_at(&mut self, now: Nanoseconds) {
+        self.advance(now);
+        self.running -= 1;
+        self.queued += 1;
     }
 
     fn closed_at(&mut self, now: Nanoseconds) {
@@ -278,8 +328,53 @@ impl Census {
 }
 
 impl Book {
+    /// A new member's number here.
+    fn number(&mut self, part: Option<usize>, index: usize) -> usize {
+        let Some(part) = part else { return index };
+        let number = usize::try_from(self.census.spawned).unwrap_or(usize::MAX);
+        self.numbers.insert((part, index), number);
+        number
+    }
+
+    /// The number here of a member that is out.
+    fn numbered(&self, part: Option<usize>, index: usize) -> usize {
+        part.and_then(|part| self.numbers.get(&(part, index)).copied()).unwrap_or(index)
+    }
+
+    /// A member was counted out.
+    pub(super) fn spawn(
+        &mut self,
+        capacity: usize,
+        index: usize,
+        name: Option<Name>,
+        place: Option<&'static Location<'static>>,
+        limit: Option<usize>,
+        now: Nanoseconds,
+    ) {
+        let queued_for_slot = self.census.spawned_at(now, limit);
+        let Some(slot) = self.slot(index, capacity) else { return };
+        let spawned = TimelineMember {
+            index,
+            name,
+            place,
+            spawned: now,
+            begun: None,
+            ended: None,
+            why: None,
+            began_on: None,
+            ended_on: None,
+            queued_for_slot,
+            sampled: true,
+        };
+        if self.sample.len() <= slot {
+            // Who was counted out later may be told of earlier.
+            self.sample.resize(slot + 1, None);
+        }
+        self.sample[slot] = Some(spawned);
+    }
+
     /// The slot of a member that is kept; of those that are not in the sample there is none.
-    fn kept(&self, index: usize) -> Option<usize> {
+    pub(super) fn kept(&self, index: usize) -> Option<usize> {
         (index % self.stride == 0).then_some(index / self.stride).filter(|slot| *slot < self.sample.len())
     }
 
@@ -307,7 +402,7 @@ impl Book {
         }
     }
 
-    fn keep_failure(&mut self, failure: TimelineMember) {
+    pub(super) fn keep_failure(&mut self, failure: TimelineMember) {
         if self.failures.len() < FAILURES {
             self.failures.push(failure);
         }
@@ -333,7 +428,7 @@ impl Book {
     }
 
     /// A text, cut, and shared with the one before if that was the same.
-    fn text(&mut self, text: &str) -> Arc<str> {
+    pub(super) fn text(&mut self, text: &str) -> Arc<str> {
         let cut = (0..=text.len().min(TEXT)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         let shortened = if cut < text.len() { format!("{}…", &text[..cut]) } else { text.to_owned() };
         match &self.text {

@@ -4,9 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::member::{HowEnded, Nanoseconds, TimelineMember};
-use super::recorder::Snapshot;
+use super::recorder::{Heading, Snapshot};
 use crate::Tally;
-use crate::roll::Title;
 
 /// As many of the slowest and of the failed are told.
 const TOLD: usize = 5;
@@ -32,7 +31,7 @@ const SAID: usize = 100;
 /// that were [kept](super::Timeline#memory).
 #[derive(Clone, Debug)]
 pub struct TimelineSummary {
-    title: Title,
+    title: Heading,
     spawned: u64,
     tally: Tally,
     out: u64,
@@ -51,7 +50,7 @@ pub struct TimelineSummary {
 
 impl TimelineSummary {
     pub(super) fn of(snapshot: &Snapshot) -> Self {
-        let Snapshot { title, members, stride, census, now } = snapshot;
+        let Snapshot { title, members, stride, census, now, .. } = snapshot;
         let [ok, failed, panicked, cancelled, aborted] = census.ended;
         let tally = Tally { succeeded: ok, failed, panicked, cancelled, aborted };
         let mut slowest: Vec<_> = members.iter().filter(|member| member.begun.is_some()).collect();
@@ -206,8 +205,8 @@ impl fmt::Display for TimelineSummary {
         for (at, member) in self.slowest.iter().enumerate() {
             line(f, if at == 0 { "slowest" } else { "" })?;
             let ran = figure(u128::from(member.ran(self.now).unwrap_or(0)));
-            let place = member.place;
-            write!(f, "{:<width$}  {ran:>9}  {}:{}", member.called(), place.file(), place.line())?;
+            write!(f, "{:<width$}  {ran:>9}", member.called())?;
+            write_place(f, member)?;
         }
         self.write_failed(f)
     }
@@ -255,9 +254,9 @@ impl TimelineSummary {
             line(f, if at == 0 { "failed" } else { "" })?;
             let why = shortened(member.why().unwrap_or_default());
             let after = member.ended.map_or(0, |(ended, _)| ended.saturating_sub(member.spawned));
-            let place = member.place;
             let after = figure(u128::from(after));
-            write!(f, "{} after {after}: {why}  {}:{}", member.called(), place.file(), place.line())?;
+            write!(f, "{} after {after}: {why}", member.called())?;
+            write_place(f, member)?;
         }
         match (self.tally.failed + self.tally.panicked).saturating_sub(self.failed.len() as u64) {
             0 => Ok(()),
@@ -267,6 +266,11 @@ impl TimelineSummary {
             }
         }
     }
+}
+
+/// Where it was launched, at the end of a line.
+fn write_place(f: &mut fmt::Formatter<'_>, member: &TimelineMember) -> fmt::Result {
+    member.launched_at().map_or(Ok(()), |place| write!(f, "  {place}"))
 }
 
 /// The first line of a text, or as much of it as is told.

@@ -234,7 +234,7 @@ fn the_summary_reads_like_this() {
     (census.ran, census.waited, census.held_up, census.limit) = (3_500_000, 2_000_000, 2_000_000, Some(1));
     census.ended = [1, 1, 0, 0, 0];
     let (place, title) = (snapshot.members[0].place, &snapshot.title);
-    let place = format!("{}:{}", place.file(), place.line());
+    let place = place.map(|place| format!("{}:{}", place.file(), place.line())).expect("it has one");
     let wanted = format!(
         "{title}: 2 members in 3.5 ms
   ended        1 ok, 1 failed

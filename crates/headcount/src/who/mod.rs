@@ -7,8 +7,9 @@
 //! this sense as well; whose token somebody holds is not known. Only waits inside members have edges; all others cost one
 //! look at a variable of the thread. A wait with a limit of time may be refused and leaves no edge: it ends by itself.
 //!
-//! What a thread runs is also said to those who call rolls, in `threads`.
+//! What a thread runs is also said to those who call rolls, in `threads`; and what a task waits for, in `pending`.
 
+pub(crate) mod pending;
 pub(crate) mod threads;
 
 use std::cell::Cell;
@@ -45,11 +46,14 @@ enum For {
 
 of_thread! { static HERE: Cell<For> = Cell::new(For::Root(0)) }
 
+// The member's number. Apart from the rest, because items of a map follow each other and differ in nothing else.
+of_thread! { static NUMBER: Cell<u64> = Cell::new(0) }
+
 /// The member that runs on this thread, if any.
 #[inline]
 pub(crate) fn here() -> Option<Here> {
     match HERE.with(Cell::get) {
-        For::Member(here) => Some(here),
+        For::Member(here) => Some(Here { number: NUMBER.with(Cell::get), ..here }),
         For::Root(_) => None,
     }
 }
@@ -67,35 +71,59 @@ pub(crate) fn root() -> u64 {
 #[inline]
 pub(crate) fn enter(here: Here) -> Inside {
     threads::says(Some(here));
-    Inside(HERE.with(|before| before.replace(For::Member(here))))
+    Inside(enter_item(here))
+}
+
+/// The same of an item of a map, which says elsewhere on which thread it is. So the member that runs the map on its own
+/// thread, if one does, is still seen there.
+#[inline]
+pub(crate) fn enter_item(here: Here) -> AtItem {
+    let number = NUMBER.with(|before| before.replace(here.number));
+    AtItem { before: HERE.with(|before| before.replace(For::Member(here))), number }
 }
 
 /// Says that this thread works for no member, below `root`, until the guard is dropped.
 #[cfg(any(test, all(feature = "testing", not(any(loom, shuttle)))))]
 pub(crate) fn enter_root(root: u64) -> Inside {
     threads::says(None);
-    Inside(HERE.with(|before| before.replace(For::Root(root))))
-}
-
-/// Says that from now on another member runs on this thread: one more of those that an [`Inside`] is for.
-/// Items of maps follow each other like this, which say to the map's roll which they are.
-#[inline]
-pub(crate) fn next(here: Here) {
-    HERE.with(|now| now.set(For::Member(here)));
+    let number = NUMBER.with(Cell::get);
+    Inside(AtItem { before: HERE.with(|before| before.replace(For::Root(root))), number })
 }
 
 /// A member runs here; gives way to the one before when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Inside(For);
+pub(crate) struct Inside(AtItem);
 
 impl Drop for Inside {
     #[inline]
     fn drop(&mut self) {
-        HERE.with(|here| here.set(self.0));
-        threads::says(match self.0 {
-            For::Member(here) => Some(here),
+        threads::says(match self.0.before {
+            For::Member(here) => Some(Here { number: self.0.number, ..here }),
             For::Root(_) => None,
         });
+    }
+}
+
+/// An item of a map runs here; gives way to the member before when it is dropped.
+#[derive(Debug)]
+pub(crate) struct AtItem {
+    before: For,
+    number: u64,
+}
+
+impl AtItem {
+    /// Says that from now on it is the item of this number, of the same map.
+    #[inline]
+    pub(crate) fn next(&self, number: u64) {
+        NUMBER.with(|now| now.set(number));
+    }
+}
+
+impl Drop for AtItem {
+    #[inline]
+    fn drop(&mut self) {
+        HERE.with(|here| here.set(self.before));
+        NUMBER.with(|now| now.set(self.number));
     }
 }
 

@@ -47,6 +47,10 @@ mod task;
 mod thread;
 #[cfg(feature = "std")]
 mod timeline;
+#[cfg(feature = "std")]
+mod timeline_replay;
+#[cfg(feature = "std")]
+mod timeline_shapes;
 #[cfg(feature = "tokio")]
 mod tokio;
 

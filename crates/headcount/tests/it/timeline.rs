@@ -60,7 +60,7 @@ fn every_end_of_a_thread_is_told_with_its_cause() {
         assert!(never.begun().is_none() && never.thread().is_none(), "{never:?}");
         assert!(never.why().unwrap().contains("the shop closes"), "{never:?}");
         for member in &members {
-            assert_eq!(member.place().file(), place);
+            assert_eq!(member.place().unwrap().file(), place);
             assert!(member.spawned() <= member.begun().unwrap_or(Duration::MAX));
             assert!(member.begun().unwrap_or_default() <= member.ended().unwrap());
             assert_eq!(member.queued_for_slot(), member.number() > 1, "{member:?}");

@@ -23,12 +23,23 @@ use crate::process::system;
 /// Says that this is such a book, and of which form.
 const MARK: u64 = u64::from_ne_bytes(*b"hc-book1");
 
-const HEAD: usize = 16;
+const HEAD: usize = 24;
 const PLACE: usize = 32;
 
 /// The book as the command writes it.
 #[derive(Debug)]
-pub(in crate::process) struct Book(File);
+pub(in crate::process) struct Book {
+    file: File,
+    batch: String,
+}
+
+/// Whose book it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) command: Pid,
+    /// What every child finds in its environment, and hands down.
+    pub(super) batch: String,
+}
 
 /// What a place says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,16 +55,23 @@ pub(super) struct Place {
 impl Book {
     pub(super) fn create() -> io::Result<Self> {
         let file = system::nameless_file()?;
+        let began = system::uptime();
         let mut head = [0; HEAD];
         head[..8].copy_from_slice(&MARK.to_ne_bytes());
         head[8..12].copy_from_slice(&raw(getpid()));
+        head[16..].copy_from_slice(&began.to_ne_bytes());
         file.write_all_at(&head, 0)?;
-        Ok(Self(file))
+        Ok(Self { file, batch: batch(getpid(), began) })
+    }
+
+    /// The name of the batch, by which its processes are known.
+    pub(in crate::process) fn batch(&self) -> &str {
+        &self.batch
     }
 
     /// The same file, for the guard to read.
     pub(super) fn for_guard(&self) -> io::Result<File> {
-        self.0.try_clone()
+        self.file.try_clone()
     }
 
     /// A child is about to be started that will write to these pipes.
@@ -81,12 +99,12 @@ impl Book {
 
     /// A place that cannot be written (the memory is full) is worth less than the member it is for.
     fn write(&self, seat: usize, at: usize, bytes: &[u8]) {
-        let _ = self.0.write_all_at(bytes, (HEAD + seat * PLACE + at) as u64);
+        let _ = self.file.write_all_at(bytes, (HEAD + seat * PLACE + at) as u64);
     }
 }
 
-/// Reads a book: the command's process, and the places that are taken. Nothing if it is none.
-pub(super) fn read(book: &File) -> Option<(Pid, Vec<Place>)> {
+/// Reads a book: whose it is, and the places that are taken. Nothing if it is none.
+pub(super) fn read(book: &File) -> Option<(Head, Vec<Place>)> {
     let mut bytes = Vec::new();
     let mut piece = [0; 4096];
     loop {
@@ -102,12 +120,18 @@ pub(super) fn read(book: &File) -> Option<(Pid, Vec<Place>)> {
         return None;
     }
     let command = pid(head, 8)?;
+    let head = Head { command, batch: batch(command, number(head, 16)) };
     let places = places.chunks_exact(PLACE).map(|place| Place {
         group: pid(place, 0),
         at: number(place, 8),
         pipes: [number(place, 16), number(place, 24)],
     });
-    Some((command, places.filter(|place| *place != Place::default()).collect()))
+    Some((head, places.filter(|place| *place != Place::default()).collect()))
+}
+
+/// No other batch since the system began has both in common with it.
+fn batch(command: Pid, began: u64) -> String {
+    format!("{command}-{began:x}")
 }
 
 fn raw(pid: Pid) -> [u8; 4] {
@@ -140,8 +164,8 @@ mod tests {
         book.is_over(3);
         book.starts(2, pipes[2].each_ref());
         let numbers = |of: &[_; 2]| of.each_ref().map(|pipe| rustix::fs::fstat(pipe).unwrap().st_ino);
-        let (command, places) = read(&book.for_guard().unwrap()).unwrap();
-        assert_eq!(command, getpid());
+        let (head, places) = read(&book.for_guard().unwrap()).unwrap();
+        assert_eq!(head, Head { command: getpid(), batch: book.batch().to_owned() });
         assert_eq!(places.len(), 2, "{places:?}");
         assert_eq!((places[0].group, places[0].pipes), (Some(one), numbers(&pipes[0])));
         assert_eq!((places[1].group, places[1].pipes), (None, numbers(&pipes[2])));

@@ -30,8 +30,8 @@ pub(crate) fn keep() -> Ending {
             break;
         }
     }
-    if let Some((command, places)) = book::read(&book).filter(|(_, places)| !places.is_empty()) {
-        end(command, &places);
+    if let Some((head, places)) = book::read(&book) {
+        end(&head, &places);
     }
     Ending::Code(crate::exit::OK)
 }
@@ -42,7 +42,7 @@ fn is(file: BorrowedFd<'_>, kind: FileType) -> bool {
 
 /// Where nothing can be found out about processes, the groups are all there is to go by.
 #[cfg(not(target_os = "linux"))]
-fn end(_: rustix::process::Pid, places: &[book::Place]) {
+fn end(_: &book::Head, places: &[book::Place]) {
     for group in places.iter().filter_map(|place| place.group) {
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }

@@ -19,8 +19,6 @@ mod book;
 mod keeper;
 #[cfg(target_os = "linux")]
 mod quarry;
-#[cfg(target_os = "linux")]
-mod sight;
 
 use std::ffi::OsStr;
 use std::io;
@@ -40,6 +38,10 @@ use crate::locked;
 
 /// How long a batch goes without a guard.
 pub(crate) const UNGUARDED: Duration = Duration::from_millis(5);
+
+/// Where a child finds the name of its batch. It hands it down to its own children, whatever becomes of their parents,
+/// sessions and files.
+pub(super) const BATCH: &str = "HEADCOUNT_BATCH";
 
 /// The one argument by which this program is told to be a guard.
 const NAME: &str = "--be-the-guard";

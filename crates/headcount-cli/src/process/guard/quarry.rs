@@ -1,16 +1,20 @@
 //! Whom the guard has to end: the members of a command that is gone, and all they have started.
 //!
-//! Nobody is signalled on the strength of a number alone (a number may have gone to somebody else since the command died):
+//! Nobody is signalled on the strength of a number alone, which may have gone to somebody else since the command died:
 //!
 //! 1. A group in the book is a member's if its leader began before the place was written. If the leader is gone, the number
 //!    cannot have been given away while others are in the group; they are the member's if they are of our session.
-//! 2. Who has a member's pipe open is of that member.
-//! 3. Who was started by one of these is one of them, and so is who is in a group that one of them leads. This follows
-//!    those who left for a session of their own, unless their parents had ended before and they let go of the pipes.
-//! 4. A single process is signalled through a descriptor of it, opened first and then compared with what was seen.
+//! 2. Who found the name of the batch in its environment is of it, wherever it went and whoever its parent is.
+//! 3. Who has a member's pipe open is of that member: one that has not come to its program has no environment of its own yet.
+//! 4. Who was started by one of these is one of them, and so is who is in a group that one of them leads.
 //!
-//! Everyone found is stopped before anyone is killed, and looked for again until nobody new is found: who is stopped
-//! starts nobody, and a dead parent would lead to nobody.
+//! Out of reach is who threw its environment away, left for a session of its own, let go of the pipes and lost its parents,
+//! all of it before the command died.
+//! A single process is signalled through a descriptor of it, opened first and then compared with what was seen.
+//!
+//! Everyone found is stopped before anyone is killed, and looked for again until nobody new is found and nobody is awake:
+//! who is stopped starts nobody and leaves nobody, and a dead parent would lead to nobody. It is begun when the command is
+//! gone to the last thread. A process that dies continues its stopped children, the system sees to that.
 
 use std::collections::HashMap;
 use std::thread;
@@ -18,22 +22,28 @@ use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, getpid, kill_process_group, pidfd_open, pidfd_send_signal};
 
-use super::book::Place;
-use super::sight::{self, Sighting};
+use super::BATCH;
+use super::book::{Head, Place};
+use crate::process::sight::{self, Sighting, State};
 
-/// How long the guard waits before it looks again for those it killed.
-const AGAIN: Duration = Duration::from_millis(2);
+/// How long the guard waits before it looks again: for those it stopped or killed to have stopped or died.
+const AGAIN: Duration = Duration::from_millis(1);
 
-/// How often it does that. Only a process inside the kernel takes longer to die.
-const MOST: usize = 2500;
+/// How often it does that, for the command to be gone, for everyone to stop, for everyone to die. Only a process inside
+/// the kernel takes longer.
+const MOST: usize = 5000;
 
 /// Ends them all.
-pub(super) fn end(command: Pid, places: &[Place]) {
-    let mut hunt = Hunt { command, places, caught: HashMap::new() };
+pub(super) fn end(head: &Head, places: &[Place]) {
+    wait_until(|| sight::is_gone(head.command));
+    let mut hunt = Hunt { head, places, caught: HashMap::new() };
+    wait_until(|| hunt.holds_all());
+    wait_until(|| hunt.killed_all());
+}
+
+fn wait_until(mut is: impl FnMut() -> bool) {
     for _ in 0..MOST {
-        // Each look finds somebody who is then stopped, so it comes to an end.
-        while hunt.look(Signal::STOP) {}
-        if !hunt.kill() {
+        if is() {
             return;
         }
         thread::sleep(AGAIN);
@@ -41,39 +51,42 @@ pub(super) fn end(command: Pid, places: &[Place]) {
 }
 
 struct Hunt<'a> {
-    command: Pid,
+    head: &'a Head,
     places: &'a [Place],
     /// When each of those that were found began.
     caught: HashMap<Pid, u64>,
 }
 
 impl Hunt<'_> {
-    /// Looks for everyone, and sends this to those who are new. Was there anyone?
-    fn look(&mut self, signal: Signal) -> bool {
+    /// Looks for everyone, and stops who is not. Was there nobody to stop?
+    fn holds_all(&mut self) -> bool {
         let all = sight::all();
         let groups = self.groups(&all);
-        for &group in &groups {
-            let _ = kill_process_group(group, signal);
-        }
-        let found = self.found(&all, &groups);
         let mut any = false;
-        for seen in found {
-            if self.caught.insert(seen.pid, seen.began) != Some(seen.began) {
-                any = true;
-                send(seen, signal);
-            }
+        for seen in self.found(&all, &groups) {
+            let new = self.caught.insert(seen.pid, seen.began) != Some(seen.began);
+            any |= new || seen.state == State::Awake;
         }
-        any
+        if any {
+            self.signal(&all, &groups, Signal::STOP);
+        }
+        !any
     }
 
-    /// Kills everyone who was caught and is still there. Was there anyone?
-    fn kill(&self) -> bool {
+    /// Kills everyone who was caught and is still there. Was there nobody?
+    fn killed_all(&self) -> bool {
         let all = sight::all();
-        for group in self.groups(&all) {
-            let _ = kill_process_group(group, Signal::KILL);
+        self.signal(&all, &self.groups(&all), Signal::KILL) == 0
+    }
+
+    /// Signals the groups at once, and everybody who was caught; returns how many these are.
+    fn signal(&self, all: &[Sighting], groups: &[Pid], signal: Signal) -> usize {
+        for &group in groups {
+            let _ = kill_process_group(group, signal);
         }
-        let alive = all.iter().filter(|seen| !seen.dead && self.caught.get(&seen.pid) == Some(&seen.began));
-        alive.map(|seen| send(*seen, Signal::KILL)).count() > 0
+        let caught =
+            all.iter().filter(|seen| !seen.is_dead() && self.caught.get(&seen.pid) == Some(&seen.began));
+        caught.map(|seen| send(*seen, signal)).count()
     }
 
     /// The groups in the book that still are what they were (rule 1).
@@ -100,16 +113,17 @@ impl Hunt<'_> {
             self.places.iter().flat_map(|place| place.pipes).filter(|&pipe| pipe != 0).collect();
         let me = getpid();
         let others =
-            all.iter().filter(|seen| seen.number() > 1 && seen.pid != me && seen.pid != self.command);
+            all.iter().filter(|seen| seen.number() > 1 && seen.pid != me && seen.pid != self.head.command);
         let others: Vec<&Sighting> = others.collect();
         let first = |seen: &Sighting| {
             groups.iter().any(|group| group.as_raw_nonzero().get() == seen.group)
                 || self.caught.get(&seen.pid) == Some(&seen.began)
+                || sight::was_given(seen.pid, BATCH, &self.head.batch)
                 || sight::has_open(seen.pid, &pipes)
         };
         let (mut found, mut rest): (Vec<&Sighting>, Vec<&Sighting>) =
             others.into_iter().partition(|seen| first(seen));
-        // Rule 3, one generation after the other.
+        // Rule 4, one generation after the other.
         let mut elders = 0;
         while elders < found.len() {
             let elder = *found[elders];
@@ -120,11 +134,11 @@ impl Hunt<'_> {
             found.extend::<Vec<&Sighting>>(more);
             rest = others;
         }
-        found.into_iter().filter(|seen| !seen.dead).copied().collect()
+        found.into_iter().filter(|seen| !seen.is_dead()).copied().collect()
     }
 }
 
-/// Rule 4.
+/// Signals exactly the process that was seen.
 fn send(seen: Sighting, signal: Signal) {
     let Ok(process) = pidfd_open(seen.pid, PidfdFlags::empty()) else { return };
     if sight::one(seen.pid).is_some_and(|now| now.began == seen.began) {
@@ -169,15 +183,15 @@ mod tests {
     }
 
     /// A command that is no more. No process has this number: it is beyond what any system allows.
-    fn nobody() -> Pid {
-        Pid::from_raw(i32::MAX).unwrap()
+    fn nobody() -> Head {
+        Head { command: Pid::from_raw(i32::MAX).unwrap(), batch: "none".into() }
     }
 
     #[test]
     fn a_group_that_was_written_down_while_it_ran_is_ended() {
         let mut sleeper = Sleeper::new();
         let place = Place { group: Some(sleeper.pid()), at: uptime(), ..Place::default() };
-        end(nobody(), &[place]);
+        end(&nobody(), &[place]);
         assert!(!sleeper.is_alive());
     }
 
@@ -186,8 +200,21 @@ mod tests {
         let began_before = uptime().saturating_sub(1_000_000_000);
         let mut sleeper = Sleeper::new();
         let place = Place { group: Some(sleeper.pid()), at: began_before, ..Place::default() };
-        end(nobody(), &[place]);
+        end(&nobody(), &[place]);
         assert!(sleeper.is_alive());
+    }
+
+    #[test]
+    fn who_has_the_batch_s_name_is_found_without_a_place() {
+        let head = Head { batch: "a-batch".into(), ..nobody() };
+        let named = |name: &str| {
+            let mut command = Command::new("sleep");
+            Sleeper(command.arg("1000").env(BATCH, name).process_group(0).spawn().unwrap())
+        };
+        let (mut ours, mut other) = (named("a-batch"), named("a-batch-too"));
+        end(&head, &[]);
+        assert!(!ours.is_alive());
+        assert!(other.is_alive());
     }
 
     #[test]
@@ -210,9 +237,9 @@ mod tests {
             thread::sleep(AGAIN);
         };
         let mut other = Sleeper::new();
-        end(nobody(), &[Place { pipes: [0, number], ..Place::default() }]);
+        end(&nobody(), &[Place { pipes: [0, number], ..Place::default() }]);
         assert!(!sleeper.is_alive());
-        assert!(sight::one(grandchild.pid).is_none_or(|now| now.dead || now.began != grandchild.began));
+        assert!(sight::one(grandchild.pid).is_none_or(|now| now.is_dead() || now.began != grandchild.began));
         assert!(other.is_alive());
     }
 }

@@ -63,8 +63,11 @@ fn at_once(times: usize) -> ConstantBuilder {
     ConstantBuilder::default().with_delay(Duration::ZERO).with_max_times(times)
 }
 
+/// How often each job was called for.
+type Calls = Arc<Mutex<Vec<usize>>>;
+
 /// A crew of two whose jobs fail as often as they say, each counted.
-fn stumbling(ctx: &Context) -> (Crew<(usize, u32), usize>, Arc<Mutex<Vec<usize>>>) {
+fn stumbling(ctx: &Context) -> (Crew<(usize, u32), usize>, Calls) {
     let calls = Arc::new(Mutex::new(vec![0; 10]));
     let counted = Arc::clone(&calls);
     let crew = Crew::new(ctx, 2, move |_ctx, (n, failures): (usize, u32)| {

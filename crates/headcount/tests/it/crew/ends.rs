@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use headcount::{BoxError, Crew, PostError, State};
 
-use super::{Doers, background, because, doers, job};
-use crate::{LIMIT, message, within};
+use super::{background, because, doers, job};
+use crate::{LIMIT, within};
 
 #[test]
 fn posted_jobs_are_done_and_the_first_that_failed_is_told_at_the_stop() {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use ::tokio::task::yield_now;
-use headcount::{Context, ok, task};
+use headcount::{ok, task};
 
 use super::task_spawned::on_both;
 
