@@ -99,6 +99,7 @@ impl<'s, U, E> Race<'s, U, E> {
         let needless = self.state.lock().later.take();
         if needless.is_some() {
             panics::drop_quietly(needless);
+            self.first.cancel_quietly(&self.over());
             return end;
         }
         let tells = weight(&end) > 0;
@@ -110,10 +111,23 @@ impl<'s, U, E> Race<'s, U, E> {
             }
         }
         self.out.wait();
-        match self.state.lock().end.take() {
+        let mut state = self.state.lock();
+        let (end, second) = (state.end.take(), state.second.take());
+        drop(state);
+        self.first.cancel_quietly(&self.over());
+        if let Some(second) = second {
+            second.cancel_quietly(&self.over());
+        }
+        match end {
             Some(end) => end,
             None => unreachable!("the first has left its own"),
         }
+    }
+
+    /// Why a call's context is cancelled when all is over, if anybody still has it. Here, where no panic of a callback harms
+    /// those who only happen to be the last to have the race.
+    fn over(&self) -> Cancelled {
+        Cancelled::new(CancelKind::Dropped, None, self.place)
     }
 
     /// Why the other call is cancelled.

@@ -8,10 +8,12 @@
 //! |---|---|
 //! | `mod` | [`Crew`]: making one, its size, its roll |
 //! | `rounds` | many jobs, and a wait for just those |
+//! | `attempts` | jobs that are called for again, or in their turn |
 //! | `posts` | jobs that nobody waits for: what came of them, and the first that failed |
 //! | `stop` | the end: grace, who overran, and joining the threads |
 //! | `hands` | the crew's threads |
 
+mod attempts;
 mod hands;
 mod posts;
 mod rounds;
@@ -22,6 +24,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use self::attempts::Calls;
 use self::hands::Hands;
 pub use self::posts::PostError;
 use self::posts::{FirstFailure, Noted, Posted};
@@ -95,6 +98,8 @@ where
     E: Root + Send,
 {
     work: Arc<Work<J, U, E>>,
+    /// What `work` is made of, if it makes attempts.
+    calls: Option<Calls<J, U, E>>,
     ctx: Context,
     canceller: Canceller,
     workers: Arc<Workers<'static, Hands>>,
@@ -174,6 +179,7 @@ where
         let threads = Arc::new(Workers::new(Some(workers), Hands::new(place)));
         Self {
             work: Arc::new(move |ctx: &Context, job| work(ctx, job).map_err(E::from_member)),
+            calls: None,
             ctx,
             canceller,
             workers: Arc::clone(&threads),

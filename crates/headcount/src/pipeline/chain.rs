@@ -3,7 +3,6 @@
 //! A pipeline is a chain of types: a stage holds the chain above it. Running it goes up the chain once: each part makes the
 //! belt below it, asks the part above for the belt that it takes from, and launches its workers between the two.
 
-use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -14,7 +13,7 @@ use super::carrier::{Task, Thread, at_once};
 use super::report::{Meter, Record};
 use super::seat::Seat;
 use super::step::Step;
-use super::worker::{Awaiter, Branch, Feed, Fork, Job, Worker};
+use super::worker::{Awaiter, Job, Worker};
 use crate::context::Context;
 use crate::group::{BoxError, FromMember};
 use crate::roll::Name;
@@ -124,7 +123,7 @@ impl Post {
         Self::new(name, workers, place)
     }
 
-    fn belt<T>(&self, below: Below) -> Arc<Belt<T>> {
+    pub(super) fn belt<T>(&self, below: Below) -> Arc<Belt<T>> {
         Belt::new(Shape {
             pushers: self.workers,
             takers: below.takers,
@@ -166,7 +165,7 @@ impl Post {
     }
 
     /// The names of its workers.
-    fn names(&self) -> impl Iterator<Item = Name> {
+    pub(super) fn names(&self) -> impl Iterator<Item = Name> {
         let (name, of) = (self.name.clone(), self.workers);
         (1..=of).map(move |nth| if of == 1 { name.clone() } else { Name::from(format!("{name} {nth}/{of}")) })
     }
@@ -174,53 +173,16 @@ impl Post {
 
 macro_rules! opaque {
     ($($name:ident<$($param:ident),*>)*) => {
-        $(impl<$($param),*> fmt::Debug for $name<$($param),*> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        $(impl<$($param),*> std::fmt::Debug for $name<$($param),*> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.debug_struct(stringify!($name)).field("post", &self.post).finish_non_exhaustive()
             }
         })*
     };
 }
+pub(super) use opaque;
 
-opaque! { Sources<I> Stage<C, S> AsyncStage<C, F, R> Tee<C, F, X> }
-
-/// The top: iterators, each pulled by a worker of its own.
-pub struct Sources<I> {
-    pub(super) all: Vec<I>,
-    pub(super) post: Post,
-}
-
-impl<I> Chain for Sources<I>
-where
-    I: IntoIterator<IntoIter: Send, Item: Send> + Send,
-{
-    type Item = I::Item;
-
-    fn hire<'a, C: Crew<'a>>(self, crew: &C, below: Below) -> Arc<Belt<I::Item>>
-    where
-        Self: 'a,
-    {
-        let belt = self.post.belt(below);
-        let record = crew.meter().add(self.post.name.clone(), self.post.workers);
-        // All ends before the first worker, so that nobody finds an end that was not there yet.
-        let ends = self.all.into_iter().enumerate().map(|(nth, source)| {
-            let seat = Arc::<Seat>::default();
-            let pusher = belt.pusher(nth, &seat);
-            Feed { source, pusher, seat, record: Arc::clone(&record) }
-        });
-        let ends: Vec<_> = ends.collect();
-        for (feed, name) in ends.into_iter().zip(self.post.names()) {
-            crew.launch(name, self.post.place, feed);
-        }
-        belt
-    }
-
-    fn post(&mut self) -> &mut Post {
-        &mut self.post
-    }
-}
-
-impl<I> OnThreads for Sources<I> where I: IntoIterator<IntoIter: Send, Item: Send> + Send {}
+opaque! { Stage<C, S> AsyncStage<C, F, R> }
 
 /// A stage below a chain.
 pub struct Stage<C, S> {
@@ -294,61 +256,6 @@ where
     U: Send,
     F: Fn(Context, C::Item) -> Fut + Send + Sync,
     Fut: Future<Output = Result<U, X>> + Send,
-    BoxError: FromMember<X>,
-{
-}
-
-/// A branch: what passes here goes to a sink beside the pipeline as well.
-pub struct Tee<C, F, X> {
-    pub(super) above: C,
-    pub(super) f: F,
-    pub(super) post: Post,
-    pub(super) error: PhantomData<fn() -> X>,
-}
-
-impl<C, F, X> Chain for Tee<C, F, X>
-where
-    C: Chain<Item: Clone>,
-    F: FnMut(&Context, C::Item) -> Result<(), X> + Send,
-    BoxError: FromMember<X>,
-{
-    type Item = C::Item;
-
-    fn hire<'a, W: Crew<'a>>(self, crew: &W, below: Below) -> Arc<Belt<C::Item>>
-    where
-        Self: 'a,
-    {
-        let Self { above, f, post, .. } = self;
-        let on = post.belt(below);
-        let beside = post.belt::<C::Item>(Below { takers: 1, numbered: false });
-        let input = above.hire(crew, Below { takers: 1, numbered: false });
-        let name = Name::from(format!("{} (tee)", post.name));
-        let record = crew.meter().add(name.clone(), 1);
-        let seat = Arc::<Seat>::default();
-        let fork = Fork {
-            taker: input.taker(0, &seat),
-            on: on.pusher(0, &seat),
-            branch: beside.pusher(0, &seat),
-            seat,
-            record,
-        };
-        let seat = Arc::<Seat>::default();
-        let record = crew.meter().add(post.name.clone(), 1);
-        let branch = Branch { taker: beside.taker(0, &seat), f, seat, record };
-        crew.launch(name, post.place, fork);
-        crew.launch(post.name, post.place, branch);
-        on
-    }
-
-    fn post(&mut self) -> &mut Post {
-        &mut self.post
-    }
-}
-
-impl<C, F, X> OnThreads for Tee<C, F, X>
-where
-    C: OnThreads<Item: Clone>,
-    F: FnMut(&Context, C::Item) -> Result<(), X> + Send,
     BoxError: FromMember<X>,
 {
 }

@@ -3,9 +3,11 @@
 //! | file | idea |
 //! |---|---|
 //! | here, `run` | [`Pipeline`]: putting one together; running it on threads and on tasks |
+//! | `sources` | where items come from |
 //! | `chain` | the parts as types, and how each hires its workers |
 //! | `step` | what a stage does to an item |
 //! | `worker` | what a worker does from its first item to its last |
+//! | `tee` | a branch beside the pipeline |
 //! | `carrier` | a thread or a task: how a worker waits |
 //! | `belt` | the hand-off between two stages: rules B1 to B5 |
 //! | `door` | who sleeps in front of a belt, who is called, who is still behind it: rules D1 to D4 |
@@ -29,7 +31,9 @@ mod pace;
 mod report;
 mod run;
 mod seat;
+mod sources;
 mod step;
+mod tee;
 mod worker;
 
 use std::fmt;
@@ -38,10 +42,11 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 
-use self::chain::{AsyncStage, Post, Sources, Stage, Tee};
+use self::chain::{AsyncStage, Post, Stage};
 pub use self::chain::{Chain, OnThreads, Staged};
 pub use self::report::{Meter, Report, StageCounters};
 use self::step::{FilterMap, FlatMap, Map, Step};
+use self::tee::Tee;
 use crate::context::Context;
 use crate::group::{BoxError, FromMember};
 use crate::roll::{Name, Title};
@@ -125,42 +130,6 @@ type Mapped<C, F, U, X> = Stage<C, Map<F, Result<U, X>>>;
 type FilterMapped<C, F, U, X> = Stage<C, FilterMap<F, Result<Option<U>, X>>>;
 type FlatMapped<C, F, I, X> = Stage<C, FlatMap<F, Result<I, X>>>;
 type Awaited<C, F, Fut, U, X> = AsyncStage<C, F, (Fut, Result<U, X>)>;
-
-impl<I> Pipeline<Sources<I>>
-where
-    I: IntoIterator<IntoIter: Send, Item: Send> + Send,
-{
-    /// A pipeline of what `source` gives, pulled by one worker, as there is room.
-    ///
-    /// It is pulled beside the stages, so it may block on a thread; on a task it must not, for long.
-    #[track_caller]
-    pub fn source(source: I) -> Self {
-        Self::sources([source])
-    }
-
-    /// A pipeline of what several sources give, each pulled by a worker of its own.
-    ///
-    /// Items of one source come in its order as far as a pipeline keeps order; those of different sources as they come.
-    /// Sources of different types can be boxed.
-    ///
-    /// ```
-    /// use headcount::{Context, Pipeline};
-    ///
-    /// let north: Box<dyn Iterator<Item = u32> + Send> = Box::new(0..3);
-    /// let south: Box<dyn Iterator<Item = u32> + Send> = Box::new([7, 8].into_iter());
-    /// let mut all: Vec<u32> = Pipeline::sources([north, south]).run_collect(&Context::background())?;
-    /// all.sort();
-    /// assert_eq!(all, [0, 1, 2, 7, 8]);
-    /// # Ok::<(), headcount::GroupError>(())
-    /// ```
-    #[track_caller]
-    pub fn sources(sources: impl IntoIterator<Item = I>) -> Self {
-        let all: Vec<I> = sources.into_iter().collect();
-        let post = Post::new(Name::from("source"), all.len(), Location::caller());
-        let chain = Sources { all, post };
-        Self { chain, name: None, meter: Meter::default(), executor: None, recorder: None }
-    }
-}
 
 /// Putting it together.
 impl<C: Chain> Pipeline<C> {

@@ -40,7 +40,7 @@ pub enum Halt {
 }
 
 /// How a member ends that could not go on.
-fn end(halted: Result<(), Halt>) -> Result<(), BoxError> {
+pub(super) fn end(halted: Result<(), Halt>) -> Result<(), BoxError> {
     match halted {
         Ok(()) | Err(Halt::Gone | Halt::NoRoom) => Ok(()),
         Err(Halt::Failed(error)) => Err(error),
@@ -49,7 +49,7 @@ fn end(halted: Result<(), Halt>) -> Result<(), BoxError> {
 }
 
 /// Has a worker called when its context is cancelled.
-fn call_when_cancelled(ctx: &Context, seat: &Arc<Seat>) -> OnCancel {
+pub(super) fn call_when_cancelled(ctx: &Context, seat: &Arc<Seat>) -> OnCancel {
     let seat = Arc::clone(seat);
     ctx.on_cancel_at_once(move |_| seat.call())
 }
@@ -61,8 +61,8 @@ pub struct Out<T> {
     seat: Arc<Seat>,
     /// The item that there was no room for.
     held: Option<T>,
-    given: usize,
-    blocked: Duration,
+    pub(super) given: usize,
+    pub(super) blocked: Duration,
 }
 
 impl<T: Send> Out<T> {
@@ -109,10 +109,10 @@ impl<T: Send> Out<T> {
 }
 
 /// Where a worker gets its items.
-struct In<T> {
+pub(super) struct In<T> {
     taker: Taker<T>,
     seat: Arc<Seat>,
-    hand: VecDeque<T>,
+    pub(super) hand: VecDeque<T>,
     pace: Pace,
     record: Arc<Record>,
     /// How many it had in its hand.
@@ -120,14 +120,14 @@ struct In<T> {
 }
 
 impl<T> In<T> {
-    fn new(taker: Taker<T>, seat: &Arc<Seat>, most: usize, record: Arc<Record>) -> Self {
+    pub(super) fn new(taker: Taker<T>, seat: &Arc<Seat>, most: usize, record: Arc<Record>) -> Self {
         let (seat, pace) = (Arc::clone(seat), Pace::new(most));
         Self { taker, seat, hand: VecDeque::new(), pace, record, taken: 0 }
     }
 
     /// Takes the next batch in hand, with its number; nothing if there will be none. `gone` tells whether there is any use in
     /// taking more.
-    async fn next<C: Carrier>(
+    pub(super) async fn next<C: Carrier>(
         &mut self,
         ctx: &Context,
         gone: impl Fn() -> bool + Send,
@@ -186,7 +186,7 @@ impl<T> In<T> {
     }
 
     /// The same for one who hands on.
-    fn done_to<U>(&mut self, out: &mut Out<U>) -> bool {
+    pub(super) fn done_to<U>(&mut self, out: &mut Out<U>) -> bool {
         self.done(mem::take(&mut out.given), mem::take(&mut out.blocked))
     }
 }
@@ -284,135 +284,6 @@ where
                 C::breathe().await;
             }
         })
-    }
-}
-
-/// Pulls a source, item by item, and never more than there is room for.
-pub(super) struct Feed<I: IntoIterator> {
-    pub(super) source: I,
-    pub(super) pusher: Pusher<I::Item>,
-    pub(super) seat: Arc<Seat>,
-    pub(super) record: Arc<Record>,
-}
-
-impl<I> Job for Feed<I>
-where
-    I: IntoIterator<IntoIter: Send, Item: Send> + Send,
-{
-    async fn work<C: Carrier>(self, ctx: Context) -> Result<(), BoxError> {
-        let Self { source, pusher, seat, record } = self;
-        let _called = call_when_cancelled(&ctx, &seat);
-        let mut out = Out::new(pusher, &seat);
-        let mut pace = Pace::new(usize::MAX);
-        let mut source = source.into_iter();
-        end(loop {
-            let mut halted = pull(&mut source, pace.most(), &ctx, &mut out);
-            if let Err(halt) = halted {
-                halted = out.make_room::<C>(&ctx, halt).await.map(|()| true);
-            }
-            pace.was_blocked(mem::take(&mut out.blocked));
-            let given = mem::take(&mut out.given);
-            let tired = pace.done(given, given, &record);
-            match halted {
-                Ok(true) if tired => C::breathe().await,
-                Ok(true) => {}
-                Ok(false) => break Ok(()),
-                Err(halt) => break Err(halt),
-            }
-        })
-    }
-}
-
-/// Puts out up to `most` items. False if there are no more.
-fn pull<I>(source: &mut I, most: usize, ctx: &Context, out: &mut Out<I::Item>) -> Result<bool, Halt>
-where
-    I: Iterator<Item: Send>,
-{
-    for _ in 0..most {
-        ctx.check().map_err(Halt::Cancelled)?;
-        match source.next() {
-            Some(item) => out.put(item)?,
-            None => return Ok(false),
-        }
-    }
-    Ok(true)
-}
-
-/// Hands every item on, and a clone of it to a branch.
-pub(super) struct Fork<T> {
-    pub(super) taker: Taker<T>,
-    pub(super) on: Pusher<T>,
-    pub(super) branch: Pusher<T>,
-    pub(super) seat: Arc<Seat>,
-    pub(super) record: Arc<Record>,
-}
-
-impl<T: Clone + Send> Job for Fork<T> {
-    async fn work<C: Carrier>(self, ctx: Context) -> Result<(), BoxError> {
-        let Self { taker, on, branch, seat, record } = self;
-        let _called = call_when_cancelled(&ctx, &seat);
-        let (mut on, mut branch) = (Out::new(on, &seat), Out::new(branch, &seat));
-        let mut input = In::new(taker, &seat, usize::MAX, record);
-        end(loop {
-            let pusher = &on.pusher;
-            match input.next::<C>(&ctx, || pusher.is_gone()).await {
-                Ok(Some(_)) => {}
-                Ok(None) => break Ok(()),
-                Err(halt) => break Err(halt),
-            }
-            let mut halted = Ok(());
-            while let Some(item) = input.hand.pop_front() {
-                halted = branch.put(item.clone());
-                if let Err(halt) = halted {
-                    halted = branch.make_room::<C>(&ctx, halt).await;
-                }
-                if halted.is_ok() {
-                    halted = on.put(item);
-                }
-                if let Err(halt) = halted {
-                    halted = on.make_room::<C>(&ctx, halt).await;
-                }
-                if halted.is_err() {
-                    break;
-                }
-            }
-            on.blocked += mem::take(&mut branch.blocked);
-            let tired = input.done_to(&mut on);
-            if halted.is_err() {
-                break halted;
-            }
-            if tired {
-                C::breathe().await;
-            }
-        })
-    }
-}
-
-/// The end of a branch.
-pub(super) struct Branch<T, F> {
-    pub(super) taker: Taker<T>,
-    pub(super) f: F,
-    pub(super) seat: Arc<Seat>,
-    pub(super) record: Arc<Record>,
-}
-
-impl<T, X, F> Job for Branch<T, F>
-where
-    T: Send,
-    F: FnMut(&Context, T) -> Result<(), X> + Send,
-    BoxError: FromMember<X>,
-{
-    async fn work<C: Carrier>(self, ctx: Context) -> Result<(), BoxError> {
-        let Self { taker, mut f, seat, record } = self;
-        let mut sink = |item| match f(&ctx, item) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(BoxError::from_member(error)),
-        };
-        match drain::<C, _, _>(taker, &seat, record, &ctx, &mut sink).await {
-            Ok(None) => Ok(()),
-            Ok(Some(error)) => Err(error),
-            Err(why) => Err(BoxError::new(why)),
-        }
     }
 }
 

@@ -148,7 +148,51 @@ macro_rules! runs {
             S::Item: Sync,
             E: Root + Send + FromMember<Cancelled>,
         {
-            /// As [`task::Spawned::stream`](crate::task::Spawned::stream); `for_each` and `fold` can be written with it.
+            /// As [`task::Spawned::for_each`](crate::task::Spawned::for_each).
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            pub async fn for_each<F, Fut, X>(self, f: F) -> Result<(), GroupError<E>>
+            where
+                F: Fn(Context, S::Item) -> Fut + Send + Sync + 'static,
+                Fut: Future<Output = Result<(), X>> + Send + 'static,
+                X: Send + 'static,
+                E: FromMember<X>,
+            {
+                let Self { map, attempts } = self;
+                let bound = Arc::new((attempts, f));
+                let body = move |ctx, item| {
+                    let bound = Arc::clone(&bound);
+                    async move { $body(&bound.0, &bound.1, ctx, item).await }
+                };
+                map.for_each(body).await
+            }
+
+            /// As [`task::Spawned::fold`](crate::task::Spawned::fold).
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            pub async fn fold<A, F, Fut, T, X, G>(self, init: A, f: F, fold: G) -> Result<A, GroupError<E>>
+            where
+                F: Fn(Context, S::Item) -> Fut + Send + Sync + 'static,
+                Fut: Future<Output = Result<T, X>> + Send + 'static,
+                T: Send + 'static,
+                X: Send + 'static,
+                E: FromMember<X>,
+                G: FnMut(A, T) -> A,
+            {
+                let Self { map, attempts } = self;
+                let bound = Arc::new((attempts, f));
+                let body = move |ctx, item| {
+                    let bound = Arc::clone(&bound);
+                    async move { $body(&bound.0, &bound.1, ctx, item).await }
+                };
+                map.fold(init, body, fold).await
+            }
+
+            /// As [`task::Spawned::stream`](crate::task::Spawned::stream).
             pub fn stream<F, Fut, T, X>(self, f: F) -> MapResults<T, E>
             where
                 F: Fn(Context, S::Item) -> Fut + Send + Sync + 'static,

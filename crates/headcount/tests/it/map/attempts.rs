@@ -169,3 +169,28 @@ fn an_item_that_is_cancelled_between_two_attempts_has_not_failed() {
     assert!(ends.iter().all(|end| matches!(end, Err(MemberError::Cancelled(_)))), "{ends:?}");
     assert!((0.5..0.6).contains(&seconds), "{seconds} s");
 }
+
+#[test]
+fn spawned_maps_with_attempts_also_fold_and_run_for_each() {
+    let (ends, _) = paused(async {
+        let calls = Arc::new((Calls::default(), Calls::default()));
+        let there = Arc::clone(&calls);
+        let sum = task::map(0..100).retry(every_second(2)).spawned().fold(
+            0,
+            move |_, n| {
+                let end = there.0.call(n);
+                async { end }
+            },
+            |sum, n| sum + n,
+        );
+        let sum = sum.await.unwrap();
+        let there = Arc::clone(&calls);
+        let each = task::map(0..100).retry(every_second(2)).spawned().for_each(move |_, n| {
+            let end = there.1.call(n).map(drop);
+            async { end }
+        });
+        each.await.unwrap();
+        (sum, calls.0.total(), calls.1.total())
+    });
+    assert_eq!(ends, (4950, 100 + 2 * 34, 100 + 2 * 34));
+}

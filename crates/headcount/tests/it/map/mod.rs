@@ -9,3 +9,5 @@ mod task_oracle;
 
 #[cfg(feature = "tokio")]
 mod task_spawned;
+#[cfg(feature = "tokio")]
+mod task_streams;

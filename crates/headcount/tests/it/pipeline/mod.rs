@@ -6,6 +6,8 @@ mod oracle;
 mod order;
 mod reports;
 mod stopping;
+#[cfg(all(feature = "stream", feature = "tokio"))]
+mod streams;
 #[cfg(feature = "tokio")]
 mod tasks;
 

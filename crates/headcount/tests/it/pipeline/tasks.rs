@@ -10,7 +10,7 @@ use crate::{LIMIT, within};
 
 /// On a runtime of one thread: whoever would block it, or keep it for himself, is found out.
 #[track_caller]
-fn alone<F: Future>(f: impl FnOnce() -> F + Send + 'static) -> F::Output
+pub(super) fn alone<F: Future>(f: impl FnOnce() -> F + Send + 'static) -> F::Output
 where
     F::Output: Send + 'static,
 {
@@ -22,7 +22,7 @@ where
 }
 
 /// Lets the others run until `census` is empty.
-async fn all_gone(census: &Census) {
+pub(super) async fn all_gone(census: &Census) {
     let begun = Instant::now();
     while census.alive() > 0 {
         assert!(begun.elapsed() < LIMIT, "{} are left", census.alive());

@@ -278,6 +278,29 @@ fn a_second_call_is_its_member_also_for_waits_that_would_never_end() {
 }
 
 #[test]
+fn the_contexts_of_calls_are_over_with_them_and_callbacks_that_panic_harm_nobody() {
+    within(|| {
+        let kept = std::sync::Mutex::new(Vec::new());
+        let (begun, rung) = (Count::default(), std::sync::Arc::new(AtomicUsize::new(0)));
+        let (result, calls) = hedged(|call, ctx| {
+            let rung = std::sync::Arc::clone(&rung);
+            ctx.on_cancel(move |_| {
+                rung.fetch_add(1, SeqCst);
+                panic!("a callback");
+            })
+            .keep();
+            kept.lock().unwrap().push(ctx.clone());
+            begun.add();
+            begun.reaches(2);
+            if call == 0 { Err(String::from("failed")) } else { Ok(7) }
+        });
+        assert_eq!((result.unwrap(), calls), (vec![7], 2));
+        assert!(kept.into_inner().unwrap().iter().all(Context::is_cancelled));
+        assert_eq!(rung.load(SeqCst), 2);
+    });
+}
+
+#[test]
 fn late_items_of_a_map_are_called_for_again_and_keep_their_places() {
     within(|| {
         for limit in [1, 2, 7] {

@@ -2,16 +2,17 @@
 //!
 //! Time is Tokio's, paused, or a driven clock: nothing here waits for the one on the wall.
 
+mod paced;
+mod threads;
+
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use backon::{ConstantBuilder, ExponentialBuilder};
-use headcount::{Cancelled, CollectAll, Context, DrivenClock, GroupError, MemberError, task, thread};
+use headcount::{CollectAll, Context, GroupError, MemberError, task};
 use tokio::time::{Instant, sleep};
-
-use crate::within;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -31,12 +32,6 @@ fn paused<R>(body: impl Future<Output = R>) -> (R, f64) {
         let begin = Instant::now();
         (body.await, begin.elapsed().as_secs_f64())
     })
-}
-
-/// A body that takes so long.
-async fn lasts(time: Duration) -> Result<(), &'static str> {
-    sleep(time).await;
-    Ok(())
 }
 
 /// Seconds are counted to the millisecond: no timer is finer.
@@ -246,168 +241,4 @@ fn a_member_that_is_cancelled_before_its_hedge_gets_none() {
     assert!(error.cancelled().is_some(), "{error}");
     about(seconds, 0.25);
     assert_eq!(calls.load(SeqCst), 1);
-}
-
-#[test]
-fn no_more_bodies_begin_in_a_second_than_the_rate_says() {
-    for rate in [1, 2, 10, 100, 1000, 5000] {
-        let members = 3 * rate as usize;
-        let (starts, _) = paused(async {
-            let group = task::Group::new(&background()).rate(rate);
-            let begin = Instant::now();
-            for n in 0..members {
-                let body = move |_| async move { headcount::ok(begin.elapsed().as_secs_f64()) };
-                match n % 3 {
-                    0 => group.spawn(body),
-                    1 => group.spawn_named("call", body),
-                    _ => group.submit(body).await.unwrap(),
-                }
-            }
-            group.wait().await.unwrap()
-        });
-        let mut starts = starts;
-        starts.sort_by(f64::total_cmp);
-        let burst = (rate / 100).max(1) as usize;
-        for window in starts.windows(rate as usize + burst + 1) {
-            let took = window[window.len() - 1] - window[0];
-            assert!(took >= 0.99, "{} of {rate} a second within {took} s", window.len());
-        }
-        let last = starts[members - 1];
-        assert!((1.9..3.6).contains(&last), "rate {rate}: the last began after {last} s");
-    }
-}
-
-#[test]
-fn a_rate_of_zero_is_refused() {
-    let panic = std::panic::catch_unwind(|| thread::Scope::<()>::new(&background()).rate(0)).unwrap_err();
-    assert!(crate::message(&*panic).contains("a rate of 0 calls a second"));
-}
-
-#[test]
-fn whoever_waits_for_its_turn_can_be_cancelled() {
-    let (error, seconds) = paused(async {
-        let group = task::Group::new(&background()).rate(1);
-        (0..3).for_each(|n| group.spawn(move |_| async move { if n == 1 { Err("torn") } else { Ok(()) } }));
-        group.wait().await.unwrap_err()
-    });
-    assert!(error.to_string().ends_with("failed: torn"), "{error}");
-    assert_eq!((error.tally().cancelled, error.others().len()), (1, 0));
-    about(seconds, 1.0);
-}
-
-#[test]
-fn a_call_that_takes_too_long_fails_and_says_who_asked_for_it() {
-    let line = line!() + 2;
-    let (error, seconds) = paused(async {
-        let group = task::Group::new(&background()).timeout_each(SECOND);
-        group.spawn(|_| lasts(SECOND / 2));
-        group.spawn_named("slow", |_| lasts(SECOND * 9));
-        group.wait().await.unwrap_err()
-    });
-    assert_eq!(error.member().unwrap().name(), Some("slow"));
-    assert!(error.downcast_ref::<Cancelled>().is_some());
-    assert!(error.to_string().contains(&format!("attempts.rs:{line}")), "{error}");
-    about(seconds, 1.0);
-}
-
-#[test]
-fn each_attempt_has_its_own_time_and_a_timeout_may_be_worth_another() {
-    let (values, seconds) = paused(async {
-        let group = task::Group::new(&background())
-            .timeout_each(SECOND)
-            .retry(times(3))
-            .retry_if(|error| error.is::<Cancelled>());
-        let calls = AtomicUsize::new(0);
-        group.spawn_repeatable(move |_| {
-            let call = calls.fetch_add(1, SeqCst);
-            async move {
-                if call < 2 {
-                    sleep(SECOND * 9).await;
-                }
-                Ok::<_, &str>(call)
-            }
-        });
-        group.wait().await.unwrap()
-    });
-    assert_eq!(values, [2]);
-    about(seconds, 4.0);
-}
-
-#[test]
-fn a_group_that_is_cancelled_gives_members_their_grace_also_under_a_timeout() {
-    let (error, _) = paused(async {
-        let (ctx, canceller) = background().with_cancel();
-        let group = task::Group::<()>::new(&ctx).timeout_each(SECOND * 60);
-        group.spawn(|ctx| async move {
-            ctx.wait_async().await;
-            sleep(SECOND).await; // clears up
-            Err("cleared up, and found a fault")
-        });
-        sleep(SECOND).await;
-        canceller.cancel();
-        group.wait().await.unwrap_err()
-    });
-    assert!(error.to_string().ends_with("failed: cleared up, and found a fault"), "{error}");
-}
-
-#[test]
-fn options_hold_for_forks_and_for_members_that_block() {
-    let (result, seconds) = paused(async {
-        let group = task::Group::<()>::new(&background()).timeout_each(SECOND);
-        let fork = group.fork(|_| async { Ok::<_, &str>(7) });
-        group.spawn_blocking(|ctx| ctx.deadline().map(drop).ok_or("it has no deadline"));
-        let _late = group.fork(|_| async { pending::<Result<u8, &str>>().await });
-        (group.wait().await, fork.take())
-    });
-    assert!(result.0.unwrap_err().downcast_ref::<Cancelled>().is_some());
-    assert_eq!(result.1, Some(7));
-    about(seconds, 1.0);
-}
-
-#[test]
-fn threads_try_again_on_the_clock_of_their_context() {
-    within(|| {
-        let clock = DrivenClock::new();
-        let (ctx, begin) = (clock.context(), clock.now());
-        let calls = AtomicUsize::new(0);
-        let values = std::thread::scope(|scope| {
-            let driver = scope.spawn(|| {
-                while calls.load(SeqCst) < 3 {
-                    clock.advance(SECOND / 4);
-                    std::thread::yield_now();
-                }
-            });
-            let values = thread::Scope::new(&ctx).retry(times(2)).run(|group| {
-                group.spawn_repeatable(|_| match calls.fetch_add(1, SeqCst) {
-                    2 => Ok(7),
-                    _ => Err("busy"),
-                });
-            });
-            driver.join().unwrap();
-            values
-        });
-        assert_eq!(values.unwrap(), [7]);
-        assert!(clock.now() - begin >= SECOND * 2);
-    });
-}
-
-#[test]
-fn a_thread_that_is_cancelled_between_two_attempts_has_not_failed() {
-    within(|| {
-        let (ctx, canceller) = background().with_cancel();
-        let calls = AtomicUsize::new(0);
-        let outcomes = thread::Scope::with_policy(&ctx, CollectAll)
-            .retry(ConstantBuilder::default().with_delay(SECOND * 3600))
-            .run(|group| {
-                group.spawn_repeatable(|_| {
-                    calls.fetch_add(1, SeqCst);
-                    Err::<(), _>("busy")
-                });
-                while calls.load(SeqCst) == 0 {
-                    std::thread::yield_now();
-                }
-                canceller.cancel();
-            });
-        assert!(matches!(outcomes[..], [Err(MemberError::Cancelled(_))]), "{outcomes:?}");
-    });
 }
