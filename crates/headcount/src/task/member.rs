@@ -105,7 +105,10 @@ where
             Ok(()) => step(seat, this.stage.as_mut(), this.settle, cx),
             Err(ending) => Poll::Ready(ending),
         };
-        let Poll::Ready(ending) = polled else { return Poll::Pending };
+        let Poll::Ready(ending) = polled else {
+            seat.note_waits(inside.left());
+            return Poll::Pending;
+        };
         // G1: the future is gone before the seat ends. If its destructor panics, that is what came of the member.
         let ending = match clear(this.stage) {
             Ok(()) => ending,
@@ -119,6 +122,7 @@ where
                 Ending::Panicked(payload)
             }
         };
+        seat.note_waits(inside.left());
         drop((watched, inside));
         if let Some(seat) = this.seat.take() {
             finish(seat, ending, this.settle.hand());

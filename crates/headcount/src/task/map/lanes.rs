@@ -233,8 +233,11 @@ where
         L: Settle<T, E, Fut::Output>,
     {
         let mut member = pin!(None);
+        // How many more waits inside the member have begun than ended.
+        let mut waits = 0;
         let inside = who::enter(here);
         let begun = panics::catch(start);
+        waits += inside.left();
         drop(inside);
         match begun {
             Ok(future) => member.set(Some(future)),
@@ -242,8 +245,10 @@ where
         }
         let ending = poll_fn(|cx| {
             let Some(future) = member.as_mut().as_pin_mut() else { return Poll::Pending };
-            let _inside = who::enter(here);
-            match panics::catch(|| future.poll(cx)) {
+            let inside = who::enter(here);
+            let polled = panics::catch(|| future.poll(cx));
+            waits += inside.left();
+            match polled {
                 // Turning an error into the map's may run foreign code.
                 Ok(Poll::Ready(output)) => Poll::Ready(panics::catch(|| last.settle(output))),
                 Ok(Poll::Pending) => self.or_park(Poll::Pending),
@@ -253,6 +258,9 @@ where
         let ending = ending.await;
         self.unpark();
         let gone = panics::catch(|| member.set(None));
+        if waits != 0 {
+            who::gone(here);
+        }
         settle(ending, gone).unwrap_or_else(Ending::Panicked)
     }
 
