@@ -4,6 +4,8 @@
 //! never counts as passed. `cargo xtask list` names them; `cargo xtask test NAME ...` runs some.
 
 mod checks;
+mod compare;
+mod fuzz;
 mod house;
 mod run;
 mod sanitize;
@@ -67,12 +69,19 @@ const CHECKS: &[Check] = &[
         promise: "address sanitizer: silent, and not silent with a fault planted",
         run: sanitize::addresses,
     },
+    Check {
+        name: "fuzz",
+        promise: "the inspection socket's protocol, fuzzed for half a minute from either side",
+        run: fuzz::check,
+    },
     Check { name: "readme", promise: "the README's main job runs on this checkout", run: checks::readme },
 ];
 
 const HELP: &str = "\
 cargo xtask test [NAME ...]   run every check, or the named ones
 cargo xtask bench [ARG ...]   time headcount beside its peers (`bench --help` for the rows)
+cargo xtask compare [PART ...]   do the same with headcount run, xargs, GNU parallel and rust-parallel
+cargo xtask fuzz [SECONDS]    fuzz the inspection socket's protocol, each target for so long (60)
 cargo xtask list              name the checks
 cargo xtask help              this text";
 
@@ -81,6 +90,8 @@ fn main() -> ExitCode {
     match arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         Some(("test", names)) => test(names),
         Some(("bench", rest)) => checks::bench(rest),
+        Some(("fuzz", rest)) => fuzz::command(rest),
+        Some(("compare", parts)) => compare::compare(parts),
         Some(("list", [])) => {
             CHECKS.iter().for_each(|check| println!("{:<10} {}", check.name, check.promise));
             ExitCode::SUCCESS

@@ -122,7 +122,7 @@ fn scratch(name: &str, lines: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-fn in_path(program: &str) -> Option<PathBuf> {
+pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|directory| directory.join(program)).find(|candidate| candidate.is_file())
 }

@@ -13,6 +13,7 @@ mod block_on;
 mod bounded;
 mod commands;
 mod contestants;
+mod downloads;
 mod go;
 mod machine;
 mod row;
@@ -65,6 +66,9 @@ fn list() {
         for batcher in commands::ALL.iter().filter(|batcher| batcher.takes_part(row)) {
             println!("{}\t{}", row.name(), batcher.name);
         }
+        for downloader in downloads::ALL.iter().filter(|downloader| downloader.takes_part(row)) {
+            println!("{}\t{}", row.name(), downloader.name);
+        }
     }
 }
 
@@ -74,6 +78,10 @@ fn one(row: Row, name: &str, effort: Effort) -> Result<Sample, String> {
         commands::ALL.iter().find(|batcher| batcher.name == name && batcher.takes_part(row))
     {
         return batcher.time(row, effort);
+    }
+    let mut downloaders = downloads::ALL.iter().filter(|downloader| downloader.takes_part(row));
+    if let Some(downloader) = downloaders.find(|downloader| downloader.name == name) {
+        return downloader.time(effort);
     }
     if row == Row::Allocations && !allocations::are_counted() {
         return Err(format!("row {} is counted by the program {}", row.name(), tournament::COUNTING));

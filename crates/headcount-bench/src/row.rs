@@ -66,6 +66,8 @@ pub(crate) enum Row {
     Batch,
     /// One command that does nothing, from start to end.
     Start,
+    /// Small files, downloaded from a server on loopback.
+    Fetch,
 }
 
 /// What a row's aim is measured against.
@@ -88,7 +90,7 @@ pub(crate) enum Aim {
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 30] = [
+    pub(crate) const ALL: [Row; 31] = [
         Row::FromZero,
         Row::Beside,
         Row::Waited,
@@ -119,6 +121,7 @@ impl Row {
         Row::Allocations,
         Row::Batch,
         Row::Start,
+        Row::Fetch,
     ];
 
     /// The name on the command line. What stands before the dash names the family: `1` means `1-zero` and `1-beside`.
@@ -154,6 +157,7 @@ impl Row {
             Row::Allocations => "12-allocations",
             Row::Batch => "run-batch",
             Row::Start => "run-start",
+            Row::Fetch => "fetch",
         }
     }
 
@@ -213,13 +217,16 @@ impl Row {
             Row::Allocations => "allocations a member that does nothing, tokio current_thread",
             Row::Batch => "2,000 × true (400 with --quick), two at a time, wall time",
             Row::Start => "one true, from start to end",
+            Row::Fetch => {
+                "10,000 files of 1 KiB (2,000 with --quick) from a server on loopback, fifty at once, wall time"
+            }
         }
     }
 
     pub(crate) const fn unit(self) -> &'static str {
         match self {
             Row::WakeTwoCores | Row::WakeOneCore | Row::WakeSoon => "µs",
-            Row::Batch | Row::Start => "ms",
+            Row::Batch | Row::Start | Row::Fetch => "ms",
             Row::Resident => "B",
             Row::Allocations => "allocations",
             Row::Work => "× ideal",
@@ -241,7 +248,7 @@ impl Row {
     pub(crate) const fn per_unit(self) -> f64 {
         match self {
             Row::WakeTwoCores | Row::WakeOneCore | Row::WakeSoon => 1e3,
-            Row::Batch | Row::Start => 1e6,
+            Row::Batch | Row::Start | Row::Fetch => 1e6,
             _ => 1.0,
         }
     }
@@ -269,6 +276,7 @@ impl Row {
             Row::Stages => "batches of 64",
             Row::Batch => "xargs",
             Row::Start => "true",
+            Row::Fetch => "curl -Z",
         }
     }
 
@@ -318,6 +326,7 @@ impl Row {
             ],
             Row::Batch => &[Aim::Times(0.80, "xargs")],
             Row::Start => &[Aim::Above(3.0, "true")],
+            Row::Fetch => &[Aim::Times(1.0, "curl -Z")],
         }
     }
 }

@@ -116,6 +116,8 @@ pub(crate) struct Account {
     stopped_count: u64,
     /// What the policy stopped the rest for, when it was the policy that did.
     over: Option<Over>,
+    /// Or something that is nobody's fault.
+    trouble: Option<&'static str>,
     /// Members that could not be written down (the spool was full).
     unwritten: u64,
     /// What of the counts is not of this run.
@@ -151,9 +153,21 @@ impl Account {
         }
     }
 
+    /// Writes down a failure that was put into words before.
+    pub(crate) fn add_told(&mut self, text: &str, printer: &Printer) {
+        if self.failures.push(text.as_bytes(), printer.spool()).is_err() {
+            self.unwritten += 1;
+        }
+    }
+
     /// The policy stops the rest. The first reason counts.
     pub(crate) fn stopped_by(&mut self, over: Over) {
         self.over.get_or_insert(over);
+    }
+
+    /// Something that is no member's fault stops the rest.
+    pub(crate) fn stopped_for(&mut self, what: &'static str) {
+        self.trouble.get_or_insert(what);
     }
 
     /// Why the batch was stopped and how many that hit, if it was.
@@ -162,7 +176,8 @@ impl Account {
         let policy = self.over.filter(|_| hit).map(|over| over.to_string());
         let deadline = end.late.map(|deadline| format!("the deadline of {deadline:?}"));
         let signal = end.signal.map(signal::name);
-        let mut causes: Vec<String> = [policy, deadline, signal].into_iter().flatten().collect();
+        let trouble = self.trouble.filter(|_| hit).map(str::to_owned);
+        let mut causes: Vec<String> = [policy, trouble, deadline, signal].into_iter().flatten().collect();
         if end.signal_first {
             causes.rotate_right(1);
         }

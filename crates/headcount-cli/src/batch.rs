@@ -243,6 +243,8 @@ impl Batch {
 
     /// The journal takes no more: stops the batch, because what is done from now on would be done again.
     pub(crate) fn journal_failed(&self, error: &JournalError) {
+        // Before anything is said, which may take a while: whoever is told nothing else goes on meanwhile.
+        self.stop_for_trouble("the journal, which cannot be written");
         let Some(journal) = self.journal.as_ref().filter(|_| !matches!(error, JournalError::Broken)) else {
             return;
         };
@@ -251,16 +253,21 @@ impl Batch {
             "headcount: the journal {shown} cannot be written: {error}\nhint: free some space there and go on with \
              --resume; what ends from now on is not in the journal and will be run again\n"
         ));
+    }
+
+    /// Stops the batch for something that is no member's fault.
+    fn stop_for_trouble(&self, what: &'static str) {
         // Relaxed: read by the main thread after the group's end, which orders it.
         self.trouble.store(true, Ordering::Relaxed);
-        self.stop.raise(Strength::Terminate, "the journal cannot be written");
+        if self.stop.strength() < Strength::Terminate {
+            locked(&self.account).stopped_for(what);
+        }
+        self.stop.raise(Strength::Terminate, what);
     }
 
     /// Does what the policy says. True if the batch goes on.
     pub(crate) fn heed(&self, verdict: Verdict) -> bool {
         let Verdict::StopTheRest(over) = verdict else { return true };
-        // The others are stopped for what was written down last.
-        self.sync_journal();
         self.stop_for(over);
         false
     }
@@ -270,6 +277,8 @@ impl Batch {
     fn stop_for(&self, over: Over) {
         if self.stop.strength() < Strength::Terminate {
             locked(&self.account).stopped_by(over);
+            // The others are stopped for what was written down last.
+            self.sync_journal();
         }
         self.stop.raise(Strength::Terminate, &over.to_string());
     }
@@ -290,9 +299,7 @@ impl Batch {
                     _ => "is the disk full, or the output closed?",
                 };
                 self.printer.note(&format!("headcount: member {label}: {error}\nhint: {hint}\n"));
-                // Relaxed: read by the main thread after the group's end, which orders it.
-                self.trouble.store(true, Ordering::Relaxed);
-                self.stop.raise(Strength::Terminate, "the output cannot be printed");
+                self.stop_for_trouble("the output, which cannot be printed");
             }
         }
     }

@@ -169,9 +169,12 @@ impl Batch {
         if intake.ended.is_some() {
             return None;
         }
-        // The ledger knows first that the batch is over.
-        if self.stop.is_asked() || locked(&self.ledger).verdict() != Verdict::Continue {
+        // The ledger knows first that the batch is over. It may have been before it began.
+        let verdict = locked(&self.ledger).verdict();
+        if self.stop.is_asked() || verdict != Verdict::Continue {
             intake.ended = Some(Ran::Unread);
+            drop(intake);
+            self.heed(verdict);
             return None;
         }
         if let Some(backlog) = &mut intake.backlog {

@@ -10,11 +10,12 @@
 //! | [`args`] | the flag table |
 //! | `cmd` | one file a subcommand: from arguments to an ending |
 //! | [`input`], [`template`] | where members come from, and the command with its holes |
-//! | `batch`, `group`, `lane` | what all members share, the group they are, and where each runs |
+//! | `batch`, `group`, `lane`, `outcome` | what all members share, the group they are, where each runs, and how it ended |
 //! | `intake`, `waits` | taking members in, one at a time; those between two attempts |
 //! | [`ledger`], [`tries`] | the pure book of who stands where, and the policy; how often a member is tried |
 //! | [`journal`], `resume` | what happened, on disk before it counts; the book a batch begins with |
 //! | `process` | the only room that starts and stops children |
+//! | `fetch` | downloads as members: addresses, names, partial files, attempts |
 //! | `output` | the only printer |
 //! | `stop`, `signal`, `watch` | how strongly to stop, what signals ask for, and who does it |
 //! | `census`, `live` | who is out in another process, in words; the same again and again |
@@ -38,12 +39,14 @@ mod batch;
 mod census;
 mod cmd;
 mod explain;
+mod fetch;
 mod group;
 mod intake;
 mod lane;
 mod latch;
 mod live;
 mod manual;
+mod outcome;
 mod output;
 mod process;
 mod progress;
@@ -69,6 +72,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match args::parse(arguments) {
         Ok(cli) => match cli.command {
             args::Command::Run(arguments) => cmd::run::run(arguments),
+            args::Command::Fetch(arguments) => cmd::fetch::run(arguments),
             args::Command::Report(arguments) => cmd::report::run(&arguments),
             args::Command::Completions(arguments) => Ok(cmd::manual::completions(&arguments)),
             args::Command::Man(arguments) => cmd::manual::man(&arguments),

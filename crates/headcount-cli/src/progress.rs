@@ -27,6 +27,8 @@ pub(crate) struct Progress {
     kind: Kind,
     began: Instant,
     total: Option<u64>,
+    /// So many had ended before it began.
+    before: u64,
 }
 
 #[derive(Debug)]
@@ -37,7 +39,8 @@ enum Kind {
 }
 
 impl Progress {
-    pub(crate) fn new(quiet: bool, total: Option<u64>) -> Self {
+    /// Of so many inputs, where that is known, of which so many had ended before.
+    pub(crate) fn new(quiet: bool, total: Option<u64>, before: u64) -> Self {
         // A terminal that says it is dumb cannot wipe a line.
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         let kind = if quiet {
@@ -47,7 +50,7 @@ impl Progress {
         } else {
             Kind::Lines
         };
-        Self { kind, began: Instant::now(), total }
+        Self { kind, began: Instant::now(), total, before }
     }
 
     /// How long to wait before telling again.
@@ -86,7 +89,7 @@ impl Progress {
         let elapsed = self.began.elapsed().as_secs_f64().max(0.001);
         // Counts of members are far below the precision of a float.
         #[expect(clippy::cast_precision_loss, reason = "a rate is shown with one digit")]
-        let rate = tally.ended() as f64 / elapsed;
+        let rate = (tally.ended() - self.before) as f64 / elapsed;
         let of = self.total.map_or(String::new(), |total| format!(" of {total}"));
         let mut text = format!(
             "{}{of} ended, {} running, {} failed, {rate:.1}/s",
@@ -106,7 +109,7 @@ impl Progress {
         }
         if let Some(Slowest { label, age }) = slowest {
             let short: String = label.chars().take(40).collect();
-            text.push_str(&format!(", slowest {short} {:.0} s", age.as_secs_f64()));
+            text.push_str(&format!(", slowest {short} ({:.0} s)", age.as_secs_f64()));
         }
         text
     }

@@ -77,6 +77,11 @@ impl Effort {
         starts: 3,
     };
 
+    /// Files that are downloaded.
+    pub(crate) fn files(&self) -> usize {
+        5 * self.commands
+    }
+
     pub(crate) fn named(name: &str) -> Option<Effort> {
         [Effort::FULL, Effort::QUICK, Effort::TINY].into_iter().find(|effort| effort.name == name)
     }

@@ -5,6 +5,7 @@
 
 mod asking;
 mod attempts;
+mod fetch;
 mod given;
 mod jobs;
 mod journal;
@@ -21,15 +22,15 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::ledger::Budget;
 pub use asking::{PsArgs, TreeArgs, WhyArgs};
 pub use attempts::{AttemptArgs, parse_backoff, parse_retries, parse_retry_on};
+pub use fetch::{Exists, FetchArgs, parse_size};
 pub use given::Given;
 pub use jobs::Jobs;
 pub use journal::JournalArgs;
 pub use manual::{CompletionsArgs, ManArgs, table};
 pub use parse::{Unparsed, parse};
-pub use policy::{parse_budget, parse_quorum};
+pub use policy::{PolicyArgs, parse_budget, parse_quorum};
 pub use record::RecordArgs;
 pub use report::ReportArgs;
 pub use span::{parse_limit, parse_span};
@@ -62,10 +63,11 @@ Examples:
 
 /// What the command can do.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
 pub enum Command {
     /// Run a command once for every input, several at a time, and account for every one of them.
     Run(RunArgs),
+    /// Download addresses, several at a time, and account for every one of them.
+    Fetch(FetchArgs),
     /// Show what a recorded run was like: the figures, and a page with everyone's time in it.
     Report(ReportArgs),
     /// Print what a shell needs to complete headcount's options.
@@ -177,25 +179,9 @@ pub struct RunArgs {
     #[arg(long)]
     pub tag: bool,
 
-    /// The first failure terminates the rest (the default)
-    #[arg(long)]
-    pub fail_fast: bool,
-
-    /// Run every input, whatever fails
-    #[arg(short, long)]
-    pub keep_going: bool,
-
-    /// The first success terminates the rest; that there is none is a failure
-    #[arg(long)]
-    pub first_success: bool,
-
-    /// K successes terminate the rest, and so does a K that is out of reach
-    #[arg(long, value_name = "K", value_parser = parse_quorum, allow_hyphen_values = true)]
-    pub quorum: Option<u64>,
-
-    /// Up to N may fail, or N% of all inputs; one more terminates the rest
-    #[arg(long, value_name = "N|N%", value_parser = parse_budget, allow_hyphen_values = true)]
-    pub max_failures: Option<Budget>,
+    /// When the batch is over.
+    #[command(flatten)]
+    pub policies: PolicyArgs,
 
     /// Time for each member; one that takes longer is terminated and has failed
     #[arg(long, value_name = "TIME", value_parser = parse_limit, allow_hyphen_values = true)]

@@ -115,7 +115,10 @@ fn in_our_words(text: &str, asks: Option<&str>) -> Refusal {
     }
     let line_with = |prefix: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(prefix));
     let help = asks.unwrap_or("run");
-    let tip = line_with("tip: ").map(|tip| format!("{tip}; headcount {help} --help lists all"));
+    // That a word with a dash could be meant as an input helps nobody who mistyped an option.
+    let tip = line_with("tip: ")
+        .filter(|tip| !tip.starts_with("to pass "))
+        .map(|tip| format!("{tip}; headcount {help} --help lists all"));
     let values =
         || line_with("[possible values: ").map(|all| format!("write one of {}", all.trim_end_matches(']')));
     let otherwise = || match asks {

@@ -1,10 +1,35 @@
 //! Which policy was asked for, and the numbers of those that have one.
 
-use super::RunArgs;
+use clap::Args;
+
 use crate::ledger::{Budget, Policy};
 use crate::refusal::Refusal;
 
-impl RunArgs {
+/// The flags that say when a batch is over. They are the same for whatever its members do.
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// The first failure terminates the rest (the default)
+    #[arg(long)]
+    pub fail_fast: bool,
+
+    /// Run every input, whatever fails
+    #[arg(short, long)]
+    pub keep_going: bool,
+
+    /// The first success terminates the rest; that there is none is a failure
+    #[arg(long)]
+    pub first_success: bool,
+
+    /// K successes terminate the rest, and so does a K that is out of reach
+    #[arg(long, value_name = "K", value_parser = parse_quorum, allow_hyphen_values = true)]
+    pub quorum: Option<u64>,
+
+    /// Up to N may fail, or N% of all inputs; one more terminates the rest
+    #[arg(long, value_name = "N|N%", value_parser = parse_budget, allow_hyphen_values = true)]
+    pub max_failures: Option<Budget>,
+}
+
+impl PolicyArgs {
     /// The policy; the first failure terminates the rest if none was asked for.
     ///
     /// # Errors

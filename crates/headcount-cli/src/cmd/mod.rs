@@ -1,5 +1,6 @@
 //! One file a subcommand: each takes its arguments and gives an ending, or says why it will not begin.
 
+pub(crate) mod fetch;
 pub(crate) mod manual;
 pub(crate) mod ps;
 pub(crate) mod report;

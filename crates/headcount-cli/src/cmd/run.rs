@@ -46,7 +46,7 @@ type Lists = Vec<Vec<Vec<u8>>>;
 /// Runs a batch to its end.
 pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     closed::refuse()?;
-    let policy = args.policy()?;
+    let policy = args.policies.policy()?;
     let (words, lists) = split(std::mem::take(&mut args.words))?;
     if args.explain {
         return explain(&args, policy, &words, lists);
@@ -67,6 +67,8 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     check_quorum(policy, total)?;
     let jobs = jobs(&args, total)?;
     let others = [("--arg-file", args.arg_file.as_deref()), ("--journal", args.journal.journal.as_deref())];
+    // Opened, but begun only when the journal has nothing against it: a resumption that is refused must not cost the
+    // record of the run before.
     let files = record::Files::open(&args.record, others)?;
     let book =
         Book::open(&args.journal, work(&words, args.shell), policy, &mut source, &printer, args.quiet)?;
@@ -99,7 +101,8 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let strays = adopt_orphans();
     let stop = Arc::clone(&batch.stop);
     let late = late.on_cancel(move |_| stop.be_late());
-    group::run(&batch, &ctx, &mut Progress::new(args.quiet, total));
+    let before = locked(&batch.ledger).tally().ended();
+    group::run(&batch, &ctx, &mut Progress::new(args.quiet, batch.total, before));
     // What is left to do is not held to it.
     drop(late);
     drop(inspected);
@@ -107,10 +110,10 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
 }
 
 /// As long as it lives `headcount ps`, `tree` and `why` are answered.
-struct Inspected;
+pub(super) struct Inspected;
 
 impl Inspected {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         // Without a place for the socket the batch is none the worse.
         let _ = headcount::inspect();
         Self
@@ -123,7 +126,7 @@ impl Drop for Inspected {
     }
 }
 
-fn no_start(what: &str, error: &io::Error) -> Refusal {
+pub(super) fn no_start(what: &str, error: &io::Error) -> Refusal {
     Refusal::new(
         format!("could not set up {what}: {error}"),
         "is the system short of resources? see ulimit -a",
@@ -228,7 +231,7 @@ fn explain(
     Ok(show(&explain::explain(args, &Known { template: &template, words, policy, listed })))
 }
 
-fn open_file(path: &Path) -> Result<File, Refusal> {
+pub(super) fn open_file(path: &Path) -> Result<File, Refusal> {
     let shown = legible::one_line(path.as_os_str().as_bytes());
     let file = File::open(path).map_err(|error| {
         let hint = match error.kind() {
@@ -248,7 +251,7 @@ fn open_file(path: &Path) -> Result<File, Refusal> {
 }
 
 /// Our own way to stdin, before it is taken from the children.
-fn own_stdin(quiet: bool) -> Result<std::os::fd::OwnedFd, Refusal> {
+pub(super) fn own_stdin(quiet: bool) -> Result<std::os::fd::OwnedFd, Refusal> {
     if io::stdin().is_terminal() && !quiet {
         complain(
             &"reading inputs from the terminal, one a line",
@@ -260,7 +263,7 @@ fn own_stdin(quiet: bool) -> Result<std::os::fd::OwnedFd, Refusal> {
 }
 
 /// From here on stdin is `/dev/null`, for us and for every child: replaced once instead of for each start.
-fn detach_stdin() -> Result<(), Refusal> {
+pub(super) fn detach_stdin() -> Result<(), Refusal> {
     let null = File::open("/dev/null").map_err(|error| no_start("/dev/null", &error))?;
     rustix::stdio::dup2_stdin(null.as_fd()).map_err(|error| no_start("standard input", &error.into()))
 }
@@ -290,7 +293,7 @@ fn check_names(template: &Template, header: Option<&[Vec<u8>]>) -> Result<(), Re
     ))
 }
 
-fn check_quorum(policy: Policy, total: Option<u64>) -> Result<(), Refusal> {
+pub(super) fn check_quorum(policy: Policy, total: Option<u64>) -> Result<(), Refusal> {
     match (policy, total) {
         (Policy::Quorum(needed), Some(total)) if needed > total => {
             let inputs = if total == 1 { "is 1 input" } else { &format!("are {total} inputs") };

@@ -8,15 +8,15 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::time::UNIX_EPOCH;
 
-use super::{Close, Finish, When};
-use crate::ledger::{End, Number};
+use super::{Close, Finish, When, Whose};
+use crate::ledger::End;
 use crate::legible;
 
 pub(super) const HEADER: &[u8] =
     b"Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
 
 /// Appends the line of an attempt that has just ended.
-pub(super) fn line(text: &mut Vec<u8>, now: When, number: Number, words: &[OsString], close: &Close<'_>) {
+pub(super) fn line(text: &mut Vec<u8>, now: When, whose: Whose<'_>, words: &[OsString], close: &Close<'_>) {
     if close.again {
         return;
     }
@@ -30,7 +30,10 @@ pub(super) fn line(text: &mut Vec<u8>, now: When, number: Number, words: &[OsStr
         Finish::Unknown => (-1, 0),
     };
     // Memory takes whatever it is given.
+    let number = whose.number;
     let _ = write!(text, "{number}\t:\t{started:.3}\t{took:10.3}\t0\t{}\t{value}\t{signal}\t", close.bytes);
-    text.extend(legible::one_line_bytes(&legible::shell_line(words)));
+    // Where there is no command, as for a download, the input says what was done.
+    let what = if words.is_empty() { whose.columns.join(&b' ') } else { legible::shell_line(words) };
+    text.extend(legible::one_line_bytes(&what));
     text.push(b'\n');
 }

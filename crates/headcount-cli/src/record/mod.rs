@@ -226,7 +226,7 @@ impl Record {
         }
         if let Some(joblog) = &desk.joblog {
             if let Happening::AttemptEnded { whose, words, close, .. } = what {
-                joblog.write(|text| joblog::line(text, when, whose.number, words, close));
+                joblog.write(|text| joblog::line(text, when, *whose, words, close));
             }
         }
         if let Some((_, story)) = &desk.report {

@@ -4,6 +4,7 @@
 //! killed has no last event, and its last line may be torn. That is said. Unknown events and fields are passed over.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{BufRead, Read as _};
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ const LONGEST: u64 = 64 << 20;
 pub(crate) struct Told {
     story: Story,
     tally: Option<Tally>,
+    /// The time of the last event.
+    last: Duration,
+    /// The attempts that have begun and not ended, by member.
+    running: HashMap<u64, u64>,
     /// What is to be said of the file itself.
     pub(crate) remarks: Vec<String>,
 }
@@ -38,6 +43,8 @@ struct Event<'l> {
     id: Option<u64>,
     #[serde(default, borrow)]
     input: Option<Cow<'l, str>>,
+    #[serde(default)]
+    attempt: Option<u64>,
     #[serde(default)]
     slot: Option<usize>,
     #[serde(default, borrow)]
@@ -144,6 +151,8 @@ fn take(told: &mut Option<Told>, line: &[u8]) -> Result<(), Fault> {
             *told = Some(Told {
                 story: Story::new(subcommand, &command, jobs),
                 tally: None,
+                last: at,
+                running: HashMap::new(),
                 remarks: Vec::new(),
             });
             Ok(())
@@ -155,7 +164,13 @@ fn take(told: &mut Option<Told>, line: &[u8]) -> Result<(), Fault> {
         Some(told) if told.tally.is_some() => {
             Err((format!("{:?} after the end of the batch", event.event), DAMAGED))
         }
-        Some(told) => step(told, &event, at),
+        Some(told) if at < told.last => {
+            Err((format!("its time, {at:?}, is before that of the line above, {:?}", told.last), DAMAGED))
+        }
+        Some(told) => {
+            told.last = at;
+            step(told, &event, at)
+        }
     }
 }
 
@@ -170,14 +185,25 @@ fn step(told: &mut Told, event: &Event<'_>, at: Duration) -> Result<(), Fault> {
             story.registered(id()?, &legible::one_line(input.as_bytes()), at).map_err(wrong)
         }
         "attempt_started" => {
-            story.started(id()?, event.slot.ok_or_else(|| missing("slot"))?, at).map_err(wrong)
+            let attempt = event.attempt.ok_or_else(|| missing("attempt"))?;
+            story.started(id()?, event.slot.ok_or_else(|| missing("slot"))?, at).map_err(wrong)?;
+            told.running.insert(id()?, attempt);
+            Ok(())
         }
-        "attempt_ended" => story
-            .attempt_ended(id()?, event.how.as_deref().unwrap_or_default(), event.again, at)
-            .map_err(wrong),
+        "attempt_ended" => {
+            let (id, attempt) = (id()?, event.attempt.ok_or_else(|| missing("attempt"))?);
+            if told.running.remove(&id) != Some(attempt) {
+                return Err((format!("attempt {attempt} of member #{id} ended, and had not begun"), DAMAGED));
+            }
+            story.attempt_ended(id, event.how.as_deref().unwrap_or_default(), event.again, at).map_err(wrong)
+        }
         "ended" => {
             let word = event.end.as_deref().ok_or_else(|| missing("end"))?;
             let end = end(word).ok_or_else(|| (format!("{word:?} is no end of a member"), DAMAGED))?;
+            // What became of one that is lost is not known, so its attempt may have no end.
+            if told.running.remove(&id()?).is_some() && end != End::Lost {
+                return Err((format!("member #{} ended, and its attempt had not", id()?), DAMAGED));
+            }
             story.ended(id()?, end, at).map_err(wrong)
         }
         "stopping" => {
@@ -206,4 +232,76 @@ fn end(word: &str) -> Option<End> {
     [End::Done, End::Failed, End::Lost, End::Cancelled]
         .into_iter()
         .find(|end| super::events::end_word(*end) == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Told;
+
+    /// A whole record: one member that is tried twice.
+    const WHOLE: &str = r#"{"schema":1,"time":"2026-01-01T00:00:00.000000Z","elapsed":0.0,"event":"batch_begun","id":null,"input":null,"attempt":null,"subcommand":"run","command":["true"],"jobs":2,"policy":"fail-fast","inputs":1,"version":"0.1.0","pid":9}
+{"schema":1,"elapsed":0.1,"event":"registered","id":1,"input":"a","attempt":null}
+{"schema":1,"elapsed":0.2,"event":"attempt_started","id":1,"input":"a","attempt":1,"slot":1,"pid":10,"command":["true","a"]}
+{"schema":1,"elapsed":0.3,"event":"attempt_ended","id":1,"input":"a","attempt":1,"end":"failed","code":1,"signal":null,"how":"exit code 1","seconds":0.1,"bytes":0,"again":true}
+{"schema":1,"elapsed":0.4,"event":"attempt_started","id":1,"input":"a","attempt":2,"slot":2,"pid":11,"command":["true","a"]}
+{"schema":1,"elapsed":0.5,"event":"attempt_ended","id":1,"input":"a","attempt":2,"end":"ok","code":0,"signal":null,"how":"","seconds":0.1,"bytes":0,"again":false}
+{"schema":1,"elapsed":0.6,"event":"ended","id":1,"input":"a","attempt":null,"end":"ok"}
+{"schema":1,"elapsed":0.7,"event":"batch_ended","id":null,"input":null,"attempt":null,"members":1,"ok":1,"failed":0,"lost":0,"cancelled":0,"code":0,"signal":null}
+"#;
+
+    /// Reads it and draws it, or says with a hint why not.
+    fn read(bytes: &[u8]) -> Result<Told, String> {
+        match Told::read(bytes, "f") {
+            Ok(told) => {
+                assert!(told.summary().contains("headcount ") && told.page().ends_with("</html>\n"));
+                Ok(told)
+            }
+            Err(refusal) => {
+                assert!(!refusal.hint().is_empty());
+                Err(refusal.to_string())
+            }
+        }
+    }
+
+    #[test]
+    fn a_whole_record_is_read_without_a_remark() {
+        assert_eq!(read(WHOLE.as_bytes()).expect("it is one").remarks, [""; 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_in_a_file_it_is_told_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(read(&bytes).is_err());
+            // Behind a good beginning as well.
+            let (first, _) = WHOLE.split_once('\n').expect("lines");
+            let behind = [first.as_bytes(), b"\n", &bytes].concat();
+            drop(read(&behind));
+        }
+
+        #[test]
+        fn wherever_it_is_cut_it_is_told_with_a_remark(cut in 0..WHOLE.len()) {
+            let first = WHOLE.find('\n').expect("lines");
+            match read(&WHOLE.as_bytes()[..cut]) {
+                // Only the last line break may be missing unnoticed.
+                Ok(told) => prop_assert!(cut >= first && (!told.remarks.is_empty() || cut == WHOLE.len() - 1)),
+                Err(why) => prop_assert!(cut < first, "{why}"),
+            }
+        }
+
+        #[test]
+        fn a_changed_byte_or_a_line_out_of_its_place_never_brings_it_down(
+            place in 0..WHOLE.len(), byte in any::<u8>(), from in 0_usize..8, to in 0_usize..8
+        ) {
+            let mut bytes = WHOLE.as_bytes().to_vec();
+            bytes[place] = byte;
+            drop(read(&bytes));
+            let mut lines: Vec<_> = WHOLE.lines().collect();
+            let line = lines.remove(from);
+            lines.insert(to, line);
+            let moved = read(format!("{}\n", lines.join("\n")).as_bytes());
+            prop_assert_eq!(moved.is_ok(), from == to, "{:?}", moved);
+        }
+    }
 }

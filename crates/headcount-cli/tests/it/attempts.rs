@@ -229,13 +229,33 @@ fn many_that_miss_are_all_tried() {
     let folder = folder();
     let command = "cd $0; echo x >> $1; [ $(wc -l < $1) -ge 3 ]";
     let args = ["-j8", "--retries", "2", "--backoff", "fixed:20ms", "--jitter", "sh", "-c", command];
-    let inputs: String = (0..200).map(|n| format!("{n}\n")).collect();
+    let inputs: String = (0..100).map(|n| format!("{n}\n")).collect();
     let seen = headcount(args.iter().copied().chain([folder.path().to_str().unwrap()])).input(inputs).run();
     seen.ended(0);
-    assert!(seen.err.starts_with("200 members: 200 ok, 0 failed"), "{}", seen.err);
-    for n in 0..200 {
+    assert!(seen.err.contains("100 members: 100 ok, 0 failed"), "{}", seen.err);
+    for n in 0..100 {
         assert_eq!(std::fs::read(folder.path().join(n.to_string())).unwrap(), b"x\nx\nx\n");
     }
+}
+
+#[test]
+fn no_more_than_a_thousand_wait() {
+    let folder = folder();
+    let witness = folder.path().join("witness");
+    let args = ["-k", "-j4", "--retries", "1", "--backoff", "fixed:1h", "sh", "-c", "echo >> $0; exit 1"];
+    let mut playing = headcount(args.iter().copied().chain([witness.to_str().unwrap()])).start();
+    let mut stdin = playing.child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, &b"an input\n".repeat(2000)).unwrap();
+    let runs = || std::fs::metadata(&witness).map_or(0, |what| what.len());
+    playing.until("a thousand to wait", |_| runs() >= 1000);
+    // Time enough for more, if there were more.
+    std::thread::sleep(Duration::from_millis(300));
+    playing.signal(Signal::TERM);
+    let seen = playing.end();
+    drop(stdin);
+    seen.died_by(Signal::TERM);
+    assert!((1000..=1004).contains(&runs()), "{} ran", runs());
+    assert!(seen.err.contains("the input was not read to its end"), "{}", &seen.err[..300]);
 }
 
 #[test]

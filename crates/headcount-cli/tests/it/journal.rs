@@ -1,12 +1,12 @@
 //! The journal through the command: what is resumed, what is refused, and what the account says.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::stage::{Seen, fifo, folder, headcount, script, tell};
+use crate::stage::{Seen, fifo, folder, headcount, tell};
 
 /// `headcount run` with a journal in this folder.
 #[track_caller]
@@ -293,43 +293,26 @@ fn attempts_go_on_where_they_were() {
 }
 
 #[test]
-fn a_journal_that_takes_no_more_stops_the_batch_and_the_account_is_given() {
+fn a_file_is_a_journal_and_nothing_else() {
     let folder = folder();
+    run(&folder, &[], &["true", ":::", "a"]).ended(0);
+    let before = bytes(&folder);
     let journal = path(&folder);
-    // A file may have one block here; the signal that comes with it is not for us.
-    let text = format!(
-        "trap '' XFSZ; ulimit -f 1; seq 1000 | $HEADCOUNT run -j2 --journal {} true",
-        journal.display()
-    );
-    let seen = script(&text).run();
-    seen.ended(1);
-    let told = format!("headcount: the journal {} cannot be written: File too large", journal.display());
-    assert_eq!(seen.err.matches("cannot be written").count(), 1, "said once: {}", seen.err);
-    assert!(seen.err.contains(&told), "{}", seen.err);
-    assert!(seen.err.contains(" members: ") && seen.err.contains(" cancelled\n"), "{}", seen.err);
-    assert!(seen.err.contains("the input was not read to its end"), "{}", seen.err);
-    let seen =
-        script(&format!("seq 1000 | $HEADCOUNT run -j2 --journal {} --resume true", journal.display())).run();
-    seen.ended(0);
-    assert!(seen.err.contains("1000 members: 1000 ok, 0 failed, 0 lost, 0 cancelled\n"), "{}", seen.err);
-}
-
-#[test]
-fn what_cannot_be_a_journal_is_refused_before_anything_starts() {
-    let folder = folder();
-    let pipe = fifo(&folder, "pipe");
-    let nowhere = folder.path().join("no/journal");
-    for (journal, told) in [
-        (Path::new("/dev/full"), "is no regular file"),
-        (folder.path(), "is no regular file"),
-        (&pipe, "is no regular file"),
-        (&nowhere, "No such file or directory"),
-    ] {
-        let seen = headcount(["--journal", journal.to_str().unwrap(), "echo", ":::", "a"]).run();
+    let shown = journal.to_str().unwrap();
+    for flag in ["--events", "--joblog"] {
+        let seen = headcount(["--resume", "--journal", shown, flag, shown, "true"]).run();
         seen.ended(2);
-        assert!(seen.err.contains(told), "{}", seen.err);
-        assert_eq!(seen.out(), "");
+        let told =
+            format!("headcount: --journal and {flag} name one and the same file\nhint: give each its own\n");
+        assert_eq!(seen.err, told);
+        assert_eq!(bytes(&folder), before);
     }
+    // What is refused for another reason leaves no journal that would be in the way.
+    let fresh = folder.path().join("fresh");
+    let args =
+        ["--journal", fresh.to_str().unwrap(), "--events", "/no/such/folder/events", "true", ":::", "a"];
+    headcount(args).run().ended(2);
+    assert!(!fresh.exists());
 }
 
 #[test]
@@ -346,6 +329,8 @@ fn quorums_count_what_was_done_before() {
     assert_eq!(ran(&folder), "a\nb\n");
     let seen = quorum("2", &["--resume"]);
     seen.ended(0);
+    let why = "\nstopped by what was done before (that makes the quorum of 2): 0 cut short, 2 never began\n";
+    assert!(seen.err.contains(why), "{}", seen.err);
     assert_eq!(ran(&folder), "a\nb\n", "that was enough before");
     quorum("3", &["--resume"]).ended(0);
     assert_eq!(ran(&folder), "a\nb\nc\n");

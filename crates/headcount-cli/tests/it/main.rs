@@ -3,11 +3,13 @@
 mod account;
 mod attempts;
 mod bytes;
+mod fetch;
 mod guard;
 mod help;
 mod input;
 mod inspect;
 mod journal;
+mod journal_disk;
 mod journal_file;
 mod killed;
 mod ledger;

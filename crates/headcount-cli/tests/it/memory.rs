@@ -73,3 +73,43 @@ fn a_member_that_prints_much_is_not_held_in_memory() {
     let peak = peak(std::str::from_utf8(status).unwrap());
     assert!(peak < 16 * 1024, "{peak} kB");
 }
+
+/// A journal in which all of so many members have ended, but the last one has not begun.
+fn long_journal(members: u64, work: &[&str]) -> Vec<u8> {
+    use headcount_cli::journal::{Heading, Record, framed, header};
+    use headcount_cli::ledger::{End, Event};
+    let salt = 1;
+    let mut bytes = header(salt).to_vec();
+    let mut number = 0;
+    let mut write = |record: Record| {
+        bytes.extend(framed(&record, salt, number));
+        number += 1;
+    };
+    let work = work.iter().map(|word| word.as_bytes().to_vec()).collect();
+    write(Record::Began(Heading { pid: 1, work }));
+    for member in 1..=members {
+        write(Record::Registered(vec![format!("input line number {member}").into_bytes()]));
+        if member < members {
+            write(Record::Event(Event::Started { member, attempt: 1 }));
+            write(Record::Event(Event::Ended { member, attempt: 1, end: End::Done }));
+        }
+    }
+    bytes
+}
+
+#[test]
+fn many_inputs_are_resumed_without_holding_them() {
+    const MEMBERS: u64 = 200_000;
+    let folder = folder();
+    let (journal, inputs) = (folder.path().join("journal"), folder.path().join("inputs"));
+    let command = ["sh", "-c", "cat /proc/$PPID/status"];
+    std::fs::write(&journal, long_journal(MEMBERS, &[&["run"], &command[..]].concat())).unwrap();
+    let lines: String = (1..=MEMBERS).map(|member| format!("input line number {member}\n")).collect();
+    std::fs::write(&inputs, lines).unwrap();
+    let flags = ["--resume", "--journal", journal.to_str().unwrap(), "-a", inputs.to_str().unwrap()];
+    let seen = headcount(flags.iter().chain(&command)).run();
+    seen.ended(0);
+    let counts = format!("{MEMBERS} members: {MEMBERS} ok, 0 failed, 0 lost, 0 cancelled\n");
+    assert!(seen.err.contains(&counts), "{}", seen.err);
+    assert!(peak(seen.out()) < 16 * 1024, "{} kB", peak(seen.out()));
+}

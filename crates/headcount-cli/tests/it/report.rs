@@ -172,7 +172,7 @@ fn a_record_that_was_changed_is_refused_with_the_line_that_cannot_be() {
     refused(&of_lines(format!("{text}{text}")), "line 19: another batch begins here");
     // What a later version adds is passed over.
     let more =
-        r#"{"schema":1,"time":"","elapsed":9,"event":"tea","id":null,"input":null,"attempt":null,"cup":2}"#;
+        r#"{"schema":1,"time":"","elapsed":0,"event":"tea","id":null,"input":null,"attempt":null,"cup":2}"#;
     let seen = of_lines(
         text.replacen("{\"schema\":1", &format!("{more}\n{{\"schema\":1"), 2)
             .split_once('\n')
@@ -236,7 +236,7 @@ fn ten_thousand_members_make_a_page_of_a_few_megabytes() {
     let mut text = String::new();
     let mut line = |elapsed: f64, event: &str, id: &str, input: &str, more: &str| {
         text.push_str(&format!(
-            "{{\"schema\":1,\"time\":\"\",\"elapsed\":{elapsed},\"event\":\"{event}\",\"id\":{id},\"input\":{input},\"attempt\":null{more}}}\n"
+            "{{\"schema\":1,\"time\":\"\",\"elapsed\":{elapsed},\"event\":\"{event}\",\"id\":{id},\"input\":{input},\"attempt\":1{more}}}\n"
         ));
     };
     line(0.0, "batch_begun", "null", "null", ",\"subcommand\":\"run\",\"command\":[\"render\"],\"jobs\":8");

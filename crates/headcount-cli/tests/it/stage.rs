@@ -26,6 +26,13 @@ pub(crate) fn headcount<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> S
     Stage::new(command)
 }
 
+/// `headcount fetch` with these arguments, nothing on stdin, and no proxy.
+pub(crate) fn fetch<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Stage {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    command.arg("fetch").args(args).env("NO_PROXY", "*");
+    Stage::new(command)
+}
+
 /// A POSIX shell script in which `$HEADCOUNT` is the command.
 pub(crate) fn script(text: &str) -> Stage {
     let mut command = Command::new("sh");

@@ -15,6 +15,7 @@ use crate::blocking;
 use crate::raw::wait::Wait;
 use crate::time;
 use crate::wait::parker::park;
+use crate::who::pending::Mark;
 use crate::who::threads::{Pause, pause};
 
 impl Context {
@@ -113,13 +114,14 @@ impl Context {
     ///
     /// The future may be dropped at any time; nothing stays behind.
     pub fn wait_async(&self) -> ContextWait<'_> {
-        ContextWait { told: false, ..self.wait_untold() }
+        ContextWait { told: false, ..self.wait_untold(Pause::Context) }
     }
 
-    /// The same for a wait that is a part of something else, and nobody's own.
-    fn wait_untold(&self) -> ContextWait<'_> {
+    /// The same for a wait that is a part of something else, and nobody's own; what it says to be.
+    fn wait_untold(&self, pause: Pause) -> ContextWait<'_> {
         let node = self.node.as_ref();
-        ContextWait { wait: node.map(|node| node.out.wait_async()), node, told: true }
+        let wait = node.map(|node| node.out.wait_async());
+        ContextWait { wait, node, told: true, pause, mark: Mark::default() }
     }
 
     /// Sleeps for `duration` without blocking the thread, or until the context is cancelled.
@@ -140,7 +142,7 @@ impl Context {
             // No end to be slept to: only a cancellation can wake us.
             return Err(self.wait_async().await);
         }
-        nap.wait_untold().await;
+        nap.wait_untold(Pause::Sleep).await;
         self.check()
     }
 
@@ -156,7 +158,13 @@ impl Context {
     ///
     /// As safe as `future` is.
     pub fn run_async<F: IntoFuture>(&self, future: F) -> RunAsync<'_, F::IntoFuture> {
-        RunAsync { wait: self.wait_untold(), future: future.into_future() }
+        RunAsync { pause: Pause::Under, ..self.run_part(future) }
+    }
+
+    /// The same for a future that is a part of something else, which says itself what it waits for.
+    pub(crate) fn run_part<F: IntoFuture>(&self, future: F) -> RunAsync<'_, F::IntoFuture> {
+        let wait = self.wait_untold(Pause::None);
+        RunAsync { wait, future: future.into_future(), pause: Pause::None, mark: Mark::default() }
     }
 }
 
@@ -170,6 +178,9 @@ pin_project! {
         node: Option<&'c Arc<Node>>,
         // Whether the context knows that it is waited for.
         told: bool,
+        // What it says to be, if anything.
+        pause: Pause,
+        mark: Mark,
     }
 }
 
@@ -178,13 +189,17 @@ impl Future for ContextWait<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Cancelled> {
         let this = self.project();
-        let Some(wait) = this.wait.as_pin_mut() else { return Poll::Pending };
-        if wait.poll(cx).is_pending() {
+        let over = this.wait.as_pin_mut().is_some_and(|wait| wait.poll(cx).is_ready());
+        if !over {
             if !mem::replace(this.told, true) {
                 this.node.iter().for_each(|node| node.is_waited_for());
             }
+            if *this.pause != Pause::None {
+                this.mark.says(*this.pause);
+            }
             return Poll::Pending;
         }
+        this.mark.take_back();
         match this.node {
             Some(node) => Poll::Ready(node.cause_seen()),
             None => unreachable!("there is no wait without a node"),
@@ -201,6 +216,9 @@ pin_project! {
         wait: ContextWait<'c>,
         #[pin]
         future: F,
+        // What it says to wait for if the future says nothing.
+        pause: Pause,
+        mark: Mark,
     }
 }
 
@@ -211,8 +229,15 @@ impl<F: Future> Future for RunAsync<'_, F> {
         let this = self.project();
         // The cancellation first: a future under a cancelled context is not polled.
         if let Poll::Ready(cancelled) = this.wait.poll(cx) {
+            this.mark.take_back();
             return Poll::Ready(Err(cancelled));
         }
-        this.future.poll(cx).map(Ok)
+        let polled = this.future.poll(cx);
+        if polled.is_ready() {
+            this.mark.take_back();
+        } else if *this.pause != Pause::None {
+            this.mark.says_at_last(*this.pause);
+        }
+        polled.map(Ok)
     }
 }

@@ -33,6 +33,7 @@ use crate::raw;
 use crate::roll::{Heading, Name, RollCall};
 use crate::thread::team::{Lane, OnThreads, Team, ThreadCore};
 use crate::thread::workers::Workers;
+use crate::timeline::{Recorder, Timeline};
 use crate::wait::lock::Lock;
 use crate::who::Id;
 
@@ -106,6 +107,8 @@ where
     /// for all that came before.
     held: raw::WaitGroup,
     panics: Panics,
+    /// Told of all jobs, by parts: one for each round, and one for all that are posted.
+    recorder: Option<Arc<Recorder>>,
 }
 
 /// How many workers there are to be.
@@ -181,6 +184,7 @@ where
             stopped: Lock::new(false),
             held: raw::WaitGroup::new(),
             panics: Panics::default(),
+            recorder: None,
         }
     }
 
@@ -189,6 +193,32 @@ where
         let name = name.into();
         self.workers.launcher().set_name(name.clone());
         self.posts.core.ledger.rename(|title| title.set_name(name));
+        self.recorder.iter().for_each(|recorder| recorder.call(self.posts.core.title()));
+        self
+    }
+
+    /// Keeps a [`Timeline`] of the crew's jobs, of all rounds and of those that are posted, to be taken with
+    /// [`timeline`](Self::timeline) at any time. Jobs are numbered as they were given to the crew, one after the other;
+    /// the place of each says which round it is of, or where it was posted.
+    ///
+    /// ```
+    /// use headcount::{Context, Crew};
+    ///
+    /// let crew = Crew::new(&Context::background(), 2, |_, n: u32| headcount::ok(n + 1)).record();
+    /// assert_eq!(crew.round([1, 2])?, [2, 3]);
+    /// assert_eq!(crew.round([3])?, [4]);
+    /// let timeline = crew.timeline().expect("it is recorded");
+    /// assert_eq!(timeline.members().iter().map(|job| job.number()).collect::<Vec<_>>(), [1, 2, 3]);
+    /// # Ok::<(), headcount::GroupError>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// A lock and a look at the clock when a job is given, begins and ends; bounded memory, see [`Timeline`](Timeline#memory).
+    pub fn record(mut self) -> Self {
+        let recorder = Recorder::new(self.posts.core.title());
+        self.posts.core.record(recorder.part());
+        self.recorder = Some(recorder);
         self
     }
 
@@ -210,6 +240,12 @@ where
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.ctx
+    }
+
+    /// What the jobs did and when, as far as it has come, if the crew is [recorded](Self::record).
+    #[must_use]
+    pub fn timeline(&self) -> Option<Timeline> {
+        self.recorder.clone().map(Timeline::new)
     }
 
     /// How many jobs may be done at once.

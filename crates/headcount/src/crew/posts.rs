@@ -28,22 +28,28 @@ pub(super) enum Noted<E> {
     Cancelled(Cancelled),
 }
 
-impl<E> fmt::Display for Noted<E> {
+impl<E: Root> fmt::Display for Noted<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(_) => f.write_str("a posted job failed"),
+            Self::Failed(kept) => {
+                // Out of the lock, and back whatever comes: the text is made by foreign code.
+                let failure = kept.lock().take();
+                let text = failure.as_ref().and_then(|failure| panics::try_quietly(|| failure.to_string()));
+                *kept.lock() = failure;
+                f.write_str(text.as_deref().unwrap_or("a posted job failed"))
+            }
             Self::Cancelled(why) => write!(f, "{why}"),
         }
     }
 }
 
-impl<E> fmt::Debug for Noted<E> {
+impl<E: Root> fmt::Debug for Noted<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl<E> Error for Noted<E> {
+impl<E: Root> Error for Noted<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Failed(_) => None,

@@ -85,6 +85,7 @@ where
         title.moved_to(place);
         core.ledger.rename(|was| *was = title);
         core.court.lock().panics = self.panics;
+        self.recorder.iter().for_each(|recorder| core.record(recorder.part()));
         self.rounds.lock().insert(core.id, Arc::clone(&core));
         Open { crew: self, entered, team: Team { core, workers: Arc::clone(&self.workers), attempts: None } }
     }

@@ -118,6 +118,7 @@ impl<B: Send + Sync + 'static> Ledger<B> {
                 Missing::member(number, leaf.sheet.name(line), entry.place, now.since(entry.since), state)
                     .blocking(stands.blocks())
                     .stoppable(state == State::Queued || self.stoppable && !stands.blocks())
+                    .pausing(stands.pause())
                     .seen(self.id, limited, seen)
             }));
         }

@@ -4,6 +4,7 @@ use std::task::Waker;
 
 use super::panics;
 use crate::wait::lock::Lock;
+use crate::who::threads::Pause;
 
 /// The member is over. Set once, by its seat.
 pub(super) const ENDED: u8 = 1;
@@ -24,6 +25,8 @@ pub(super) const BEGUN: u8 = 1;
 pub(super) const TOLD: u8 = 2;
 /// Of `begun`: it is a closure that blocks, among tasks: nothing can stop it.
 pub(super) const BLOCKS: u8 = 4;
+/// Of `begun`: what it waits for, a [`Pause`], in the bits from this one on.
+pub(super) const PAUSE: u32 = 3;
 
 /// How a member stands that is out; for the roll call.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +44,11 @@ impl Stands {
 
     pub(crate) fn blocks(self) -> bool {
         self.0 & BLOCKS != 0
+    }
+
+    /// What it waits for, if it has said so.
+    pub(crate) fn pause(self) -> Pause {
+        Pause::kept_as(self.0 >> PAUSE)
     }
 }
 

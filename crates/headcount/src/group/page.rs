@@ -32,7 +32,9 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::mark::{Asked, BEGUN, BLOCKS, Bell, CALLED_OFF, ENDED, HEARD, RIDER, Stands, TAKEN, TOLD, VALUE};
+use super::mark::{
+    Asked, BEGUN, BLOCKS, Bell, CALLED_OFF, ENDED, HEARD, PAUSE, RIDER, Stands, TAKEN, TOLD, VALUE,
+};
 use super::member::Member;
 use super::panics;
 use super::pen::Pen;
@@ -43,6 +45,7 @@ use crate::observe;
 use crate::sync::{AcqRel, AtomicU8, AtomicU64, Relaxed, UnsafeCell};
 use crate::time::Moment;
 use crate::timeline::Recorder;
+use crate::who::threads::Pause;
 
 /// As many lines as the first page of a group has; a group of two or three need not pay for more.
 const FEWEST: usize = 4;
@@ -165,6 +168,7 @@ impl<T, C, B: Bell> Page<T, C, B> {
             over: Cell::new(false),
             parked: Cell::new(false),
             waits: Cell::new(0),
+            pause: Cell::new(Pause::None),
             watched: observe::Member::unwatched(),
         }
     }
@@ -292,6 +296,8 @@ pub(crate) struct Seat<T, C, B> {
     parked: Cell<bool>,
     /// How many more waits inside the member have begun than ended.
     waits: Cell<i32>,
+    /// What it has said to wait for.
+    pause: Cell<Pause>,
     /// For those who watch from outside; nothing, mostly.
     pub(crate) watched: observe::Member,
 }
@@ -343,6 +349,17 @@ impl<T, C, B: Bell> Seat<T, C, B> {
     pub(crate) fn block(&self) {
         // Relaxed: only for the roll call.
         self.page.lines[self.line()].begun.fetch_or(BLOCKS, Relaxed);
+    }
+
+    /// The member is pending, and this is what it waits for; or it goes on.
+    #[inline]
+    pub(crate) fn pauses(&self, pause: Pause) {
+        let before = self.pause.replace(pause);
+        if before != pause {
+            // Relaxed: only for the roll call. Whoever polls the member is alone in writing these bits.
+            let change = (before as u8 ^ pause as u8) << PAUSE;
+            self.page.lines[self.line()].begun.fetch_xor(change, Relaxed);
+        }
     }
 
     /// Whether somebody takes the member's value as it comes.

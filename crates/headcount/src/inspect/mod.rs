@@ -14,6 +14,7 @@
 //! | `wire` | the protocol, without a socket |
 //! | `place` | where the sockets are, and whose they are |
 //! | `server`, `client` | the side that is asked, and the one that asks |
+//! | `fuzzing` | what must hold for bytes of any kind |
 //!
 //! # Who may ask
 //!
@@ -29,6 +30,9 @@
 
 mod census;
 mod client;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod place;
 mod server;
 #[cfg(test)]

@@ -73,7 +73,7 @@ fn serve(listener: &UnixListener) {
     }
 }
 
-fn answer(stream: &UnixStream) -> io::Result<()> {
+pub(super) fn answer(stream: &UnixStream) -> io::Result<()> {
     place::check_peer(stream)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;

@@ -10,11 +10,11 @@ use crate::context::Context;
 use crate::group::Title;
 use crate::roll::registry::{self, Listed, Registered};
 use crate::roll::{Heading, Missing, RollCall, State};
-use crate::sync::{AtomicU64, Relaxed};
+use crate::sync::{AtomicU8, AtomicU64, Relaxed};
 use crate::time::Moment;
 use crate::wait::lock::Lock;
-use crate::who::Id;
-use crate::who::threads::{Seen, Thread};
+use crate::who::threads::{self, Pause, Seen, Thread};
+use crate::who::{self, Id};
 
 #[derive(Debug)]
 pub(crate) struct Tab {
@@ -36,10 +36,22 @@ pub(crate) struct Spot {
     item: AtomicU64,
     /// How many items are out which are only counted.
     counted: AtomicU64,
-    /// The thread that runs the items; nothing where tasks do, which can be ended without their help.
-    thread: Option<Thread>,
-    /// When it took what it has in hand.
-    since: Lock<Moment>,
+    /// What the item waits for, a [`Pause`], as far as it has said so.
+    pause: AtomicU8,
+    /// When it took what it has in hand, in nanoseconds after `opened`.
+    since: AtomicU64,
+    opened: Moment,
+    runner: Runner,
+}
+
+/// Who runs the items.
+#[derive(Debug)]
+enum Runner {
+    /// A thread: nobody can end what it runs.
+    Thread(Thread),
+    /// The lane of tasks that is this member of its group, in one [word](threads::word); zero until it is polled. It can be ended
+    /// where it stands.
+    Lane(AtomicU64),
 }
 
 impl Tab {
@@ -54,10 +66,26 @@ impl Tab {
         })
     }
 
-    /// A spot for one who is going to run items.
-    pub(crate) fn spot(&self, thread: Option<Thread>) -> Arc<Spot> {
-        let (item, counted) = (AtomicU64::new(0), AtomicU64::new(0));
-        let spot = Arc::new(Spot { item, counted, thread, since: Lock::new(Moment::now()) });
+    /// A spot for this thread, which is going to run items.
+    pub(crate) fn spot_of_thread(&self) -> Arc<Spot> {
+        self.spot(Runner::Thread(Thread::current()))
+    }
+
+    /// One for tasks.
+    pub(crate) fn spot_of_tasks(&self) -> Arc<Spot> {
+        self.spot(Runner::Lane(AtomicU64::new(0)))
+    }
+
+    fn spot(&self, runner: Runner) -> Arc<Spot> {
+        let [item, counted, since] = [(); 3].map(|()| AtomicU64::new(0));
+        let spot = Arc::new(Spot {
+            item,
+            counted,
+            since,
+            pause: AtomicU8::new(Pause::None as u8),
+            opened: Moment::now(),
+            runner,
+        });
         let mut spots = self.spots.lock();
         // Whoever has gone makes room for who comes, so that there are no more than ever were there at once, twice over.
         if spots.len() == spots.capacity() {
@@ -71,14 +99,27 @@ impl Tab {
 impl Spot {
     /// Items have been taken in hand, to be run one after the other from now on.
     pub(crate) fn takes(&self) {
-        *self.since.lock() = Moment::now();
+        let after = Moment::now().since(self.opened).unwrap_or_default();
+        // Relaxed, here and below: a picture of one moment, it orders nothing.
+        self.since.store(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// The items are run by the member that runs here, from now on.
+    pub(crate) fn is_run_here(&self) {
+        if let (Runner::Lane(lane), Some(here)) = (&self.runner, who::here()) {
+            lane.store(threads::word(here.group, here.number), Relaxed);
+        }
     }
 
     /// This item is begun.
     #[inline]
     pub(crate) fn is_at(&self, index: usize) {
-        // Relaxed, here and below: a picture of one moment, it orders nothing.
         self.item.store(index as u64 + 1, Relaxed);
+    }
+
+    /// The item is pending, and waits for this.
+    pub(crate) fn pauses(&self, pause: Pause) {
+        self.pause.store(pause as u8, Relaxed);
     }
 
     /// No item is being run.
@@ -105,12 +146,17 @@ impl Listed for Tab {
             counted += spot.counted.load(Relaxed) as usize;
             let item = spot.item.load(Relaxed);
             if item > 0 {
-                let age = now.since(*spot.since.lock());
-                let item = Missing::member(item, None, place, age, state).stoppable(spot.thread.is_none());
-                missing.push(match &spot.thread {
-                    Some(thread) => item.seen_on(thread.look(), self.id, false, seen),
-                    None => item.seen(self.id, false, seen),
-                });
+                let age = now.since(spot.opened.plus(spot.since.load(Relaxed)));
+                let item = Missing::member(item, None, place, age, state);
+                let (stoppable, thread) = match &spot.runner {
+                    Runner::Thread(thread) => (false, thread.look()),
+                    Runner::Lane(lane) => (
+                        true,
+                        seen.thread_of(lane.load(Relaxed)).map(|(name, pause)| (Arc::clone(name), pause)),
+                    ),
+                };
+                let item = item.pausing(Pause::kept_as(spot.pause.load(Relaxed)));
+                missing.push(item.stoppable(stoppable).seen_on(thread, self.id, false, seen));
             }
         }
         let name = self.title.name().cloned();

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use super::seat::Seat;
+use crate::who::pending::Mark;
 use crate::who::threads::{Pause, pause};
 
 /// A thread or a task.
@@ -56,7 +57,15 @@ pub(super) struct Task;
 
 impl Carrier for Task {
     async fn sit(seat: &Seat) {
-        poll_fn(|cx| seat.poll(cx)).await;
+        let mut mark = Mark::default();
+        poll_fn(|cx| {
+            let polled = seat.poll(cx);
+            if polled.is_pending() {
+                mark.says(Pause::HandOff);
+            }
+            polled
+        })
+        .await;
     }
 
     async fn linger(times: u32) -> bool {

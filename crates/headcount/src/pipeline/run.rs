@@ -81,8 +81,8 @@ impl<C: OnThreads> Pipeline<C> {
         F: FnMut(C::Item) -> ControlFlow<()>,
     {
         crate::blocking::assert_allowed("Pipeline::run", "Pipeline::run_async(..)");
-        let Self { chain, name, meter, .. } = self;
-        let mut scope = thread::Scope::<()>::new(ctx).called_in_rolls("pipeline");
+        let Self { chain, name, meter, recorder, .. } = self;
+        let mut scope = thread::Scope::<()>::new(ctx).called_in_rolls("pipeline").recorded_by(recorder);
         if let Some(name) = name {
             scope = scope.named(name);
         }
@@ -303,7 +303,7 @@ impl<C: Chain + 'static> Pipeline<C> {
     /// Makes the group, here for the sake of the caller's place. It has no members yet.
     #[track_caller]
     fn ready(self, ctx: &Context) -> Ready<C> {
-        let Self { chain, name, meter, executor } = self;
+        let Self { chain, name, meter, executor, recorder } = self;
         let mut group = task::Group::<()>::new(ctx).called_in_rolls("pipeline");
         if let Some(name) = name {
             group = group.named(name);
@@ -311,6 +311,7 @@ impl<C: Chain + 'static> Pipeline<C> {
         if let Some(executor) = executor {
             group = group.on(move |task| executor.spawn(task));
         }
+        let group = group.recorded_by(recorder);
         Ready { chain, meter, group }
     }
 }

@@ -11,6 +11,8 @@ use crate::who::threads::{Pause, Seen};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Doing {
     pub(super) can_be_stopped: bool,
+    /// What it has said to wait for, if it is on no thread.
+    pause: Pause,
     more: Option<Box<More>>,
 }
 
@@ -32,6 +34,9 @@ pub enum WaitsFor {
     Group(String),
     /// A context to be cancelled.
     Context,
+    /// Something that does not say what it is, in a context's [`run_async`](crate::Context::run_async): a cancellation of that
+    /// context ends the wait.
+    UnderContext,
     /// Time to pass, in a context's `sleep`.
     Sleep,
     /// An item to come, or room for one that is done, between two stages of a pipeline.
@@ -44,6 +49,7 @@ impl fmt::Display for WaitsFor {
             Self::Slot => "a slot",
             Self::Group(title) => title,
             Self::Context => "a context",
+            Self::UnderContext => "something under a context",
             Self::Sleep => "time to pass",
             Self::HandOff => "a hand-off",
         })
@@ -54,6 +60,12 @@ impl Missing {
     /// Says whether the group can end the member without its help.
     pub(crate) fn stoppable(mut self, stoppable: bool) -> Self {
         self.doing.can_be_stopped = stoppable;
+        self
+    }
+
+    /// Says what it waits for, as far as it has said so itself.
+    pub(crate) fn pausing(mut self, pause: Pause) -> Self {
+        self.doing.pause = pause;
         self
     }
 
@@ -74,8 +86,9 @@ impl Missing {
         let waits_for = match seen.waits_for(group, self.number) {
             Some(title) => Some(WaitsFor::Group(title.to_string())),
             None if self.state == State::Queued && limited => Some(WaitsFor::Slot),
-            None => match thread.as_ref().map_or(Pause::None, |(_, pause)| *pause) {
+            None => match thread.as_ref().map_or(self.doing.pause, |(_, pause)| *pause) {
                 Pause::None => None,
+                Pause::Under => Some(WaitsFor::UnderContext),
                 Pause::Context => Some(WaitsFor::Context),
                 Pause::Sleep => Some(WaitsFor::Sleep),
                 Pause::HandOff => Some(WaitsFor::HandOff),
@@ -97,7 +110,8 @@ impl Missing {
     }
 
     /// What it waits for, where that is known: who waits inside a future of somebody else's, or in the operating system, does
-    /// not say so.
+    /// not say so. Of a task it is what it said when it was polled last; one that waits for several things is said to wait
+    /// for one of them.
     #[must_use]
     pub fn waits_for(&self) -> Option<&WaitsFor> {
         self.doing.more.as_ref()?.waits_for.as_ref()

@@ -26,6 +26,7 @@ impl Serialize for WaitsFor {
             Self::Slot => ("slot", None),
             Self::Group(title) => ("group", Some(title)),
             Self::Context => ("context", None),
+            Self::UnderContext => ("under_context", None),
             Self::Sleep => ("sleep", None),
             Self::HandOff => ("hand_off", None),
         };

@@ -3,6 +3,7 @@
 //! | file | idea |
 //! |---|---|
 //! | here | [`RollCall`], the answer, and its text |
+//! | `missing` | [`Missing`]: one of its lines |
 //! | `name`, `title` | what members and groups are called |
 //! | `doing` | what is known of a member besides |
 //! | `roster` | the list that a group keeps while its members are out |
@@ -17,6 +18,7 @@ mod doing;
 mod golden;
 #[cfg(feature = "serde")]
 mod json;
+mod missing;
 mod name;
 #[cfg(feature = "std")]
 pub(crate) mod registry;
@@ -30,16 +32,15 @@ mod tree;
 #[cfg(feature = "std")]
 mod tree_text;
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::panic::Location;
 use core::time::Duration;
 
 #[cfg(feature = "std")]
-use self::doing::Doing;
-#[cfg(feature = "std")]
 pub use self::doing::WaitsFor;
+pub use self::missing::{Missing, State};
 pub use self::name::Name;
 #[cfg(feature = "std")]
 pub(crate) use self::title::Title;
@@ -79,51 +80,6 @@ pub struct RollCall {
     outstanding: usize,
     /// Longest out first.
     missing: Vec<Missing>,
-}
-
-/// One line of a roll call: a member that is still out, or a block of members counted out together.
-#[derive(Clone, Debug)]
-pub struct Missing {
-    number: u64,
-    name: Option<Name>,
-    place: &'static Location<'static>,
-    age: Option<Duration>,
-    count: usize,
-    state: State,
-    blocks: bool,
-    #[cfg(feature = "std")]
-    doing: Doing,
-}
-
-/// How a member that is out stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum State {
-    /// Counted out; a wait group knows no more.
-    Out,
-    /// Registered, and waiting for its turn.
-    Queued,
-    /// At work.
-    Running,
-    /// Told to end, and not gone yet.
-    Cancelled,
-}
-
-impl State {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Out => "out",
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.word())
-    }
 }
 
 /// What a roll call says of the group.
@@ -317,85 +273,6 @@ impl fmt::Display for RollCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_heading(f)?;
         self.write_members(f)
-    }
-}
-
-impl Missing {
-    /// A member of a group.
-    #[cfg(feature = "std")]
-    pub(crate) fn member(
-        number: u64,
-        name: Option<Name>,
-        place: &'static Location<'static>,
-        age: Option<Duration>,
-        state: State,
-    ) -> Self {
-        Self { number, name, place, age, count: 1, state, blocks: false, doing: Doing::default() }
-    }
-
-    /// The same member, which cannot be stopped if `blocks`.
-    #[cfg(feature = "std")]
-    pub(crate) fn blocking(self, blocks: bool) -> Self {
-        Self { blocks, ..self }
-    }
-
-    /// A line for so many members, one after the other.
-    #[cfg(feature = "std")]
-    pub(crate) fn counting(self, count: usize) -> Self {
-        Self { count, ..self }
-    }
-
-    /// Whether it is a closure that blocks, among tasks: it cannot be called off, only waited for.
-    #[must_use]
-    pub fn is_blocking(&self) -> bool {
-        self.blocks
-    }
-
-    /// How it stands.
-    #[must_use]
-    pub fn state(&self) -> State {
-        self.state
-    }
-
-    /// Its number: the how-manieth listed member of its group it was, from 1.
-    #[must_use]
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// Its name, if it was given one.
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_ref().map(Name::as_str)
-    }
-
-    /// Where it was launched: the place in the source that counted it out.
-    #[must_use]
-    pub fn place(&self) -> &'static Location<'static> {
-        self.place
-    }
-
-    /// How long it had been out when the roll was called; unknown without the feature `std`.
-    #[must_use]
-    pub fn age(&self) -> Option<Duration> {
-        self.age
-    }
-
-    /// How many members this line stands for: one, or the tokens left in a [`Tokens`](crate::Tokens).
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Number, name and age as they are printed.
-    fn columns(&self) -> [String; 3] {
-        let number = match self.count {
-            1 => alloc::format!("#{}", self.number),
-            n => alloc::format!("#{}-{}", self.number, self.number + n as u64 - 1),
-        };
-        let name = self.name().map_or_else(String::new, |name| alloc::format!("{name:?}"));
-        let age = self.age.map_or_else(|| "-".to_string(), |age| brief(age).to_string());
-        [number, name, age]
     }
 }
 

@@ -132,7 +132,7 @@ impl Roster {
             state: State::Out,
             blocks: false,
             #[cfg(feature = "std")]
-            doing: super::Doing::default(),
+            doing: super::doing::Doing::default(),
         });
         RollCall::new(what, Some(self.place), outstanding, missing.collect())
     }

@@ -114,7 +114,7 @@ where
             let patience = Context::background().with_timeout(timeout);
             // Who is back in time is not late, even if the time is up as well; for that the pen must be down.
             let _awaiting = self.core().await_zero();
-            let back = patience.run_async(waiting::idle(self.core())).await.is_ok();
+            let back = patience.run_part(waiting::idle(self.core())).await.is_ok();
             if back || self.core().out.outstanding() == 0 {
                 return Ok(());
             }

@@ -242,7 +242,12 @@ where
     /// A lock and a look at the clock at each spawn, begin and end; bounded memory, see [`Timeline`](crate::Timeline#memory).
     pub fn record(self) -> Self {
         let recorder = Recorder::new(self.core().title());
-        self.core().record(recorder);
+        self.recorded_by(Some(recorder))
+    }
+
+    /// The same with a recorder that is there already, if there is one.
+    pub(crate) fn recorded_by(self, recorder: Option<Arc<Recorder>>) -> Self {
+        recorder.into_iter().for_each(|recorder| self.core().record(recorder));
         self
     }
 

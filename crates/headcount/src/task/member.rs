@@ -15,6 +15,7 @@ use crate::group::ending::{context, why_cancelled};
 use crate::group::panics::{self, Payload};
 use crate::group::settle::{Hand, Settle};
 use crate::group::{Policy, Root, who};
+use crate::who::threads::Pause;
 
 pin_project! {
     /// A member's future, from its first poll on.
@@ -99,7 +100,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let mut this = self.project();
         let Some(seat) = this.seat.as_ref() else { return Poll::Ready(()) };
-        let inside = who::enter(seat.here());
+        let here = seat.here();
+        let inside = who::enter(here);
+        seat.pauses(Pause::None);
         let watched = seat.watched.enter();
         let polled = match begin(seat, this.settle.hand(), this.stage.as_mut()) {
             Ok(()) => step(seat, this.stage.as_mut(), this.settle, cx),
@@ -107,6 +110,7 @@ where
         };
         let Poll::Ready(ending) = polled else {
             seat.note_waits(inside.left());
+            seat.pauses(who::pending::said_by(here));
             return Poll::Pending;
         };
         // G1: the future is gone before the seat ends. If its destructor panics, that is what came of the member.

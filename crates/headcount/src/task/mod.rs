@@ -35,7 +35,7 @@
 //! | `stop` | what a cancellation does to the group |
 //! | `waiting`, `results` | waiting for all of them, and taking results as they come |
 //! | `executor` | where tasks run |
-//! | `scope` | concurrency on the caller's own task |
+//! | `scope`, `turns` | concurrency on the caller's own task; who is polled next |
 //! | `map` | the same for every item of a source |
 
 mod attempts;
@@ -55,6 +55,7 @@ mod spawner;
 mod stop;
 mod submit;
 mod turn;
+mod turns;
 mod waiting;
 
 pub use self::executor::{BoxTask, Spawn};

@@ -1,27 +1,23 @@
 //! Concurrency on the caller's own task: members are polled by the one who waits for them, so they may borrow.
 //!
-//! The scope is one future. It holds its members, each with a waker of its own, and polls those that were woken.
+//! The scope is one future (`turns`). It holds its members, and polls those that were woken.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::time::Duration;
 
-use pin_project_lite::pin_project;
-
 use super::member::Attended;
+use super::turns::{BoxMember, Fell, Ready, Run, Turns};
 use crate::context::{CancelKind, Cancelled, Context};
-use crate::fault::{self, Fault};
 use crate::group::core::{Core, Kind};
 use crate::group::ending::{Ending, Riders, finish};
 use crate::group::mark::Polled;
 use crate::group::settle::Plain;
 use crate::group::{Body, BoxError, FailFast, FromMember, GroupError, panics, who};
 use crate::roll::{Name, RollCall};
+use crate::timeline::{Recorder, Timeline};
 use crate::wait::lock::Lock;
 
 /// A scope has no limit and no lane.
@@ -44,8 +40,6 @@ impl<T> Riders for LocalCore<T> {
         unreachable!("a scope has no limit, so nobody is counted against one");
     }
 }
-
-type BoxMember<'env> = Pin<Box<dyn Future<Output = ()> + Send + 'env>>;
 
 /// How long members that are cancelled have to end by themselves.
 const GRACE: Duration = Duration::from_secs(5);
@@ -123,12 +117,18 @@ where
                 None
             }
         };
-        let turns = Turns { members: Vec::new(), free: Vec::new(), fresh, ready, core: &core, place };
-        let mut run = std::pin::pin!(Run { body, body_waker: None, turns });
-        if core.ctx.run_async(run.as_mut()).await.is_err() {
+        let fell = |fell| {
+            let ending = match fell {
+                Fell::Error(error) => Ending::Error(error),
+                Fell::Panicked(payload) => Ending::Panicked(payload),
+            };
+            fail(&core, place, ending);
+        };
+        let mut run = std::pin::pin!(Run::new(body, Turns::new(fresh, ready), fell));
+        if core.ctx.run_part(run.as_mut()).await.is_err() {
             // Cancelled: they may end by themselves for a while.
             let patience = Context::background().with_timeout(GRACE);
-            if patience.run_async(run.as_mut()).await.is_err() {
+            if patience.run_part(run.as_mut()).await.is_err() {
                 core.call_off();
                 run.as_mut().await;
             }
@@ -229,6 +229,43 @@ impl<'env, T: Send + 'env> Scope<'env, T> {
         self.core.cancel(&Cancelled::new(CancelKind::Cancelled, None, Location::caller()));
     }
 
+    /// Keeps a [`Timeline`] of the members that are spawned from now on, and gives it: it may be carried out of the scope, and
+    /// looked at there when the scope is over.
+    ///
+    /// ```
+    /// use headcount::{Context, task};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), headcount::GroupError> {
+    /// let mut timeline = None;
+    /// let sizes = task::scope(&Context::background(), async |scope| {
+    ///     timeline = Some(scope.record());
+    ///     for word in ["one", "three"] {
+    ///         scope.spawn_named(word, move |_ctx| async move { headcount::ok(word.len()) });
+    ///     }
+    /// })
+    /// .await?;
+    /// assert_eq!(sizes, [3, 5]);
+    /// assert_eq!(timeline.expect("the body has run").summary().tally().succeeded, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// A lock and a look at the clock at each spawn, begin and end; bounded memory, see [`Timeline`](Timeline#memory).
+    pub fn record(&self) -> Timeline {
+        let recorder = Recorder::new(self.core.title());
+        self.core.record(Arc::clone(&recorder));
+        Timeline::new(recorder)
+    }
+
+    /// What the members did and when, if the scope is [recorded](Self::record).
+    #[must_use]
+    pub fn timeline(&self) -> Option<Timeline> {
+        self.core.books.lock().recorder.clone().map(Timeline::new)
+    }
+
     /// Who is out.
     #[must_use]
     pub fn roll_call(&self) -> RollCall {
@@ -247,153 +284,5 @@ impl<T> fmt::Debug for Scope<'_, T> {
         f.debug_struct("task::Scope")
             .field("title", &format_args!("{}", self.core.title()))
             .finish_non_exhaustive()
-    }
-}
-
-/// Who was woken since the scope last looked, and the waker of the task that the scope is part of.
-///
-/// No wake-up is lost: who wakes puts itself on the list and then takes the scope's waker out, under one lock; the scope
-/// leaves its waker and takes the list under the same.
-#[derive(Default)]
-struct Ready(Lock<Woken>);
-
-#[derive(Default)]
-struct Woken {
-    /// `None` is the body.
-    who: VecDeque<Option<usize>>,
-    scope: Option<Waker>,
-}
-
-impl Ready {
-    fn wake(&self, who: Option<usize>) {
-        let mut woken = self.0.lock();
-        woken.who.push_back(who);
-        let scope = woken.scope.take();
-        drop(woken);
-        scope.into_iter().for_each(Waker::wake);
-    }
-
-    fn wake_scope(&self) {
-        let scope = self.0.lock().scope.take();
-        scope.into_iter().for_each(Waker::wake);
-    }
-
-    /// Leaves the scope's waker; who was woken before.
-    fn take(&self, waker: &Waker) -> VecDeque<Option<usize>> {
-        let waker = waker.clone();
-        let mut woken = self.0.lock();
-        let who = std::mem::take(&mut woken.who);
-        if fault::planted(Fault::LookThenLeave) {
-            drop(woken);
-            woken = self.0.lock();
-        }
-        let old = woken.scope.replace(waker);
-        drop(woken);
-        drop(old);
-        who
-    }
-}
-
-/// The waker of the member in one place, whoever that is.
-struct Bell {
-    ready: Arc<Ready>,
-    who: Option<usize>,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.ready.wake(self.who);
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.ready.wake(self.who);
-    }
-}
-
-/// The members, in places that are used again, each with its waker.
-struct Turns<'env, 'c, T> {
-    members: Vec<(Option<BoxMember<'env>>, Waker)>,
-    free: Vec<usize>,
-    fresh: Arc<Lock<Vec<BoxMember<'env>>>>,
-    ready: Arc<Ready>,
-    core: &'c Arc<LocalCore<T>>,
-    place: &'static Location<'static>,
-}
-
-impl<'env, T> Turns<'env, '_, T> {
-    /// Gives those who are new a place; they have a turn at once.
-    fn seat(&mut self, turns: &mut VecDeque<Option<usize>>) {
-        let fresh = std::mem::take(&mut *self.fresh.lock());
-        for member in fresh {
-            let place = self.free.pop().unwrap_or_else(|| {
-                let who = Some(self.members.len());
-                let bell = Bell { ready: Arc::clone(&self.ready), who };
-                self.members.push((None, Waker::from(Arc::new(bell))));
-                self.members.len() - 1
-            });
-            self.members[place].0 = Some(member);
-            turns.push_back(Some(place));
-        }
-    }
-
-    fn poll(&mut self, place: usize) {
-        let (member, waker) = &mut self.members[place];
-        // Woken late, after its end.
-        let Some(future) = member else { return };
-        if future.as_mut().poll(&mut TaskContext::from_waker(waker)).is_ready() {
-            *member = None;
-            self.free.push(place);
-        }
-    }
-
-    fn are_over(&self) -> bool {
-        self.free.len() == self.members.len() && self.fresh.lock().is_empty()
-    }
-}
-
-pin_project! {
-    /// The body, and the members.
-    struct Run<'env, 'c, T, Fut> {
-        #[pin]
-        body: Option<Fut>,
-        body_waker: Option<Waker>,
-        turns: Turns<'env, 'c, T>,
-    }
-}
-
-impl<T, Fut, R> Future for Run<'_, '_, T, Fut>
-where
-    Fut: Future<Output = R>,
-    R: Body<BoxError>,
-{
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let turns = this.turns;
-        let mut due = turns.ready.take(cx.waker());
-        let waker = this.body_waker.get_or_insert_with(|| {
-            due.push_front(None);
-            Waker::from(Arc::new(Bell { ready: Arc::clone(&turns.ready), who: None }))
-        });
-        loop {
-            turns.seat(&mut due);
-            match due.pop_front() {
-                Some(Some(place)) => turns.poll(place),
-                Some(None) => {
-                    let Some(body) = this.body.as_mut().as_pin_mut() else { continue };
-                    let ending = match panics::catch(|| body.poll(&mut TaskContext::from_waker(waker))) {
-                        Ok(Poll::Pending) => continue,
-                        Ok(Poll::Ready(result)) => result.failure().map(Ending::Error),
-                        Err(payload) => Some(Ending::Panicked(payload)),
-                    };
-                    let gone = panics::catch(|| this.body.set(None));
-                    let ending = gone.err().map(Ending::Panicked).or(ending);
-                    ending.into_iter().for_each(|ending| fail(turns.core, turns.place, ending));
-                }
-                None => break,
-            }
-        }
-        if this.body.is_none() && turns.are_over() { Poll::Ready(()) } else { Poll::Pending }
     }
 }

@@ -15,6 +15,8 @@ use crate::group::ledger::Ledger;
 use crate::group::mark::Polled;
 use crate::group::settle::Plain;
 use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, who};
+use crate::who::pending::Mark;
+use crate::who::threads::Pause;
 
 /// Launching when there is room.
 impl<T, E, P> Spawner<T, E, P>
@@ -107,7 +109,15 @@ where
         let _waiting = waiting.map_err(|_| NoSlot::Own)?;
         let place = InQueue { core, turn };
         launch::enter(core, 1, Queued::Turn(Arc::clone(&place.turn)));
-        match poll_fn(|cx| place.turn.poll(cx.waker())).await {
+        let mut mark = Mark::default();
+        let turn = poll_fn(|cx| {
+            let turn = place.turn.poll(cx.waker());
+            if turn.is_pending() {
+                mark.says(Pause::Slot);
+            }
+            turn
+        });
+        match turn.await {
             Ok(held) => Ok(Slots::new(Arc::clone(core), held)),
             Err(()) => Err(NoSlot::Over),
         }

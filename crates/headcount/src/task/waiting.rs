@@ -154,7 +154,7 @@ where
         allowed.unwrap_or_else(|cycle| panic!("wait_timeout {cycle}"));
         // Who is back in time is not late, even if the time is up as well; for that the pen must be down.
         let awaiting = core.await_zero();
-        let back = patience.run_async(over(core)).await.is_ok() || core.close();
+        let back = patience.run_part(over(core)).await.is_ok() || core.close();
         drop(awaiting);
         if back {
             return Ok(conclude(core));

@@ -256,6 +256,12 @@ where
         self
     }
 
+    /// The same with a recorder that is there already.
+    pub(crate) fn recorded_by(mut self, recorder: Option<Arc<Recorder>>) -> Self {
+        self.recorder = recorder;
+        self
+    }
+
     /// What the members did and when, as far as it has come, if the scope is [recorded](Self::record).
     #[must_use]
     pub fn timeline(&self) -> Option<Timeline> {

@@ -38,7 +38,9 @@ pub use self::summary::TimelineSummary;
 /// What the members of a recorded group did and when: a summary for the terminal, a page to look at, a trace for other tools.
 ///
 /// A group is recorded that was made with `record` ([task](crate::task::Group::record), [thread](crate::thread::Scope::record)),
-/// and so are the items of a map ([task](crate::task::Map::record), [thread](crate::thread::Map::record)). Its timeline can be asked for at any time, also while it runs, and outlives it. Cheap to clone.
+/// and so are the items of a map ([task](crate::task::Map::record), [thread](crate::thread::Map::record)), the jobs of a
+/// [crew](crate::Crew::record), the workers of a [pipeline](crate::Pipeline::record), and the members of a
+/// [scope of tasks](crate::task::Scope::record). Its timeline can be asked for at any time, also while it runs, and outlives it. Cheap to clone.
 ///
 /// # Examples
 ///

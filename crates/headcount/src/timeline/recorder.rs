@@ -1,4 +1,4 @@
-//! The recorder of one group: it is told of spawns, begins and ends, and keeps them in bounded memory.
+//! The recorder of one group, or of several that are parts of one thing: it is told of spawns, begins and ends, and keeps them in bounded memory.
 //!
 //! * **What is exact.** The census: how many were spawned, began, and ended in which way; how many ran and queued, over time; how
 //!   long the limit held somebody back. It is a few numbers, brought up to date at each event.
@@ -6,6 +6,9 @@
 //!   second of the rest, and so on: what is kept is always every 2ᵏ-th member in the order of spawning, whatever it did. So
 //!   the sample says nothing wrong about the shape, and does not depend on who was slow.
 //! * **Failures** outside of the sample are kept as well, the first [`FAILURES`].
+//!
+//! Parts, the rounds of a crew say, each number their members for themselves. Here they have one number each, in the order of
+//! spawning, which is kept for as long as they are out.
 //!
 //! One lock, which nothing else is taken under; the clock is read under it, so events have the order in which they are told.
 
@@ -35,7 +38,9 @@ pub(crate) struct Recorder {
     /// Times are told and not read: now is when the last event was.
     told: bool,
     pub(super) capacity: usize,
-    pub(super) book: Lock<Book>,
+    /// Which part's members it is told of, if it is told of parts.
+    part: Option<usize>,
+    pub(super) book: Arc<Lock<Book>>,
 }
 
 #[derive(Debug)]
@@ -51,6 +56,9 @@ pub(super) struct Book {
     others: Arc<str>,
     /// The last text: thousands may be cancelled for one reason.
     text: Option<Arc<str>>,
+    parts: usize,
+    /// Of those members of parts that are out: part and number there, and the number here.
+    numbers: HashMap<(usize, usize), usize>,
 }
 
 /// Who a member is, besides its number.
@@ -149,12 +157,28 @@ impl Recorder {
             threads: HashMap::new(),
             others: Arc::from("other threads"),
             text: None,
+            parts: 0,
+            numbers: HashMap::new(),
         };
-        Arc::new(Self { origin: Moment::now(), told, capacity, book: Lock::new(book) })
+        let book = Arc::new(Lock::new(book));
+        Arc::new(Self { origin: Moment::now(), told, capacity, part: None, book })
     }
 
-    /// What the group is called by now.
+    /// One that is told of a part. If there are parts, all members are members of one.
+    pub(crate) fn part(&self) -> Arc<Self> {
+        let Self { origin, told, capacity, .. } = *self;
+        let mut book = self.book.lock();
+        book.parts += 1;
+        let part = Some(book.parts);
+        drop(book);
+        Arc::new(Self { origin, told, capacity, part, book: Arc::clone(&self.book) })
+    }
+
+    /// What the group is called by now. What a part is called is not what the whole is.
     pub(crate) fn call(&self, title: Title) {
+        if self.part.is_some() {
+            return;
+        }
         let old = std::mem::replace(&mut self.book.lock().title, Heading::Group(title));
         drop(old);
     }
@@ -163,6 +187,7 @@ impl Recorder {
     pub(crate) fn spawned(&self, index: usize, who: Who, limit: Option<usize>) {
         let mut book = self.book.lock();
         let now = self.now();
+        let index = book.number(self.part, index);
         book.spawn(self.capacity, index, who.name, Some(who.place), limit, now);
     }
 
@@ -171,6 +196,7 @@ impl Recorder {
         let mut book = self.book.lock();
         let now = self.now();
         book.census.begun_at(now);
+        let index = book.numbered(self.part, index);
         let Some(slot) = book.kept(index) else { return };
         let thread = book.thread();
         if let Some(member) = &mut book.sample[slot] {
@@ -192,6 +218,11 @@ impl Recorder {
         book.census.ended_at(now, begun, how);
         let thread = book.thread();
         let why = why.map(|why| book.text(&why));
+        let here = book.numbered(self.part, index);
+        if let Some(part) = self.part {
+            book.numbers.remove(&(part, index));
+        }
+        let index = here;
         let kept = book.kept(index);
         if let Some(member) = kept.and_then(|slot| book.sample[slot].as_mut()) {
             member.ended = Some((now, how));
@@ -297,6 +328,19 @@ impl Census {
 }
 
 impl Book {
+    /// A new member's number here.
+    fn number(&mut self, part: Option<usize>, index: usize) -> usize {
+        let Some(part) = part else { return index };
+        let number = usize::try_from(self.census.spawned).unwrap_or(usize::MAX);
+        self.numbers.insert((part, index), number);
+        number
+    }
+
+    /// The number here of a member that is out.
+    fn numbered(&self, part: Option<usize>, index: usize) -> usize {
+        part.and_then(|part| self.numbers.get(&(part, index)).copied()).unwrap_or(index)
+    }
+
     /// A member was counted out.
     pub(super) fn spawn(
         &mut self,

@@ -7,10 +7,12 @@
 //! | `waits` | who waits for which group, and whether one more wait would close a circle |
 //! | `would_deadlock` | the circle in words |
 //! | `threads` | what each thread runs, as others see it: for those who call rolls |
+//! | `pending` | what a task waits for, for the same |
 //!
 //! Only waits inside members are kept; all others cost one look at a variable of the thread. The threads and tasks that a wait
 //! group launches itself are members in this sense as well; whose token somebody holds is not known.
 
+pub(crate) mod pending;
 pub(crate) mod threads;
 mod waits;
 mod would_deadlock;
@@ -63,11 +65,14 @@ of_thread! {
     static LEFT: Cell<i32> = Cell::new(0)
 }
 
+// The member's number. Apart from the rest, because items of a map follow each other and differ in nothing else.
+of_thread! { static NUMBER: Cell<u64> = Cell::new(0) }
+
 /// The member that runs on this thread, if any.
 #[inline]
 pub(crate) fn here() -> Option<Here> {
     match HERE.with(Cell::get) {
-        For::Member(here) => Some(here),
+        For::Member(here) => Some(Here { number: NUMBER.with(Cell::get), ..here }),
         For::Root(_) => None,
     }
 }
@@ -85,22 +90,24 @@ pub(crate) fn root() -> u64 {
 #[inline]
 pub(crate) fn enter(here: Here) -> Inside {
     threads::says(Some(here));
-    Inside(HERE.with(|before| before.replace(For::Member(here))), LEFT.with(|left| left.replace(0)))
+    Inside(enter_item(here))
+}
+
+/// The same of an item of a map, which says elsewhere on which thread it is. So the member that runs the map on its own
+/// thread, if one does, is still seen there.
+#[inline]
+pub(crate) fn enter_item(here: Here) -> AtItem {
+    let number = NUMBER.with(|before| before.replace(here.number));
+    let left = LEFT.with(|before| before.replace(0));
+    AtItem { before: HERE.with(|before| before.replace(For::Member(here))), number, left }
 }
 
 /// Says that this thread works for no member, below `root`, until the guard is dropped.
 #[cfg(any(test, all(feature = "testing", not(any(loom, shuttle)))))]
 pub(crate) fn enter_root(root: u64) -> Inside {
     threads::says(None);
-    Inside(HERE.with(|before| before.replace(For::Root(root))), LEFT.with(|left| left.replace(0)))
-}
-
-/// Says that from now on another member runs on this thread, and the one before is over: one more of those that an [`Inside`]
-/// is for. Items of maps follow each other like this, which say to the map's roll which they are.
-#[inline]
-pub(crate) fn next(next: Here) {
-    end();
-    HERE.with(|now| now.set(For::Member(next)));
+    let (number, left) = (NUMBER.with(Cell::get), LEFT.with(Cell::get));
+    Inside(AtItem { before: HERE.with(|before| before.replace(For::Root(root))), number, left })
 }
 
 /// Says that the member that runs on this thread is over: so are the waits that it has left behind, wherever their futures are.
@@ -114,9 +121,42 @@ pub(crate) fn end() {
 
 /// A member runs here; gives way to the one before when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Inside(For, i32);
+pub(crate) struct Inside(AtItem);
 
 impl Inside {
+    /// As [`AtItem::left`].
+    #[inline]
+    pub(crate) fn left(&self) -> i32 {
+        self.0.left()
+    }
+}
+
+impl Drop for Inside {
+    #[inline]
+    fn drop(&mut self) {
+        threads::says(match self.0.before {
+            For::Member(here) => Some(Here { number: self.0.number, ..here }),
+            For::Root(_) => None,
+        });
+    }
+}
+
+/// An item of a map runs here; gives way to the member before when it is dropped.
+#[derive(Debug)]
+pub(crate) struct AtItem {
+    before: For,
+    number: u64,
+    left: i32,
+}
+
+impl AtItem {
+    /// Says that the item is over, and that from now on it is the one of this number, of the same map.
+    #[inline]
+    pub(crate) fn next(&self, number: u64) {
+        end();
+        NUMBER.with(|now| now.set(number));
+    }
+
     /// How many more waits the member has begun than ended meanwhile. Whoever runs a member little by little adds them up, and
     /// if it is not nothing in the end the member's waits are [`gone`] with it: their futures may be anywhere.
     #[inline]
@@ -125,15 +165,12 @@ impl Inside {
     }
 }
 
-impl Drop for Inside {
+impl Drop for AtItem {
     #[inline]
     fn drop(&mut self) {
-        HERE.with(|here| here.set(self.0));
-        LEFT.with(|left| left.set(self.1));
-        threads::says(match self.0 {
-            For::Member(here) => Some(here),
-            For::Root(_) => None,
-        });
+        HERE.with(|here| here.set(self.before));
+        NUMBER.with(|now| now.set(self.number));
+        LEFT.with(|left| left.set(self.left));
     }
 }
 

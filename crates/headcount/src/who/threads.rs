@@ -17,9 +17,10 @@ use crate::roll::Title;
 use crate::sync::Relaxed;
 
 /// What a thread waits for, other than groups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Pause {
+    #[default]
     None,
     /// For a context to be cancelled.
     Context,
@@ -29,6 +30,22 @@ pub(crate) enum Pause {
     HandOff,
     /// For a slot of a group with a limit.
     Slot,
+    /// For a future that runs under a context, and does not say more; or for that context to be cancelled.
+    Under,
+}
+
+impl Pause {
+    /// The one that was kept as this number.
+    pub(crate) fn kept_as(number: u8) -> Self {
+        match number {
+            1 => Self::Context,
+            2 => Self::Sleep,
+            3 => Self::HandOff,
+            4 => Self::Slot,
+            5 => Self::Under,
+            _ => Self::None,
+        }
+    }
 }
 
 /// What is known of the members that run, at one moment.
@@ -41,7 +58,12 @@ pub(crate) struct Seen {
 impl Seen {
     /// The thread that runs the member, if one does, and what it waits for.
     pub(crate) fn thread(&self, group: Id, number: u64) -> Option<(&Arc<str>, Pause)> {
-        self.on.get(&word(group, number)).map(|(thread, pause)| (thread, *pause))
+        self.thread_of(word(group, number))
+    }
+
+    /// The same of a member that has said [`who`](word) it is.
+    pub(crate) fn thread_of(&self, who: u64) -> Option<(&Arc<str>, Pause)> {
+        self.on.get(&who).map(|(thread, pause)| (thread, *pause))
     }
 
     /// The group that the member waits for.
@@ -60,8 +82,8 @@ pub(crate) fn look() -> Seen {
     Seen { on, waiting }
 }
 
-/// Never zero, which is nobody.
-fn word(group: Id, number: u64) -> u64 {
+/// Who a member is, in one word. Never zero, which is nobody.
+pub(crate) fn word(group: Id, number: u64) -> u64 {
     ((group as u64 + 1) << 32) | (number & u64::from(u32::MAX))
 }
 
@@ -228,13 +250,7 @@ mod slots {
     }
 
     pub(super) fn look(slot: &'static Slot) -> Option<(Arc<str>, Pause)> {
-        let pause = match slot.pause.load(Relaxed) {
-            1 => Pause::Context,
-            2 => Pause::Sleep,
-            3 => Pause::HandOff,
-            4 => Pause::Slot,
-            _ => Pause::None,
-        };
+        let pause = Pause::kept_as(slot.pause.load(Relaxed));
         Some((slot.thread.lock().clone()?, pause))
     }
 }

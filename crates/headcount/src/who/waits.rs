@@ -12,7 +12,8 @@
 //! # Rules
 //!
 //! * **V1.** An edge is there while its wait is: it goes with the guard that it was made with, and at the latest with its member
-//!   ([`gone`]), wherever the wait's future may be. So no circle leads over a member that has ended.
+//!   ([`gone`]), wherever the wait's future may be. So no circle leads over a member that has ended. (Items of a map that is dropped
+//!   half way may leave edges; but nobody waits for such a map, so they lead on from nowhere.)
 //! * **V2.** Looking and entering are one step, under one lock. So of those who close a circle together one is told.
 //! * **V3.** Who is told could not have gone on: see [`Edges::stuck`].
 //!

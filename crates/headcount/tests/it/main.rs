@@ -49,6 +49,8 @@ mod thread;
 mod timeline;
 #[cfg(feature = "std")]
 mod timeline_replay;
+#[cfg(feature = "std")]
+mod timeline_shapes;
 #[cfg(feature = "tokio")]
 mod tokio;
 

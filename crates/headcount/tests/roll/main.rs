@@ -4,6 +4,7 @@
 mod deadlocks;
 mod kinds;
 mod million;
+mod pending;
 mod what;
 
 use headcount::{Missing, RollNode, RollTree};

@@ -63,8 +63,7 @@ where
     K: Ends<Fut::Output>,
 {
     pub(super) fn new(source: S, start: F, limit: usize, ends: K, docket: &'d Docket<E, P>) -> Self {
-        let spot = docket.tab.spot(None);
-        let waits = BTreeMap::new();
+        let (spot, waits) = (docket.tab.spot_of_tasks(), BTreeMap::new());
         Self { source: Some(source), start, slab: Slab::new(limit), ends, next: 0, waits, docket, spot }
     }
 
@@ -128,7 +127,7 @@ where
             // One who was woken, and then one who is new, so that neither kind waits for the other to give out.
             let woken = this.slab.next_woken();
             if let Some((slot, index)) = woken.and_then(|slot| Some((slot, this.slab.item(slot)?))) {
-                let inside = who::enter(this.docket.here(index));
+                let inside = who::enter_item(this.docket.here(index));
                 let end = this.slab.poll(slot);
                 let waits = inside.left();
                 drop(inside);
@@ -145,7 +144,7 @@ where
                         let index = *this.next;
                         *this.next += 1;
                         this.docket.begun(index);
-                        let inside = who::enter(this.docket.here(index));
+                        let inside = who::enter_item(this.docket.here(index));
                         let end = match panics::catch(|| (this.start)(item)) {
                             Ok(future) => {
                                 let slot = this.slab.insert(index, future);

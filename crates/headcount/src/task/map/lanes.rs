@@ -29,6 +29,7 @@ use crate::map::docket::Docket;
 use crate::map::tab::Spot;
 use crate::time::now;
 use crate::wait::lock::Lock;
+use crate::who::threads::Pause;
 use crate::who::{self, Here};
 
 /// How many tiny items a lane takes at once.
@@ -113,7 +114,7 @@ where
         let tray = Tray::new();
         hub.shelf.lock().lay(&tray);
         let own = Some(hub.outlet.open());
-        let spot = hub.docket.tab.spot(None);
+        let spot = hub.docket.tab.spot_of_tasks();
         Self {
             hub,
             tray,
@@ -184,12 +185,12 @@ where
         let mut asked = Asked { hub, tray, source: Some(source), gave: 0 };
         let room = poll_fn(|cx| self.or_park(hub.outlet.room(next, cx)));
         // An error says that the map is cancelled, which is looked at next.
-        let room = ctx.run_async(room).await;
+        let room = ctx.run_part(room).await;
         self.unpark();
         let Ok(room) = room else { return false };
         let most = room.min(self.batch);
         let pulled = poll_fn(|cx| self.or_park(asked.pull(next, most, cx)));
-        let _ = ctx.run_async(pulled).await;
+        let _ = ctx.run_part(pulled).await;
         self.unpark();
         let gave = asked.gave;
         drop(asked);
@@ -233,25 +234,30 @@ where
         L: Settle<T, E, Fut::Output>,
     {
         let mut member = pin!(None);
+        let mut start = Some(start);
         // How many more waits inside the member have begun than ended.
         let mut waits = 0;
-        let inside = who::enter(here);
-        let begun = panics::catch(start);
-        waits += inside.left();
-        drop(inside);
-        match begun {
-            Ok(future) => member.set(Some(future)),
-            Err(payload) => return Ending::Panicked(payload),
-        }
         let ending = poll_fn(|cx| {
+            let at = who::enter_item(here);
+            if self.parked {
+                self.spot.pauses(Pause::None);
+            }
+            if let Some(start) = start.take() {
+                match panics::catch(start) {
+                    Ok(future) => member.set(Some(future)),
+                    Err(payload) => return Poll::Ready(Err(payload)),
+                }
+            }
             let Some(future) = member.as_mut().as_pin_mut() else { return Poll::Pending };
-            let inside = who::enter(here);
             let polled = panics::catch(|| future.poll(cx));
-            waits += inside.left();
+            waits += at.left();
             match polled {
                 // Turning an error into the map's may run foreign code.
                 Ok(Poll::Ready(output)) => Poll::Ready(panics::catch(|| last.settle(output))),
-                Ok(Poll::Pending) => self.or_park(Poll::Pending),
+                Ok(Poll::Pending) => {
+                    self.spot.pauses(who::pending::said_by(here));
+                    self.or_park(Poll::Pending)
+                }
                 Err(payload) => Poll::Ready(Err(payload)),
             }
         });
@@ -312,6 +318,7 @@ where
         // A child for each lane, so that its members do not all count on one line of the cache.
         let (ctx, canceller) = ctx.with_cancel();
         canceller.keep();
+        self.spot.is_run_here();
         let at = Station { hub: Arc::clone(&self.hub), tray: Arc::clone(&self.tray), ctx };
         let mut ran = 0;
         loop {

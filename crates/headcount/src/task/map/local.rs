@@ -213,9 +213,9 @@ where
     P: Policy<T, E>,
 {
     let mut drive = pin!(drive);
-    if docket.ctx.run_async(drive.as_mut()).await.is_err() {
+    if docket.ctx.run_part(drive.as_mut()).await.is_err() {
         let patience = Context::background().with_timeout(GRACE);
-        if patience.run_async(drive.as_mut()).await.is_err() {
+        if patience.run_part(drive.as_mut()).await.is_err() {
             drive.as_mut().call_off();
             drive.as_mut().await;
         }
@@ -228,7 +228,7 @@ where
 /// A member with a time limit of its own, which the context `own` keeps.
 pub(super) async fn punctual<F: Future>(map: Context, own: Context, future: F) -> Punctual<F::Output> {
     let mut future = pin!(future);
-    let late = match own.run_async(future.as_mut()).await {
+    let late = match own.run_part(future.as_mut()).await {
         Ok(output) => return Ok(output),
         Err(late) => late,
     };

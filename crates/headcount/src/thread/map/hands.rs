@@ -12,7 +12,6 @@ use crate::group::ending::Ending;
 use crate::group::{FromMember, Policy, Root, panics, who};
 use crate::map::docket::Docket;
 use crate::map::tab::Spot;
-use crate::who::threads::Thread;
 
 /// Where the values go.
 pub(super) trait Sink<U>: Sync {
@@ -68,14 +67,16 @@ where
     {
         let mut own = self.sink.open();
         let mut hand = self.supply.join();
-        let spot = self.docket.tab.spot(Some(Thread::current()));
+        let spot = self.docket.tab.spot_of_thread();
         loop {
             match self.supply.claim(&mut hand, || self.docket.ctx.is_cancelled()) {
                 Claim::Items { start } => {
                     if start {
                         self.start(launch);
                     }
-                    spot.takes();
+                    if hand.pace.looks_at_the_clock() {
+                        spot.takes();
+                    }
                     let goes_on = self.run(&mut hand, &mut own, &spot);
                     spot.rests();
                     self.sink.flush(&mut own);
@@ -122,14 +123,14 @@ where
         S: Sink<U>,
     {
         let Self { docket, f, sink, .. } = self;
-        let _inside = who::enter(docket.here(0));
+        let at = who::enter_item(docket.here(0));
         loop {
             let all = panics::catch(|| {
                 while !docket.ctx.is_cancelled() {
                     let Some(item) = hand.items.pop() else { return true };
                     let index = hand.next;
                     hand.next += 1;
-                    who::next(docket.here(index));
+                    at.next(index as u64 + 1);
                     spot.is_at(index);
                     docket.begun(index);
                     match f(&docket.ctx, item) {

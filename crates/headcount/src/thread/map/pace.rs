@@ -18,6 +18,11 @@ const LONG: Duration = Duration::from_micros(40);
 const HANDFUL: u64 = 128;
 /// The most that is in a hand.
 const MOST_IN_HAND: usize = 8;
+/// Ages in roll calls are wrong by this many nanoseconds at most, if items are like those before; and a look at the clock is
+/// a hundredth of it.
+const LOOK: u64 = 2048;
+/// The most items that are begun without such a look: one of them may take unlike those before.
+const MOST_UNSEEN: usize = 64;
 
 /// See the top of this file.
 #[derive(Debug)]
@@ -29,23 +34,27 @@ pub(super) struct Pace {
     /// When the last were taken.
     since: Option<Moment>,
     /// How many have been begun since.
-    pub(super) begun: usize,
+    begun: usize,
+    /// After how many items the clock is to be looked at for the roll call, and how many have been taken since it was.
+    look_every: usize,
+    unseen: usize,
 }
 
 impl Pace {
     /// That of somebody who begins with `batch`.
     pub(super) fn new(batch: usize) -> Self {
-        Self { batch, handful: 1, since: None, begun: 0 }
+        Self { batch, handful: 1, since: None, begun: 0, look_every: 1, unseen: 0 }
     }
 
     /// All that was taken has been begun, and as far as is known is over: how many next?
     pub(super) fn take_stock(&mut self) {
         if cfg!(loom) {
             // The checker's runs must not depend on a clock.
-            (self.batch, self.handful) = (2, 1);
+            (self.batch, self.handful, self.unseen) = (2, 1, MOST_UNSEEN);
             return;
         }
         let now = Moment::now();
+        self.unseen = MOST_UNSEEN;
         let begun = std::mem::take(&mut self.begun);
         let took = self.since.replace(now).and_then(|since| now.since(since));
         if let Some(took) = took.filter(|_| begun > 0) {
@@ -64,6 +73,23 @@ impl Pace {
         };
         let each = took.as_nanos() as u64 / begun as u64;
         self.handful = (HANDFUL / each.max(1)).clamp(1, MOST_IN_HAND as u64) as usize;
+        self.look_every = (LOOK / each.max(1)).clamp(1, MOST_UNSEEN as u64) as usize;
+    }
+
+    /// So many have been taken in hand.
+    pub(super) fn takes(&mut self, count: usize) {
+        self.begun += count;
+        self.unseen += count;
+    }
+
+    /// Whether it is time to note when the items in hand were taken. Always where they come from afresh, and else so seldom
+    /// that it costs next to nothing: a look at the clock takes as long as several tiny items.
+    pub(super) fn looks_at_the_clock(&mut self) -> bool {
+        let looks = self.unseen >= self.look_every;
+        if looks {
+            self.unseen = 0;
+        }
+        looks
     }
 
     /// When the last were taken.
@@ -95,6 +121,27 @@ mod tests {
         assert_eq!((pace.batch, pace.handful), (1, 1));
         pace.learn(1, Duration::from_micros(20));
         assert_eq!((pace.batch, pace.handful), (1, 1));
+    }
+
+    #[test]
+    fn the_clock_is_looked_at_for_each_long_item_and_now_and_then_for_tiny_ones() {
+        let looks = |each: u64| {
+            let mut pace = Pace::new(1);
+            pace.learn(1, Duration::from_nanos(each));
+            let mut look = || {
+                pace.takes(pace.handful);
+                pace.looks_at_the_clock()
+            };
+            (0..640).filter(|_| look()).count()
+        };
+        assert_eq!(looks(50_000), 640);
+        assert_eq!(looks(1_000), 320, "every second of a microsecond");
+        assert_eq!(looks(1), 80, "eight are in a hand");
+        let mut pace = Pace::new(1);
+        pace.learn(1, Duration::from_nanos(1));
+        pace.take_stock();
+        pace.takes(1);
+        assert!(pace.looks_at_the_clock(), "what comes afresh is looked at");
     }
 
     #[test]

@@ -378,7 +378,7 @@ impl<Item> Hand<Item> {
         self.next = tray.first;
         tray.first += self.items.len();
         tray.hand = (self.next, self.items.len());
-        self.pace.begun += self.items.len();
+        self.pace.takes(self.items.len());
         !self.items.is_empty()
     }
 }

@@ -1,0 +1,259 @@
+//! `headcount fetch`: from its arguments to a batch of downloads, and from the batch's end to the command's.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use headcount::Context;
+
+use super::run::{Inspected, check_quorum, detach_stdin, no_start, open_file, own_stdin};
+use super::unprinted;
+use crate::account::{TheEnd, Unread};
+use crate::args::{FetchArgs, Order};
+use crate::exit::{self, Ending};
+use crate::fetch::{self, Address, Contexts, Desk, Folder, Inputs, Listing, Parts, Rules, Sums, View, Watch};
+use crate::input::{Gate, Product, Records, Source};
+use crate::intake::Ran;
+use crate::latch::Latch;
+use crate::ledger::Outcome;
+use crate::legible;
+use crate::locked;
+use crate::output::{Printer, Sheet, Stream, closed, complain};
+use crate::record::{self, Happening, Plan};
+use crate::refusal::Refusal;
+use crate::resume::Book;
+use crate::signal::Signals;
+use crate::stop::Stop;
+
+/// Open files that are not connections or files of transfers.
+const SPARE: u64 = 32;
+
+/// Runs a batch to its end.
+pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
+    closed::refuse()?;
+    let policy = args.policies.policy()?;
+    let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
+    let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;
+    let stop = Arc::new(Stop::new(rope).map_err(|error| no_start("a wake-up pipe", &error))?);
+    let (listing, secrets) = Listing::new(open_source(&mut args, &stop.draining)?);
+    let mut source: Box<dyn Source> = Box::new(listing);
+    let printer = Printer::new(Order::Done, false, Sheet::new(Arc::clone(&stop.abandoned)));
+    let sums = args.sha256.as_deref().map(read_sums).transpose()?;
+    if args.dry_run {
+        return Ok(dry_run(&args, source, &printer));
+    }
+    let total = source.total();
+    check_quorum(policy, total)?;
+    let jobs = jobs(&args)?;
+    let folder = Folder::open(args.output.as_deref())?;
+    let client = fetch::client(args.connect_timeout, jobs).map_err(|error| {
+        Refusal::new(
+            format!("could not set up HTTP: {error}"),
+            "are HTTPS_PROXY, and the certificates of SSL_CERT_FILE, in order?",
+        )
+    })?;
+    let others = [("--arg-file", args.arg_file.as_deref()), ("--journal", args.journal.journal.as_deref())];
+    let files = record::Files::open(&args.record, others)?;
+    let book = Book::open(&args.journal, work(&args)?, policy, &mut source, &printer, args.quiet)?;
+    let Book { ledger, journal, backlog, account } = book;
+    let record = Arc::new(files.begin()?);
+    let (rules, per_host) = (rules(&args, jobs), args.per_host);
+    let parts =
+        Parts { client, folder, sums, per_host, ledger, journal, account, printer, stop, record, rules };
+    let desk = Arc::new(Desk::new(parts));
+    desk.record.tell(&Happening::Begun(Plan { what: "fetch", words: &[], jobs, policy, total }));
+    let inspected = Inspected::begin();
+    let signals = Arc::new(Signals::catch(&rung).map_err(|error| no_start("signals", &error))?);
+    let background = Context::background();
+    let late = args.deadline.map_or_else(Context::background, |time| background.with_timeout(time));
+    // The deadline ends nobody by itself: it is a stop like others, so that it is known before its consequences.
+    let (work, end_work) = background.with_cancel();
+    let (begin, end_begin) = work.with_cancel();
+    let (kill, end_kill) = background.with_cancel();
+    desk.stop.cancels(end_begin);
+    let watch = Watch::new(Arc::clone(&desk), Arc::clone(&signals), bell, end_work, end_kill);
+    watch.start().map_err(|error| no_start("a thread", &error))?;
+    let stop = Arc::clone(&desk.stop);
+    let late = late.on_cancel(move |_| stop.be_late());
+    let contexts = Contexts { begin, work, kill };
+    let inputs = Inputs { backlog, source, secrets };
+    let taken = fetch::run(&desk, inputs, &contexts, &mut View::new(args.quiet, total));
+    // What is left to do is not held to it.
+    drop(late);
+    drop(inspected);
+    let (ran, unread) = taken.map_err(|error| no_start("the network's threads", &error))?;
+    Ok(finish(&desk, &signals, ran, unread))
+}
+
+/// What a journal is of: into another folder the same addresses are another work.
+fn work(args: &FetchArgs) -> Result<Vec<Vec<u8>>, Refusal> {
+    let folder = args.output.as_deref().unwrap_or(Path::new("."));
+    let whole = folder.canonicalize().map_err(|error| no_start("the folder", &error))?;
+    Ok(vec![b"fetch".to_vec(), whole.into_os_string().into_vec()])
+}
+
+fn rules(args: &FetchArgs, jobs: usize) -> Rules {
+    Rules {
+        jobs,
+        exists: args.exists,
+        max_body: args.max_body,
+        tries: args.tries(),
+        stall: args.stall_timeout,
+        connect: args.connect_timeout,
+        timeout: args.timeout,
+        deadline: args.deadline,
+        grace: args.grace,
+        tag: args.tag,
+        quiet: args.quiet,
+    }
+}
+
+fn open_source(args: &mut FetchArgs, draining: &Arc<Latch>) -> Result<Box<dyn Source>, Refusal> {
+    let mut urls: Vec<_> = std::mem::take(&mut args.urls).into_iter().map(OsStringExt::into_vec).collect();
+    // As in `headcount run`, where it tells inputs from the command. Here there is nothing to tell them from.
+    let lists = urls.iter().filter(|url| *url == b":::").count();
+    urls.retain(|url| url != b":::");
+    if !urls.is_empty() || lists > 0 {
+        let clash = [(args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
+        if let Some((_, flag)) = clash.iter().find(|(given, _)| *given) {
+            return Err(Refusal::new(
+                format!("{flag} reads addresses from a file, and some are given here"),
+                format!("leave out {flag}, or put the addresses into the file"),
+            ));
+        }
+        if lists > 1 {
+            return Err(Refusal::new(
+                "two lists of ::: have products, and addresses have none",
+                "give all addresses in one list",
+            ));
+        }
+        return Ok(Box::new(Product::new(vec![urls])));
+    }
+    let file = match args.arg_file.as_deref() {
+        Some(path) if path != Path::new("-") => open_file(path)?,
+        _ => File::from(own_stdin(args.quiet)?),
+    };
+    detach_stdin()?;
+    let end = if args.null { 0 } else { b'\n' };
+    Ok(Box::new(Records::new(Gate::new(file, Arc::clone(draining)), end)))
+}
+
+fn read_sums(path: &Path) -> Result<Sums, Refusal> {
+    let shown = legible::one_line(path.as_os_str().as_bytes());
+    let file = File::open(path).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::NotFound => "is the path right? it counts from the current folder",
+            _ => "may you read it? see ls -l",
+        };
+        Refusal::new(format!("cannot read the checksums from {shown}: {error}"), hint)
+    })?;
+    Sums::read(file).map_err(|why| {
+        Refusal::new(
+            format!("cannot use the checksums in {shown}: {why}"),
+            "a line is 64 digits, two blanks, and a name or an address, as sha256sum writes it",
+        )
+    })
+}
+
+/// How many run at once, when there are open files enough for so many: a connection and a file each.
+fn jobs(args: &FetchArgs) -> Result<usize, Refusal> {
+    let jobs = args.jobs.here();
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let room = limit.map(|limit| limit.saturating_sub(SPARE) / 2);
+    match room {
+        Some(room) if jobs as u64 > room => Err(Refusal::new(
+            format!(
+                "{jobs} transfers at once need more open files than this shell allows; there is room for {room}"
+            ),
+            "raise the limit with ulimit -n, or ask for fewer transfers with -j",
+        )),
+        _ => Ok(jobs),
+    }
+}
+
+/// Prints what would be fetched, and under which names it would be stored.
+fn dry_run(args: &FetchArgs, mut source: Box<dyn Source>, printer: &Printer) -> Ending {
+    let mut ending = Ending::Code(exit::OK);
+    let folder = args.output.as_deref().unwrap_or(Path::new(""));
+    for number in 1_u64.. {
+        let columns = match source.next() {
+            Ok(Some(columns)) => columns,
+            Ok(None) => break,
+            Err(error) => {
+                complain(&format!("input {number}: {error}"), "the rest of the input cannot be had");
+                return Ending::Code(exit::LOST);
+            }
+        };
+        let [kept, name] = &columns[..] else { unreachable!("the listing gives an address and a name") };
+        let address = Address::read(kept);
+        match &address.url {
+            Ok(_) => {
+                let mut line = format!("{}\t", address.shown).into_bytes();
+                line.extend_from_slice(folder.join(OsStr::from_bytes(name)).as_os_str().as_bytes());
+                line.push(b'\n');
+                if let Err(error) = printer.print(Stream::Out, &line) {
+                    return unprinted(&error);
+                }
+            }
+            Err((what, hint)) => {
+                complain(&format!("input {number}: {what}: {}", address.shown), hint);
+                ending = Ending::Code(exit::FAILED);
+            }
+        }
+    }
+    ending
+}
+
+/// Accounts for everyone and finds the ending.
+fn finish(desk: &Desk, signals: &Signals, ran: Ran, unread: Unread) -> Ending {
+    let (tally, outcome, remark) = {
+        let mut ledger = locked(&desk.ledger);
+        (ledger.close(), ledger.outcome(), ledger.remark())
+    };
+    desk.close_journal();
+    let signal = desk.stop.signal().or_else(|| signals.caught());
+    let late = desk.late();
+    if !desk.rules.quiet && signal != Some(signal_hook::consts::SIGPIPE) {
+        let signal_first = desk.stop.is_signal_first();
+        let remark = [remark, were_there(desk)].into_iter().flatten().collect::<Vec<_>>().join("\n");
+        let remark = (!remark.is_empty()).then_some(remark);
+        let end = TheEnd { unread, signal, signal_first, late, remark };
+        // Nobody is left to tell that it could not be told.
+        let _ = locked(&desk.account).print(&tally, &end, &desk.printer);
+    }
+    // Relaxed: everyone is back.
+    let trouble = desk.trouble.load(Ordering::Relaxed);
+    let ending = match (signal, outcome) {
+        (Some(signal), _) => Ending::Signal(signal),
+        _ if late.is_some() => Ending::Code(exit::DEADLINE),
+        _ if tally.lost > 0 || ran == Ran::Dry => Ending::Code(exit::LOST),
+        (_, Outcome::QuorumMissed) => Ending::Code(exit::QUORUM),
+        (_, Outcome::Failed) => Ending::Code(exit::FAILED),
+        (_, Outcome::Well) if trouble => Ending::Code(exit::FAILED),
+        (_, Outcome::Well) => Ending::Code(exit::OK),
+    };
+    let (ending, faults) = desk.record.close(&tally, ending);
+    for fault in faults {
+        desk.printer.note(&format!(
+            "headcount: {fault}\nhint: the members and their account are not touched by that\n"
+        ));
+    }
+    ending
+}
+
+/// That files were kept has to be said: they may be old.
+fn were_there(desk: &Desk) -> Option<String> {
+    // Relaxed: everyone is back.
+    match desk.were_there.load(Ordering::Relaxed) {
+        0 => None,
+        1 => Some("1 file was there already and was kept (--exists replace fetches it anew)".into()),
+        files => Some(format!(
+            "{files} files were there already and were kept (--exists replace fetches them anew)"
+        )),
+    }
+}
