@@ -207,6 +207,10 @@ impl WaitGroup {
     /// Only what is seen counts: if the number falls to `n` and rises again while the future is not polled for the
     /// first time, it is not over, unless the round ended.
     ///
+    /// # Panics
+    ///
+    /// As [`wait_async`](Self::wait_async), if `n` is zero. Otherwise the caller may be one of those who are left.
+    ///
     /// # Cancel safety
     ///
     /// The future may be dropped at any time; nothing stays behind.

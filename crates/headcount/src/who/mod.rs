@@ -4,6 +4,7 @@
 //! | file | idea |
 //! |---|---|
 //! | here | who runs on this thread, and how many waits it has left behind |
+//! | `attending` | members that nobody runs but themselves |
 //! | `waits` | who waits for which group, and whether one more wait would close a circle |
 //! | `would_deadlock` | the circle in words |
 //! | `threads` | what each thread runs, as others see it: for those who call rolls |
@@ -12,19 +13,18 @@
 //! Only waits inside members are kept; all others cost one look at a variable of the thread. The threads and tasks that a wait
 //! group launches itself are members in this sense as well; whose token somebody holds is not known.
 
+#[cfg(feature = "tokio")]
+mod attending;
 pub(crate) mod pending;
 pub(crate) mod threads;
 mod waits;
 mod would_deadlock;
 
 use std::cell::Cell;
-use std::future::Future;
 use std::panic::Location;
-use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll};
 
-use pin_project_lite::pin_project;
-
+#[cfg(feature = "tokio")]
+pub(crate) use self::attending::Attending;
 pub(crate) use self::waits::{Slot, Waiting, gone, may_wait, wait_for, wait_for_fewer, wait_for_slot};
 pub use self::would_deadlock::WouldDeadlock;
 use crate::sync::{number, of_thread};
@@ -171,41 +171,5 @@ impl Drop for AtItem {
         HERE.with(|here| here.set(self.before));
         NUMBER.with(|now| now.set(self.number));
         LEFT.with(|left| left.set(self.left));
-    }
-}
-
-pin_project! {
-    /// A member that is nothing but a future, and has no group that runs it.
-    pub(crate) struct Attending<F> {
-        here: Here,
-        left: i32,
-        #[pin]
-        future: F,
-    }
-
-    impl<F> PinnedDrop for Attending<F> {
-        fn drop(this: Pin<&mut Self>) {
-            if this.left != 0 {
-                gone(this.here);
-            }
-        }
-    }
-}
-
-impl<F> Attending<F> {
-    pub(crate) fn new(here: Here, future: F) -> Self {
-        Self { here, left: 0, future }
-    }
-}
-
-impl<F: Future> Future for Attending<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let inside = enter(*this.here);
-        let polled = this.future.poll(cx);
-        *this.left += inside.left();
-        polled
     }
 }
