@@ -13,28 +13,28 @@ use tempfile::TempDir;
 use crate::stage::{LIMIT, Playing, Seen, headcount, script};
 
 /// A place for sockets that no other test uses.
-struct Place(TempDir);
+pub(crate) struct Place(pub(crate) TempDir);
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(TempDir::new().unwrap())
     }
 
     /// The command with these words, in a shell's notation.
-    fn ask(&self, words: &str) -> Seen {
+    pub(crate) fn ask(&self, words: &str) -> Seen {
         script(&format!("exec \"$HEADCOUNT\" {words}")).env("XDG_RUNTIME_DIR", self.0.path()).run()
     }
 
-    fn directory(&self) -> PathBuf {
+    pub(crate) fn directory(&self) -> PathBuf {
         self.0.path().join("headcount")
     }
 
-    fn socket(&self, pid: u32) -> PathBuf {
+    pub(crate) fn socket(&self, pid: u32) -> PathBuf {
         self.directory().join(format!("{pid}.sock"))
     }
 
     /// A batch of one member, which has begun.
-    fn batch(&self) -> Playing {
+    pub(crate) fn batch(&self) -> Playing {
         let args = ["--order", "live", "sh", "-c", "echo up; exec sleep 1000", "sh", ":::", "the input"];
         let mut batch = headcount(args).env("XDG_RUNTIME_DIR", self.0.path()).start();
         assert_eq!(batch.lines(1), ["up\n"]);
@@ -69,7 +69,7 @@ fn out(seen: &Seen) -> String {
     String::from_utf8(seen.out.clone()).unwrap()
 }
 
-fn refused(seen: &Seen, code: i32, says: &str) {
+pub(crate) fn refused(seen: &Seen, code: i32, says: &str) {
     assert_eq!(seen.status.code(), Some(code), "{seen:?}");
     assert!(seen.err.contains(says) && seen.err.contains("hint: "), "{seen:?}");
 }
