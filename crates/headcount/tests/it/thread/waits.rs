@@ -195,7 +195,7 @@ fn a_wait_for_one_that_waits_for_the_waiters_slot_is_told() {
         });
         let text = outer.unwrap().remove(0);
         assert!(text.contains("of group \"inner\"") && text.contains("waits for group \"outer\""), "{text}");
-        assert!(text.contains("waits for a slot of group \"inner\""), "{text}");
+        assert!(text.contains(", whose member #1 (") && text.contains("waits for group \"inner\""), "{text}");
     });
 }
 
