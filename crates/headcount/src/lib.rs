@@ -191,7 +191,7 @@ pub use roll::{RollNode, RollTree, WaitsFor, roll_call};
 pub use timeline::{
     HowEnded, Timeline, TimelineMember, TimelineReplay, TimelineReplayError, TimelineSummary,
 };
-pub use wait_group::{Token, Tokens, WaitGroup};
+pub use wait_group::{GroupWait, Token, Tokens, WaitGroup};
 #[cfg(feature = "std")]
 pub use who::WouldDeadlock;
 

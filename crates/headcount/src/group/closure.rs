@@ -61,6 +61,7 @@ where
             let inside = who::enter(seat.here_from(self.place));
             let watched = seat.watched.enter();
             let output = panics::catch(|| settle.settle(f(ctx)));
+            seat.note_waits(inside.left());
             drop((watched, inside));
             output.unwrap_or_else(Ending::Panicked)
         };

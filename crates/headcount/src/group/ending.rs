@@ -14,7 +14,7 @@ use super::court::Judging;
 use super::ended::Failure;
 use super::mark::Asked;
 use super::page::Left;
-use super::{Policy, Root, panics};
+use super::{Policy, Root, panics, who};
 use crate::context::{Cancelled, Context};
 
 /// What came of a member.
@@ -135,6 +135,10 @@ where
     Core<T, E, P, K>: Riders,
 {
     let core = &seat.page().core;
+    if seat.leaves_waits() {
+        // Their futures are somewhere else; before anybody can find the member gone.
+        who::gone(seat.here());
+    }
     let inside = seat.watched.enter();
     let asked = core.end(&seat, ending, hand);
     drop(inside);

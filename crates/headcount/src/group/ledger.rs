@@ -75,6 +75,10 @@ impl<B: Send + Sync + 'static> Ledger<B> {
         self.book.lock().hidden = true;
     }
 
+    pub(crate) fn limit(&self) -> Option<usize> {
+        self.book.lock().limit
+    }
+
     pub(crate) fn set_limit(&self, limit: Option<usize>) {
         self.book.lock().limit = limit;
     }

@@ -167,6 +167,7 @@ impl<T, C, B: Bell> Page<T, C, B> {
             line: line as u8,
             over: Cell::new(false),
             parked: Cell::new(false),
+            waits: Cell::new(0),
             pause: Cell::new(Pause::None),
             watched: observe::Member::unwatched(),
         }
@@ -293,6 +294,8 @@ pub(crate) struct Seat<T, C, B> {
     over: Cell<bool>,
     /// Whether it has left a waker.
     parked: Cell<bool>,
+    /// How many more waits inside the member have begun than ended.
+    waits: Cell<i32>,
     /// What it has said to wait for.
     pause: Cell<Pause>,
     /// For those who watch from outside; nothing, mostly.
@@ -370,6 +373,16 @@ impl<T, C, B: Bell> Seat<T, C, B> {
         // Relaxed, both: who must not miss it has taken the line's lock before; see `Page::call_off`.
         self.page.called_off.load(Relaxed) != 0
             || self.page.lines[self.line()].mark.load(Relaxed) & CALLED_OFF != 0
+    }
+
+    /// Notes how many more waits have begun than ended inside the member while it had its turn.
+    pub(crate) fn note_waits(&self, more: i32) {
+        self.waits.set(self.waits.get() + more);
+    }
+
+    /// Whether waits inside the member may not have ended with it.
+    pub(super) fn leaves_waits(&self) -> bool {
+        self.waits.get() != 0
     }
 
     /// Leaves a waker for when the member is called off; false if it has been, and then nobody may ever come to wake.

@@ -27,8 +27,8 @@ impl<F> SubmitError<F> {
         Self { why: Why::OwnGroupIsFull(title), given }
     }
 
-    /// Whether the group is over. Otherwise it was full, and the caller one of its own members, who might have waited for
-    /// ever: spawn instead, which queues.
+    /// Whether the group is over. Otherwise it was full, and the caller one of its own members or one that they wait for, who
+    /// might have waited for ever: spawn instead, which queues.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.why, Why::Over(..))
@@ -58,7 +58,8 @@ impl<F> fmt::Display for SubmitError<F> {
             Why::OwnGroupIsFull(title) => {
                 write!(
                     f,
-                    "{title} is full, and one of its own members would wait for a slot: use `spawn`, which queues"
+                    "{title} is full, and one of its own members, or one that they wait for, would wait for a slot: use \
+                     `spawn`, which queues"
                 )
             }
         }

@@ -17,7 +17,7 @@ use super::watching::Watch;
 use crate::wait::list::{Node, Place};
 use crate::wait::wake::Wake;
 
-/// The future of [`WaitGroup::wait_async`](crate::WaitGroup::wait_async) and its kin: ready when the round in which it
+/// The future of [`raw::WaitGroup::wait_async`](super::WaitGroup::wait_async), and what the other waits are made of: ready when the round in which it
 /// was made is over.
 ///
 /// It belongs to the round that was running when it was *made*, whether it has been polled since or not. A `Wait` that

@@ -109,6 +109,7 @@ where
             Err(ending) => Poll::Ready(ending),
         };
         let Poll::Ready(ending) = polled else {
+            seat.note_waits(inside.left());
             seat.pauses(who::pending::said_by(here));
             return Poll::Pending;
         };
@@ -125,6 +126,7 @@ where
                 Ending::Panicked(payload)
             }
         };
+        seat.note_waits(inside.left());
         drop((watched, inside));
         if let Some(seat) = this.seat.take() {
             finish(seat, ending, this.settle.hand());

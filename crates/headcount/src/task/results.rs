@@ -88,6 +88,9 @@ where
 {
     /// The next result; nothing once everybody is back.
     ///
+    /// It ends with any result, so a member of this group may take those of its siblings. After the last of them it waits for its
+    /// own end, for ever: nobody tells it, because somebody else might spawn one more.
+    ///
     /// # Panics
     ///
     /// When everybody is back, with the payload of the first member that panicked, if the group's panics are to be resumed.

@@ -16,7 +16,7 @@ use crate::group::core::{Core, Kind};
 use crate::group::ending::{Ending, Riders, finish};
 use crate::group::mark::Polled;
 use crate::group::settle::Plain;
-use crate::group::{Body, BoxError, FailFast, FromMember, GroupError, panics};
+use crate::group::{Body, BoxError, FailFast, FromMember, GroupError, panics, who};
 use crate::roll::{Name, RollCall};
 use crate::timeline::{Recorder, Timeline};
 
@@ -108,6 +108,8 @@ where
     let place = Location::caller();
     let core = Core::new(ctx, FailFast, Local, (), place);
     async move {
+        // A member of another group waits here until this one is over: whoever would close a circle is told.
+        let _waiting = who::wait_for(core.id, || core.title());
         let ready = Arc::<Ready>::default();
         let scope = Scope { core: Arc::clone(&core), fresh: Arc::default(), ready: Arc::clone(&ready) };
         let fresh = Arc::clone(&scope.fresh);

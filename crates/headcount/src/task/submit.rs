@@ -11,6 +11,8 @@ use super::turn::Turn;
 use super::{Spawner, TaskCore};
 use crate::attempt::{Attempted, tasks as attempt};
 use crate::context::{Cancelled, Context};
+use crate::group::ledger::Ledger;
+use crate::group::mark::Polled;
 use crate::group::settle::Plain;
 use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, who};
 use crate::who::pending::Mark;
@@ -27,8 +29,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`SubmitError`], with `f` in it: if the group is over, or if this is called by a member of the same group while all
-    /// slots are taken, perhaps by itself, and it could wait for ever.
+    /// [`SubmitError`], with `f` in it: if the group is over, or if all slots are taken and this is awaited by a member of the same
+    /// group, or by one that its members wait for: it could wait for ever.
     ///
     /// # Panics
     ///
@@ -100,10 +102,12 @@ where
         if let Some(held) = held {
             return Ok(Slots::new(Arc::clone(core), held));
         }
-        if who::here().is_some_and(|here| here.group == core.id) {
-            return Err(NoSlot::Own);
-        }
-        let place = InQueue { core, turn: Turn::new() };
+        let turn = Turn::new();
+        let slot = || Arc::new(Slot { turn: Arc::clone(&turn), ledger: Arc::clone(&core.ledger) }) as _;
+        // Also for one that the members of this group wait for: it may be they who hold the slots.
+        let waiting = who::wait_for_slot(core.id, || core.title(), slot);
+        let _waiting = waiting.map_err(|_| NoSlot::Own)?;
+        let place = InQueue { core, turn };
         launch::enter(core, 1, Queued::Turn(Arc::clone(&place.turn)));
         let mut mark = Mark::default();
         let turn = poll_fn(|cx| {
@@ -165,8 +169,21 @@ where
 
 enum NoSlot {
     Over,
-    /// The caller is a member of the full group itself.
+    /// The caller is a member of the full group itself, or of one that its members wait for.
     Own,
+}
+
+/// The wait for a slot, as it is asked about by those who look for circles.
+#[derive(Debug)]
+struct Slot {
+    turn: Arc<Turn>,
+    ledger: Arc<Ledger<Polled>>,
+}
+
+impl who::Slot for Slot {
+    fn limit(&self) -> Option<usize> {
+        self.turn.is_waited_for().then(|| self.ledger.limit())?
+    }
 }
 
 /// A place in the queue, which is given up when the one who waits does.

@@ -42,6 +42,11 @@ impl Turn {
         self.settle(State::Granted(held))
     }
 
+    /// Whether it has been neither granted nor refused nor given up.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        matches!(*self.state.lock(), State::Waiting(_))
+    }
+
     pub(crate) fn refuse(&self) {
         self.settle(State::Refused);
     }

@@ -107,7 +107,8 @@ where
 
 /// The results of a group's members, as they finish; from [`Group::stream`].
 ///
-/// It gives nothing when nobody is out; after that it may be asked again, when more have been spawned.
+/// It gives nothing when nobody is out; after that it may be asked again, when more have been spawned. A wait for the next result
+/// ends with any of them, so it is no part of the circles of which [`wait_idle`](Spawner::wait_idle) tells.
 #[must_use = "results are taken by iterating"]
 pub struct Results<'g, 'scope, 'env: 'scope, T, E = BoxError, P = FailFast>
 where

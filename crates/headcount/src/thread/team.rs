@@ -9,13 +9,14 @@ use std::time::Instant;
 
 use super::attempts::Bodies;
 use super::launch::Launch;
-use super::turn::Turn;
+use super::turn::{Seat, Turn};
 use super::workers::{Job, Workers};
 use crate::attempt::Attempted;
 use crate::context::Context;
 use crate::group::closure::{Closure, unbegun};
 use crate::group::core::{Core, Kind};
 use crate::group::ending::{Ending, Riders, finish};
+use crate::group::ledger::Ledger;
 use crate::group::settle::{Plain, Receive, Settle};
 use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, panics, who};
 use crate::roll::Name;
@@ -85,6 +86,19 @@ impl<T, E, P, L> Clone for Team<'_, T, E, P, L> {
             workers: Arc::clone(&self.workers),
             attempts: self.attempts.clone(),
         }
+    }
+}
+
+/// The wait for a slot, as it is asked about by those who look for circles.
+#[derive(Debug)]
+struct Slot {
+    seat: Arc<Seat>,
+    ledger: Arc<Ledger<()>>,
+}
+
+impl who::Slot for Slot {
+    fn limit(&self) -> Option<usize> {
+        if self.seat.is_granted() { None } else { self.ledger.limit() }
     }
 }
 
@@ -187,12 +201,14 @@ where
             Some(turn) => turn,
             None => {
                 let title = self.core.title();
-                // Also for one that the members of this group wait for: it may be they who hold the slots.
-                if who::may_wait(self.core.id, || title.clone()).is_err() {
-                    return Err(SubmitError::own_group_is_full(title, f));
-                }
                 let turn = self.workers.turn(1);
                 let seat = Arc::clone(turn.seat());
+                let slot = Slot { seat: Arc::clone(&seat), ledger: Arc::clone(&self.core.ledger) };
+                // Also for one that the members of this group wait for: it may be they who hold the slots.
+                let waiting = who::wait_for_slot(self.core.id, || title.clone(), || Arc::new(slot));
+                let Ok(_waiting) = waiting else {
+                    return Err(SubmitError::own_group_is_full(title, f));
+                };
                 // Why the end of the wait is not missed: a context says that it is cancelled before it calls anybody.
                 let bell = self.core.ctx.on_cancel_at_once(move |_| seat.wake());
                 let _pausing = pause(Pause::Slot);

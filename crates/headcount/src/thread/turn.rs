@@ -43,7 +43,7 @@ impl Seat {
         self.weight
     }
 
-    pub(super) fn is_granted(&self) -> bool {
+    pub(crate) fn is_granted(&self) -> bool {
         // Acquire: what those did who gave back the slots is seen by who gets them (pairs with `grant`).
         self.state.load(Acquire) == GRANTED
     }

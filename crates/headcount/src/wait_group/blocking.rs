@@ -173,11 +173,12 @@ impl WaitGroup {
     #[track_caller]
     pub fn spawn(&self, f: impl FnOnce() + Send + 'static) -> std::thread::JoinHandle<()> {
         let token = self.add();
-        let here = Here { group: self.id(), number: 0, place: Location::caller(), root: who::root() };
+        let here = self.here();
         std::thread::spawn(move || {
             // Dropped last: after what `f` owned, also when it unwinds.
             let _token = token;
             let _inside = who::enter(here);
+            let _end = End;
             f();
         })
     }
@@ -195,21 +196,28 @@ impl WaitGroup {
         future: impl Future<Output = ()> + Send + 'static,
     ) -> tokio::task::JoinHandle<()> {
         // One value, so that a task that is never polled drops them in this order too: the token last.
-        let counted = (future, self.add());
+        let counted = (who::Attending::new(self.here(), future), self.add());
         tokio::spawn(async move {
             let (future, _token) = counted;
             future.await;
         })
     }
 
+    /// A member that is launched here.
+    #[track_caller]
+    fn here(&self) -> Here {
+        let number = who::unnumbered();
+        Here { group: self.id(), number, place: Location::caller(), root: who::root() }
+    }
+
     /// What tells this group from others: where it is. Groups of tasks and threads have numbers, which are too small to be
     /// places.
-    fn id(&self) -> who::Id {
+    pub(super) fn id(&self) -> who::Id {
         std::ptr::from_ref(self.shared()).addr()
     }
 
-    fn place(&self) -> &'static Location<'static> {
-        self.shared().extra.place()
+    pub(super) fn title(&self) -> Title {
+        Title::of_wait_group(self.shared().extra.place())
     }
 
     #[cold]
@@ -229,7 +237,7 @@ impl WaitGroup {
     #[track_caller]
     fn block(&self, at_most: u64, deadline: Option<Instant>, what: &str, instead: &str) -> bool {
         crate::blocking::assert_allowed(what, instead);
-        let title = || Title::of_wait_group(self.place());
+        let title = || self.title();
         let waiting = match (at_most, deadline) {
             (0, None) => who::wait_for(self.id(), title).map(Some),
             (0, Some(_)) => who::may_wait(self.id(), title).map(|()| None),
@@ -241,6 +249,15 @@ impl WaitGroup {
         };
         let _waiting = waiting.unwrap_or_else(|cycle| panic!("{what} {cycle}"));
         self.shared().counter.block(at_most, deadline)
+    }
+}
+
+/// The end of a thread's member, however it comes.
+struct End;
+
+impl Drop for End {
+    fn drop(&mut self) {
+        who::end();
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | here | [`WaitGroup`], the owner's side: add, wait, ask |
 //! | `blocking` | its blocking waits, and counted threads and tasks |
+//! | `waiting` | the future of its other waits |
 //! | `token` | [`Token`] and [`Tokens`], the members' side: being out, coming back by being dropped |
 //!
 //! What counts and wakes is `raw`; who is out is `roll`. This room puts the two together.
@@ -11,14 +12,15 @@
 #[cfg(feature = "std")]
 mod blocking;
 mod token;
+mod waiting;
 
 use core::fmt;
 use core::panic::Location;
 
 pub use self::token::{Token, Tokens};
+pub use self::waiting::GroupWait;
 use crate::raw::counter::OutOfRange;
 use crate::raw::shared::{Handle, Shared};
-use crate::raw::wait::Wait;
 use crate::roll::roster::Roster;
 use crate::roll::{Name, RollCall};
 
@@ -180,6 +182,14 @@ impl WaitGroup {
     /// The wait belongs to the round in which this is *called*: it is over once that round has reached zero, polled or
     /// not, even if the next round has begun since.
     ///
+    /// Waiting for a group of which you hold a token yourself never ends: drop the token first. A group cannot know where its
+    /// tokens are, so nothing tells you; but it does know its members that `spawn` and `spawn_async` have launched.
+    ///
+    /// # Panics
+    ///
+    /// When it is awaited where it could only end after the caller has: by a member that this group has
+    /// launched itself, or in a member of a group for which such a member waits. The message names the cycle.
+    ///
     /// # Cancel safety
     ///
     /// The future may be dropped at any time; nothing stays behind.
@@ -188,8 +198,8 @@ impl WaitGroup {
     ///
     /// Synchronizes with the drop of every token that it waited for.
     #[inline]
-    pub fn wait_async(&self) -> Wait<'_> {
-        Wait::new(&self.shared().counter, 0)
+    pub fn wait_async(&self) -> GroupWait<'_> {
+        GroupWait::new(self, 0)
     }
 
     /// Waits, without blocking the thread, until `n` members or fewer are out. See [`wait_async`](Self::wait_async).
@@ -197,11 +207,15 @@ impl WaitGroup {
     /// Only what is seen counts: if the number falls to `n` and rises again while the future is not polled for the
     /// first time, it is not over, unless the round ended.
     ///
+    /// # Panics
+    ///
+    /// As [`wait_async`](Self::wait_async), if `n` is zero. Otherwise the caller may be one of those who are left.
+    ///
     /// # Cancel safety
     ///
     /// The future may be dropped at any time; nothing stays behind.
-    pub fn wait_at_most_async(&self, n: usize) -> Wait<'_> {
-        Wait::new(&self.shared().counter, n as u64)
+    pub fn wait_at_most_async(&self, n: usize) -> GroupWait<'_> {
+        GroupWait::new(self, n as u64)
     }
 
     /// How many members are out at this moment. By the time you look at it, it may be wrong; to wait, use a wait.
@@ -277,8 +291,8 @@ impl Clone for WaitGroup {
 /// `(&group).await` is [`group.wait_async().await`](WaitGroup::wait_async).
 impl<'a> IntoFuture for &'a WaitGroup {
     type Output = ();
-    type IntoFuture = Wait<'a>;
-    fn into_future(self) -> Wait<'a> {
+    type IntoFuture = GroupWait<'a>;
+    fn into_future(self) -> GroupWait<'a> {
         self.wait_async()
     }
 }

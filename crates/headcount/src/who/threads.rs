@@ -74,10 +74,7 @@ impl Seen {
 
 /// Looks at all threads, and at all waits for groups.
 pub(crate) fn look() -> Seen {
-    let edges = super::edges();
-    let waiting =
-        edges.edges.iter().map(|edge| ((edge.from.group, edge.from.number), edge.title.clone())).collect();
-    drop(edges);
+    let waiting = super::waits::all();
     #[cfg(not(any(loom, shuttle)))]
     let on = slots::all();
     #[cfg(any(loom, shuttle))]

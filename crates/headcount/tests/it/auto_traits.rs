@@ -5,10 +5,10 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use headcount::{
     BoxError, Cancelled, Canceller, CollectAll, Context, ContextWait, Crew, CrewStopError, Discard,
-    DrivenClock, Ended, ErrorBudget, FailFast, FirstOk, GroupError, HowEnded, Member, MemberError, Missing,
-    Name, OnCancel, Outcome, PanicReport, Panics, PostError, Quorum, RollCall, RunAsync, State, Tally,
-    Timeline, TimelineMember, TimelineSummary, Token, Tokens, Trial, Verdict, Wait, WaitCancelledError,
-    WaitGroup, WaitTimeoutError, WouldDeadlock, raw, task, thread,
+    DrivenClock, Ended, ErrorBudget, FailFast, FirstOk, GroupError, GroupWait, HowEnded, Member, MemberError,
+    Missing, Name, OnCancel, Outcome, PanicReport, Panics, PostError, Quorum, RollCall, RunAsync, State,
+    Tally, Timeline, TimelineMember, TimelineSummary, Token, Tokens, Trial, Verdict, Wait,
+    WaitCancelledError, WaitGroup, WaitTimeoutError, WouldDeadlock, raw, task, thread,
 };
 
 const fn thread_safe<T: Send + Sync>() {}
@@ -29,6 +29,7 @@ fn the_table_of_auto_traits_holds() {
         Tokens: thread_safe unwind_safe unpin;
         // Not `Unpin`: its place in the list of waiters is inside it.
         Wait<'static>: thread_safe unwind_safe;
+        GroupWait<'static>: thread_safe unwind_safe;
         RollCall: thread_safe unwind_safe unpin;
         Missing: thread_safe unwind_safe unpin;
         Name: thread_safe unwind_safe unpin;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use headcount::{Token, Tokens, Wait, WaitGroup};
+use headcount::{GroupWait, Token, Tokens, WaitGroup};
 use proptest::prelude::*;
 
 use crate::Poller;
@@ -93,7 +93,7 @@ fn run(steps: &[Step]) {
     let mut handles: Vec<WaitGroup> = Vec::new();
     let mut tokens: Vec<Token> = Vec::new();
     let mut blocks: Vec<Tokens> = Vec::new();
-    let mut waits: Vec<(usize, Arc<Poller>, Pin<Box<Wait<'_>>>)> = Vec::new();
+    let mut waits: Vec<(usize, Arc<Poller>, Pin<Box<GroupWait<'_>>>)> = Vec::new();
     let mut twin = Twin::default();
 
     for (id, step) in steps.iter().enumerate() {

@@ -2,12 +2,14 @@
 
 use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use headcount::{Token, WaitGroup, raw};
+use headcount::{Context, Token, WaitGroup, raw, task};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, block_in_place, spawn_blocking, yield_now};
 
 use crate::{LIMIT, message};
@@ -122,6 +124,80 @@ fn threads_and_tasks_are_members_of_one_group_and_wait_for_it() {
         drop(token);
         (&group).await;
         spawn_blocking(|| waiter.join().unwrap()).await.unwrap();
+    });
+}
+
+/// What a task said that panicked.
+async fn last_words(task: JoinHandle<()>) -> String {
+    message(&*task.await.unwrap_err().into_panic()).to_string()
+}
+
+#[test]
+fn a_task_that_waits_for_the_wait_group_that_launched_it_is_told() {
+    on_both(|| async {
+        let group = WaitGroup::new();
+        let there = group.clone();
+        let text = last_words(group.spawn_async(async move { there.wait_async().await })).await;
+        assert!(text.starts_with("wait_async would wait for itself: member ("), "{text}");
+        assert!(text.contains("of wait group ("), "{text}");
+        // Told of fewer, it may be one of those who are left.
+        let there = group.clone();
+        drop(group.spawn_async(async move { there.wait_at_most_async(1).await }));
+        group.wait_async().await;
+    });
+}
+
+#[test]
+fn a_circle_of_a_wait_group_and_a_group_of_tasks_is_told_while_it_is_one() {
+    on_both(|| async {
+        for over in [false, true] {
+            let (group, tasks) = (WaitGroup::new(), task::Group::<()>::new(&Context::background()));
+            let (waits, told) = oneshot::channel();
+            let (go, gone) = oneshot::channel::<()>();
+            let (last, first, spawner) = (group.add(), group.clone(), tasks.spawner());
+            tasks.spawn(move |_| async move {
+                let (mut waits, mut wait) = (Some(waits), pin!(first.wait_async()));
+                let polled = poll_fn(|cx| {
+                    let polled = wait.as_mut().poll(cx);
+                    waits.take().into_iter().for_each(|waits| waits.send(()).unwrap());
+                    polled
+                });
+                polled.await;
+                // The wait is over, and its future is still there.
+                if over {
+                    gone.await.unwrap();
+                }
+                headcount::ok(())
+            });
+            told.await.unwrap();
+            if over {
+                drop(last);
+                group.wait_async().await;
+                let (there, came) = (spawner, oneshot::channel());
+                let task = group.spawn_async(async move {
+                    let mut idle = pin!(there.wait_idle());
+                    let mut came = Some(came.0);
+                    let idle = poll_fn(|cx| {
+                        let polled = idle.as_mut().poll(cx);
+                        came.take().into_iter().for_each(|came| came.send(()).unwrap());
+                        polled
+                    });
+                    idle.await;
+                });
+                came.1.await.unwrap();
+                go.send(()).unwrap();
+                task.await.unwrap();
+            } else {
+                let text = last_words(group.spawn_async(async move { spawner.wait_idle().await })).await;
+                assert!(text.starts_with("wait_idle would wait for itself: member ("), "{text}");
+                assert!(
+                    text.contains(", whose member #1 (") && text.contains("waits for wait group ("),
+                    "{text}"
+                );
+                drop(last);
+            }
+            tasks.wait().await.unwrap();
+        }
     });
 }
 

@@ -1,5 +1,6 @@
 //! The map as one future: pulls items while there is room, and polls the members that were woken.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::group::Root;
 use crate::group::panics::{self, Payload};
 use crate::map::docket::Docket;
 use crate::map::tab::Spot;
-use crate::who;
+use crate::who::{self, Here};
 
 /// How many polls of members make one poll of the map; then it lets the other tasks of its thread run. As many as Tokio's
 /// resources allow a task before they do the same.
@@ -45,6 +46,8 @@ pin_project! {
         ends: K,
         // The number of the next item.
         next: usize,
+        // How many more waits have begun than ended inside those who are out; of most nothing is kept.
+        waits: BTreeMap<usize, i32>,
         docket: &'d Docket<E, P>,
         // Where it says how many are out.
         spot: Arc<Spot>,
@@ -60,14 +63,17 @@ where
     K: Ends<Fut::Output>,
 {
     pub(super) fn new(source: S, start: F, limit: usize, ends: K, docket: &'d Docket<E, P>) -> Self {
-        let spot = docket.tab.spot_of_tasks();
-        Self { source: Some(source), start, slab: Slab::new(limit), ends, next: 0, docket, spot }
+        let (spot, waits) = (docket.tab.spot_of_tasks(), BTreeMap::new());
+        Self { source: Some(source), start, slab: Slab::new(limit), ends, next: 0, waits, docket, spot }
     }
 
     /// Drops the members that are out where they stand.
     pub(super) fn call_off(self: Pin<&mut Self>) {
         let this = self.project();
         this.slab.call_off(|(index, gone)| this.ends.called_off(index, gone));
+        for (index, _) in std::mem::take(this.waits) {
+            who::gone(this.docket.here(index));
+        }
         this.spot.counts(0);
     }
 
@@ -80,6 +86,22 @@ where
             this.ends.source_panicked(payload);
         }
         more.then_some(*this.next)
+    }
+}
+
+/// Notes how many more waits have begun than ended inside the member while it had its turn; those that are left when it is over
+/// end with it.
+#[inline]
+fn note_waits(waits: &mut BTreeMap<usize, i32>, more: i32, member: Here, over: bool) {
+    if more == 0 && waits.is_empty() {
+        return;
+    }
+    let index = (member.number - 1) as usize;
+    let left = waits.remove(&index).unwrap_or(0) + more;
+    match left {
+        0 => {}
+        _ if over => who::gone(member),
+        _ => _ = waits.insert(index, left),
     }
 }
 
@@ -107,7 +129,9 @@ where
             if let Some((slot, index)) = woken.and_then(|slot| Some((slot, this.slab.item(slot)?))) {
                 let inside = who::enter_item(this.docket.here(index));
                 let end = this.slab.poll(slot);
+                let waits = inside.left();
                 drop(inside);
+                note_waits(this.waits, waits, this.docket.here(index), end.is_some());
                 if let Some((index, end)) = end {
                     this.ends.take(index, end);
                 }
@@ -128,7 +152,9 @@ where
                             }
                             Err(payload) => Some((index, Err(payload))),
                         };
+                        let waits = inside.left();
                         drop(inside);
+                        note_waits(this.waits, waits, this.docket.here(index), end.is_some());
                         if let Some((index, end)) = end {
                             this.ends.take(index, end);
                         }

@@ -235,8 +235,10 @@ where
     {
         let mut member = pin!(None);
         let mut start = Some(start);
+        // How many more waits inside the member have begun than ended.
+        let mut waits = 0;
         let ending = poll_fn(|cx| {
-            let _at = who::enter_item(here);
+            let at = who::enter_item(here);
             if self.parked {
                 self.spot.pauses(Pause::None);
             }
@@ -247,7 +249,9 @@ where
                 }
             }
             let Some(future) = member.as_mut().as_pin_mut() else { return Poll::Pending };
-            match panics::catch(|| future.poll(cx)) {
+            let polled = panics::catch(|| future.poll(cx));
+            waits += at.left();
+            match polled {
                 // Turning an error into the map's may run foreign code.
                 Ok(Poll::Ready(output)) => Poll::Ready(panics::catch(|| last.settle(output))),
                 Ok(Poll::Pending) => {
@@ -260,6 +264,9 @@ where
         let ending = ending.await;
         self.unpark();
         let gone = panics::catch(|| member.set(None));
+        if waits != 0 {
+            who::gone(here);
+        }
         settle(ending, gone).unwrap_or_else(Ending::Panicked)
     }
 

@@ -143,6 +143,7 @@ where
                 }
                 false
             });
+            who::end();
             match all {
                 Ok(goes_on) => return goes_on,
                 // Of the item that was begun last. Those that are left in hand are next, if the map goes on.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use headcount::task::{Group, Spawner};
+use headcount::task::{self, Group, Spawner};
 use headcount::{Context, ok};
 
-use super::{Gate, Hand, paused};
+use super::{Gate, Hand, paused, poll_once};
 
 type Plain = Spawner<(), headcount::BoxError, headcount::FailFast>;
 
@@ -108,6 +108,116 @@ fn cycles_of_two_and_three_groups_are_found_and_named() {
                 hand.finish(group.wait()).unwrap();
             }
         }
+    }
+}
+
+#[test]
+fn a_member_of_a_group_that_a_full_group_waits_for_is_refused_a_slot() {
+    let hand = Hand::new();
+    let full = hand.group::<()>().limit(1).named("full");
+    let (spawner, there, (tell, told)) = (full.spawner(), hand.clone(), std::sync::mpsc::channel());
+    full.spawn(move |_| async move {
+        let inner = there.group::<()>();
+        inner.spawn(move |_| async move {
+            let refused = spawner.submit(|_| async { ok(()) }).await.unwrap_err();
+            ok(tell.send((refused.is_over(), refused.to_string())).unwrap())
+        });
+        inner.wait().await.map(drop)
+    });
+    hand.finish(full.wait()).unwrap();
+    let (is_over, text) = told.try_recv().unwrap();
+    assert!(!is_over && text.starts_with("group \"full\" (") && text.contains(" is full"), "{text}");
+}
+
+#[test]
+fn who_waits_for_one_that_waits_for_its_slot_is_told_unless_another_slot_may_come_free() {
+    for limit in [1, 2] {
+        let hand = Hand::new();
+        let full = hand.group::<()>().limit(limit).named("full");
+        let other = hand.group::<()>().named("other");
+        let (start, gate, (tell, told)) = (Gate::closed(), Gate::closed(), std::sync::mpsc::channel());
+        let (inside, to_other) = (start.clone(), other.spawner());
+        full.spawn(move |_| async move {
+            inside.pass().await;
+            let wait = std::panic::AssertUnwindSafe(async move { to_other.wait_idle().await });
+            ok(tell.send(Caught(Box::pin(wait)).await).unwrap())
+        });
+        if limit > 1 {
+            let inside = gate.clone();
+            full.spawn(move |_| async move { ok(inside.pass().await) });
+        }
+        let to_full = full.spawner();
+        other.spawn(move |_| async move { ok(to_full.submit(|_| async { ok(()) }).await.unwrap()) });
+        hand.run();
+        start.open();
+        hand.run();
+        if limit == 1 {
+            let text = told.try_recv().unwrap().unwrap_err();
+            assert!(
+                text.contains("of group \"full\"") && text.contains("waits for group \"other\""),
+                "{text}"
+            );
+            assert!(
+                text.contains(", whose member #1 (") && text.contains("waits for a slot of group \"full\"")
+            );
+        } else {
+            assert!(told.try_recv().is_err(), "it waits: the other slot may be given back");
+            gate.open();
+        }
+        hand.finish(other.wait()).unwrap();
+        assert_eq!(hand.finish(full.wait()).unwrap().len(), limit + 1);
+    }
+}
+
+#[test]
+fn a_member_of_a_scope_inside_a_member_is_told() {
+    let hand = Hand::new();
+    let outer = hand.group().limit(1).named("outer");
+    let there = outer.spawner();
+    outer.spawn(move |ctx| async move {
+        let ends = task::scope(&ctx, async |scope| {
+            scope.spawn(move |_| async move {
+                let refused = there.submit(|_| async { ok(String::new()) }).await.unwrap_err();
+                assert!(!refused.is_over());
+                let wait = std::panic::AssertUnwindSafe(async move { there.wait_idle().await });
+                ok(Caught(Box::pin(wait)).await.unwrap_err())
+            });
+        });
+        ends.await.map(|mut texts| texts.remove(0))
+    });
+    let text = hand.finish(outer.wait()).unwrap().remove(0);
+    assert!(text.starts_with("wait_idle would wait for itself: member #1 ("), "{text}");
+    assert!(text.contains("waits for group \"outer\" (") && text.contains(", whose member #1 ("), "{text}");
+}
+
+#[test]
+fn a_wait_ends_with_its_member_wherever_its_future_is() {
+    type Idle = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+    for forgotten in [false, true] {
+        let hand = Hand::new();
+        let (one, two) = (hand.group::<()>(), hand.group::<()>());
+        let (gate, to_two, (give, given)) = (Gate::closed(), two.spawner(), std::sync::mpsc::channel());
+        one.spawn(move |_| async move {
+            let mut idle: Idle = Box::pin(async move { to_two.wait_idle().await });
+            assert!(poll_once(idle.as_mut()).is_pending());
+            if forgotten {
+                std::mem::forget(idle);
+            } else {
+                give.send(idle).unwrap();
+            }
+            ok(())
+        });
+        let (inside, to_one) = (gate.clone(), one.spawner());
+        two.spawn(move |_| async move {
+            inside.pass().await;
+            ok(to_one.wait_idle().await)
+        });
+        hand.run();
+        gate.open();
+        hand.finish(two.wait()).unwrap();
+        // It goes on for whoever has it.
+        given.into_iter().for_each(|idle| hand.finish(idle));
+        hand.finish(one.wait()).unwrap();
     }
 }
 

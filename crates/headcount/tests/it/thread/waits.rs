@@ -170,6 +170,36 @@ fn a_cycle_through_a_scope_inside_a_member_is_named() {
 }
 
 #[test]
+fn a_wait_for_one_that_waits_for_the_waiters_slot_is_told() {
+    within(|| {
+        let outer = scope::<String>().named("outer").run(|outer| {
+            let there = outer.spawner();
+            outer.spawn(move |ctx| {
+                let inner = thread::Scope::new(ctx).limit(1).named("inner");
+                let texts = inner.run(|inner| {
+                    inner.spawn(move |_| {
+                        // Not told before the body waits for the slot, which nobody sees from here.
+                        let text = loop {
+                            let wait = || there.wait_idle_timeout(Duration::from_millis(1));
+                            match catch_unwind(AssertUnwindSafe(wait)) {
+                                Ok(waited) => assert!(waited.is_err()),
+                                Err(payload) => break message(&*payload).to_owned(),
+                            }
+                        };
+                        headcount::ok(text)
+                    });
+                    inner.submit(|_| headcount::ok(String::new())).unwrap_or_else(|error| panic!("{error}"));
+                });
+                texts.map(|mut texts| texts.remove(0))
+            });
+        });
+        let text = outer.unwrap().remove(0);
+        assert!(text.contains("of group \"inner\"") && text.contains("waits for group \"outer\""), "{text}");
+        assert!(text.contains(", whose member #1 (") && text.contains("waits for group \"inner\""), "{text}");
+    });
+}
+
+#[test]
 fn a_wait_for_a_group_that_does_not_wait_back_is_no_cycle() {
     within(|| {
         let (come, go) = (Count::default(), Count::default());
