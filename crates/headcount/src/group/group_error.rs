@@ -27,6 +27,8 @@ use crate::roll::Title;
 /// group "prices" (src/main.rs:9) was cancelled: deadline exceeded, set at src/main.rs:8
 /// ```
 ///
+/// If that was given a cause, the sentence ends with the cause's text; [`cancelled`](Self::cancelled) has the cause itself.
+///
 /// When several have failed the text says how many, and [`others`](Self::others) has them.
 pub struct GroupError<E = BoxError>(Box<Inner<E>>);
 
