@@ -14,6 +14,8 @@ use crate::journal::{Journal, JournalError};
 use crate::ledger::{Attempt, End, Event, Ledger, Number, Over, State, StepError, Verdict};
 use crate::locked;
 use crate::output::{Pages, PrintError, Printer};
+use crate::pace::Pace;
+use crate::pace::control::Control;
 use crate::process::{Launcher, Pause, Seat};
 use crate::progress::Slowest;
 use crate::record::{Happening, Record, Whose};
@@ -42,8 +44,12 @@ pub(crate) struct Batch {
     pub(crate) printer: Printer,
     pub(crate) account: Mutex<Account>,
     pub(crate) stop: Arc<Stop>,
-    /// How many lanes were opened.
-    lanes: AtomicUsize,
+    lanes: Mutex<Lanes>,
+    /// How many members may run at once. There are at least as many seats.
+    allowed: AtomicUsize,
+    pub(crate) pace: Pace,
+    /// Where that number is read again while they run.
+    pub(crate) control: Option<Control>,
     pub(crate) roll: Roll,
     pub(crate) record: Arc<Record>,
     pub(crate) times: Times,
@@ -63,6 +69,38 @@ pub(crate) struct Times {
     pub(crate) grace: Duration,
 }
 
+/// Which slots have a lane.
+#[derive(Debug, Default)]
+struct Lanes {
+    open: Vec<bool>,
+    count: usize,
+}
+
+impl Lanes {
+    /// Opens the lowest that is free, if there are fewer than `most`, and it is below.
+    fn open(&mut self, most: usize) -> Option<usize> {
+        if self.count >= most {
+            return None;
+        }
+        let free = self.open.iter().position(|open| !open).unwrap_or(self.open.len());
+        if free >= most {
+            return None;
+        }
+        if free == self.open.len() {
+            self.open.push(true);
+        } else {
+            self.open[free] = true;
+        }
+        self.count += 1;
+        Some(free)
+    }
+
+    fn close(&mut self, slot: usize) {
+        self.open[slot] = false;
+        self.count -= 1;
+    }
+}
+
 /// What a batch is made of.
 pub(crate) struct Parts {
     pub(crate) template: Template,
@@ -71,6 +109,10 @@ pub(crate) struct Parts {
     pub(crate) book: Book,
     pub(crate) tries: Tries,
     pub(crate) jobs: usize,
+    /// So many may be allowed to run at once at some time: as many as `jobs`, or more.
+    pub(crate) seats: usize,
+    pub(crate) pace: Pace,
+    pub(crate) control: Option<Control>,
     pub(crate) printer: Printer,
     pub(crate) stop: Arc<Stop>,
     pub(crate) record: Arc<Record>,
@@ -147,12 +189,15 @@ impl Batch {
             journal,
             waits: (parts.tries.retries > 0).then(Waits::default),
             tries: parts.tries,
-            seats: (0..parts.jobs).map(|_| Seat::default()).collect(),
+            seats: (0..parts.seats).map(|_| Seat::default()).collect(),
             pause: Pause::default(),
             printer: parts.printer,
             account: Mutex::new(account),
             stop: parts.stop,
-            lanes: AtomicUsize::new(0),
+            lanes: Mutex::default(),
+            allowed: AtomicUsize::new(parts.jobs),
+            pace: parts.pace,
+            control: parts.control,
             roll: Roll::default(),
             record: parts.record,
             times: parts.times,
@@ -164,11 +209,38 @@ impl Batch {
     /// The slot of a lane that may be opened: as long as there are fewer than may run at once, and no more than there
     /// may be inputs.
     pub(crate) fn open_lane(&self) -> Option<usize> {
-        let most = self.seats.len();
-        let most = self.total.map_or(most, |total| most.min(usize::try_from(total).unwrap_or(most)));
-        // Relaxed: the number goes to one lane and is all there is to know.
-        let open = |lanes| (lanes < most).then_some(lanes + 1);
-        self.lanes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open).ok()
+        let total = self.total.and_then(|total| usize::try_from(total).ok()).unwrap_or(usize::MAX);
+        let mut lanes = locked(&self.lanes);
+        // Relaxed: written under this lock.
+        let most = self.allowed.load(Ordering::Relaxed).min(total);
+        lanes.open(most)
+    }
+
+    /// Whether the lane of this slot is one too many since fewer may run, and is closed now. Those that stay have all slots below the
+    /// limit. Nobody is closed while members wait for another attempt: each of them counts on the lane it came with.
+    pub(crate) fn closes_lane(&self, slot: usize) -> bool {
+        // Relaxed: who sees the old limit runs one member more.
+        if slot < self.allowed.load(Ordering::Relaxed)
+            || self.waits.as_ref().is_some_and(|waits| !waits.queue().is_empty())
+        {
+            return false;
+        }
+        let mut lanes = locked(&self.lanes);
+        // Relaxed: under the lock it is the last that was allowed, so that who raises the limit finds this lane or its place.
+        let closes = slot >= self.allowed.load(Ordering::Relaxed);
+        if closes {
+            lanes.close(slot);
+        }
+        closes
+    }
+
+    /// From now on so many may run at once, or as many as there are seats. Says how many. Nobody is stopped for that.
+    pub(crate) fn allow(&self, jobs: usize) -> usize {
+        let jobs = jobs.clamp(1, self.seats.len());
+        let _lanes = locked(&self.lanes);
+        // Relaxed: as above.
+        self.allowed.store(jobs, Ordering::Relaxed);
+        jobs
     }
 
     /// Writes into the journal, then into the ledger, that a member begins its next attempt. Nothing if it cannot be
@@ -308,7 +380,7 @@ impl Batch {
     pub(crate) fn begin_guard(&self) {
         let begun = {
             let _going = self.pause.pass();
-            self.launcher.guard.begin()
+            self.launcher.guard.begin(self.pace.tokens())
         };
         if let Err(error) = begun {
             if !self.quiet {

@@ -16,10 +16,12 @@ use std::time::Duration;
 
 use headcount::{Context, Ended, Outcome, Panics, Policy, Verdict, thread};
 
+use crate::args::Jobs;
 use crate::batch::{Batch, Member};
 use crate::lane::{After, Lane};
 use crate::ledger;
 use crate::locked;
+use crate::pace::control::Control;
 use crate::process::guard::UNGUARDED;
 use crate::progress::Progress;
 use crate::roll;
@@ -70,10 +72,27 @@ pub(crate) fn run(batch: &Arc<Batch>, ctx: &Context, progress: &mut Progress) {
                 waits.wake();
             }
         });
-        Crew { group: group.spawner(), batch }.open();
-        tell(group, batch, progress);
+        let crew = Crew { group: group.spawner(), batch };
+        crew.clone().open();
+        match &batch.control {
+            None => tell(group, batch, progress),
+            Some(control) => std::thread::scope(|threads| {
+                // Closed also when the telling breaks down: the scope waits for the other thread.
+                let _closed = Closing(control);
+                threads.spawn(move || control.serve(|read| crew.limit(read)));
+                tell(group, batch, progress);
+            }),
+        }
     });
     batch.settle_waits();
+}
+
+struct Closing<'a>(&'a Control);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// The group's threads as the members see them.
@@ -88,6 +107,23 @@ impl<'scope, 'env> Crew<'scope, 'env> {
     fn open(self) {
         if let Some(lane) = self.new_lane() {
             self.turn(lane);
+        }
+    }
+
+    /// The limit as the control file has it now. The group's own limit stays at the number of seats: it is the lanes that are
+    /// fewer or more, so that slots stay below the limit and nobody who has an input in hand queues behind those who wait for one.
+    fn limit(&self, read: Result<Option<Jobs>, String>) {
+        let said = match read {
+            Ok(Some(jobs)) => {
+                let allowed = self.batch.allow(jobs.here());
+                self.clone().open();
+                format!("headcount: {allowed} at once from now on\n")
+            }
+            Ok(None) => "headcount: the control file says nothing; the limit stays\n".into(),
+            Err(why) => format!("headcount: {why}; the limit stays\n"),
+        };
+        if !self.batch.quiet {
+            self.batch.printer.note(&said);
         }
     }
 
@@ -116,6 +152,7 @@ impl<'scope, 'env> Crew<'scope, 'env> {
         let group = self.group.clone();
         group.spawn_named(roll::name(member.number, &member.label), move |ctx| {
             match lane.run(&mut member, ctx) {
+                After::Next if self.batch.closes_lane(lane.slot()) => return headcount::ok(()),
                 After::Next => {}
                 After::Again(attempt, wait) => self.batch.put_off(member, attempt, wait),
                 After::Over => return headcount::ok(()),

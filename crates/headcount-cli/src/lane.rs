@@ -12,6 +12,7 @@ use crate::ledger::{Attempt, End};
 use crate::locked;
 use crate::outcome::{Outcome, judge, timed_out, why_not_started};
 use crate::output::{Pages, PrintError};
+use crate::pace::Permit;
 use crate::process::{Limit, News, Running, Sitter, Tail};
 use crate::record::{Close, Happening};
 use crate::stop::Strength;
@@ -31,6 +32,8 @@ pub(crate) struct Lane {
     buffer: Vec<u8>,
     /// The last member said little.
     terse: bool,
+    /// The byte of the token that was taken for the member, if it has to go back to somebody.
+    token: Option<u8>,
 }
 
 /// What the lane does after a member.
@@ -46,7 +49,12 @@ pub(crate) enum After {
 
 impl Lane {
     pub(crate) fn new(batch: Arc<Batch>, slot: usize) -> Self {
-        Self { batch, slot, pages: Pages::default(), buffer: vec![0; BUFFER], terse: true }
+        Self { batch, slot, pages: Pages::default(), buffer: vec![0; BUFFER], terse: true, token: None }
+    }
+
+    /// Counted from 0.
+    pub(crate) fn slot(&self) -> usize {
+        self.slot
     }
 
     /// Runs a member's next attempt.
@@ -58,12 +66,19 @@ impl Lane {
             let tag = batch.printer.tag(&member.columns);
             self.pages.begin(member.turn, tag.as_deref());
         }
-        let attempt = batch.begin(member.number);
+        let permit = batch.pace.admit(ctx, |what| {
+            if !batch.quiet {
+                batch.printer.note(what)
+            }
+        });
+        self.token = permit.as_ref().and_then(Permit::token);
+        let attempt = permit.as_ref().and_then(|_| batch.begin(member.number));
         let mut outcome = match attempt {
             Some(attempt) => self.outcome(member, attempt, ctx),
             None => Outcome::unstarted(End::Cancelled, "never started".into(), Vec::new()),
         };
         outcome.attempt = attempt;
+        drop(permit);
         if let Some((attempt, wait)) = self.tries_again(&outcome) {
             match batch.printer.part(&mut self.pages) {
                 Ok(()) => {
@@ -196,7 +211,7 @@ impl Lane {
             return Launched::Refused;
         }
         let left = ctx.remaining().into_iter().chain(batch.times.timeout).min();
-        match batch.launcher.start(self.slot, words, left) {
+        match batch.launcher.start(self.slot, self.token, words, left) {
             Ok(running) => {
                 *seat = Some(Sitter {
                     group: running.group(),
@@ -218,7 +233,7 @@ impl Lane {
     }
 
     fn attend(&mut self, member: &Member, running: Running, words: Vec<OsString>) -> Outcome {
-        let Self { batch, slot, pages, buffer, terse } = self;
+        let Self { batch, slot, pages, buffer, terse, .. } = self;
         let seat = &batch.seats[*slot];
         let timeout = batch.times.timeout;
         let mut limit = Limit::new(timeout, batch.times.grace, &batch.pause);

@@ -18,6 +18,7 @@
 //! | `fetch` | downloads as members: addresses, names, partial files, attempts |
 //! | `output` | the only printer |
 //! | `stop`, `signal`, `watch` | how strongly to stop, what signals ask for, and who does it |
+//! | `pace` | whether the next member may start now: rate, load, memory, a jobserver; the limit changed while members run |
 //! | `census`, `live` | who is out in another process, in words; the same again and again |
 //! | `account`, `progress`, `roll` | what is said at the end, and meanwhile |
 //! | `record` | what is written to files, and read again: events, the job log, the page |
@@ -48,6 +49,7 @@ mod live;
 mod manual;
 mod outcome;
 mod output;
+mod pace;
 mod process;
 mod progress;
 mod record;

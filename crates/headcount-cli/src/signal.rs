@@ -1,7 +1,7 @@
 //! Signals: caught here, noted as flags, answered by the watch.
 //!
 //! INT asks for one strength of stopping more each time; TERM and HUP terminate at once; USR1 asks for the
-//! roll call; TSTP, Ctrl-Z, for a pause. A HUP that was ignored when the command started (`nohup`) stays ignored, and so does
+//! roll call; USR2 for the control file to be read; TSTP, Ctrl-Z, for a pause. A HUP that was ignored when the command started (`nohup`) stays ignored, and so does
 //! a TSTP (a shell without job control).
 
 use std::io;
@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
 
 /// The signals that came and were not answered yet.
 #[derive(Debug)]
@@ -19,39 +19,39 @@ pub(crate) struct Signals {
     hang_up: Arc<AtomicBool>,
     roll_call: Arc<AtomicBool>,
     pause: Arc<AtomicBool>,
+    limit: Arc<AtomicBool>,
     resume: Arc<AtomicBool>,
     /// The last deadly signal that came, answered or not; 0 for none. Written by the handlers alone.
     caught: Arc<AtomicUsize>,
 }
 
 impl Signals {
-    /// Catches the signals from now on; each rings the bell.
+    /// Catches from now on what every subcommand answers; each rings the bell.
     pub(crate) fn catch(bell: &UnixStream) -> io::Result<Self> {
         let caught = Arc::new(AtomicUsize::new(0));
-        let catch = |signal| {
-            if ![SIGUSR1, SIGTSTP, SIGCONT].contains(&signal) {
-                signal_hook::flag::register_usize(
-                    signal,
-                    Arc::clone(&caught),
-                    signal.unsigned_abs() as usize,
-                )?;
-            }
-            let flag = Arc::new(AtomicBool::new(false));
-            // The flag first: who is woken must find it. Actions run in the order they were registered.
-            signal_hook::flag::register(signal, Arc::clone(&flag))?;
-            signal_hook::low_level::pipe::register(signal, bell.try_clone()?)?;
-            io::Result::Ok(flag)
+        let deadly = |signal| {
+            signal_hook::flag::register_usize(signal, Arc::clone(&caught), signal.unsigned_abs() as usize)?;
+            catch(signal, bell)
         };
-        let ignored = Ignored::at_start();
-        let unless_ignored = |signal| if ignored.has(signal) { Ok(Arc::default()) } else { catch(signal) };
         Ok(Self {
-            interrupt: catch(SIGINT)?,
-            terminate: catch(SIGTERM)?,
-            hang_up: unless_ignored(SIGHUP)?,
-            roll_call: catch(SIGUSR1)?,
-            pause: unless_ignored(SIGTSTP)?,
-            resume: catch(SIGCONT)?,
+            interrupt: deadly(SIGINT)?,
+            terminate: deadly(SIGTERM)?,
+            hang_up: if Ignored::at_start().has(SIGHUP) { Arc::default() } else { deadly(SIGHUP)? },
+            roll_call: catch(SIGUSR1, bell)?,
+            pause: Arc::default(),
+            limit: Arc::default(),
+            resume: Arc::default(),
             caught,
+        })
+    }
+
+    /// The same, and what only somebody answers who has children to stop and to start.
+    pub(crate) fn catch_for_children(bell: &UnixStream) -> io::Result<Self> {
+        Ok(Self {
+            pause: if Ignored::at_start().has(SIGTSTP) { Arc::default() } else { catch(SIGTSTP, bell)? },
+            limit: catch(SIGUSR2, bell)?,
+            resume: catch(SIGCONT, bell)?,
+            ..Self::catch(bell)?
         })
     }
 
@@ -77,6 +77,11 @@ impl Signals {
         take(&self.roll_call)
     }
 
+    /// The limit was to be read again since the last look.
+    pub(crate) fn take_limit(&self) -> bool {
+        take(&self.limit)
+    }
+
     /// Ctrl-Z was pressed since the last look. What continued us before that is forgotten.
     pub(crate) fn take_pause(&self) -> bool {
         let pause = take(&self.pause);
@@ -90,6 +95,14 @@ impl Signals {
     pub(crate) fn take_resume(&self) -> bool {
         take(&self.resume)
     }
+}
+
+fn catch(signal: i32, bell: &UnixStream) -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    // The flag first: who is woken must find it. Actions run in the order they were registered.
+    signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    signal_hook::low_level::pipe::register(signal, bell.try_clone()?)?;
+    Ok(flag)
 }
 
 fn take(flag: &AtomicBool) -> bool {

@@ -96,6 +96,15 @@ impl Watch {
         if self.signals.take_roll_call() {
             self.batch.printer.note(&self.batch.roll_call());
         }
+        if self.signals.take_limit() {
+            match &self.batch.control {
+                Some(control) => control.ask(),
+                None if self.batch.quiet => {}
+                None => self.batch.printer.note(
+                    "headcount: SIGUSR2 changes nothing: no file was named with --control to read the limit from\n",
+                ),
+            }
+        }
         if self.signals.take_pause() {
             let paused = self.batch.pause.take(&self.batch.seats, || self.signals.take_resume());
             // Nobody could use the grace meanwhile.

@@ -10,6 +10,7 @@ mod given;
 mod jobs;
 mod journal;
 mod manual;
+mod pace;
 mod parse;
 mod policy;
 mod record;
@@ -29,6 +30,7 @@ pub use given::Given;
 pub use jobs::Jobs;
 pub use journal::JournalArgs;
 pub use manual::{CompletionsArgs, ManArgs, table};
+pub use pace::{Load, PaceArgs, Rate};
 pub use parse::{Unparsed, parse};
 pub use policy::{PolicyArgs, parse_budget, parse_quorum};
 pub use record::RecordArgs;
@@ -134,6 +136,10 @@ Stopping:
   If the command itself is killed with -9, a guard process kills its members.
   Ctrl-Z stops the members too, and fg continues them; --timeout does not count that, --deadline does.
 
+Pace:
+  With --control FILE the number of jobs stands in FILE, as -j takes it: change it, and send SIGUSR2. Nobody is
+  stopped for that. Inside `make -j` members share make's jobs, where the recipe's line begins with +; -j holds too.
+
 Exit codes:
   0 all well   1 a member failed   2 usage   3 deadline   4 quorum missed   5 members lost
   128+n ended by signal n";
@@ -206,6 +212,10 @@ pub struct RunArgs {
     /// Say in words what would happen with the flags that are given, and run nothing
     #[arg(long, conflicts_with = "dry_run")]
     pub explain: bool,
+
+    /// When the next member may start.
+    #[command(flatten)]
+    pub pace: PaceArgs,
 
     /// How often a member is tried.
     #[command(flatten)]

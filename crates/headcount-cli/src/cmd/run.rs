@@ -28,6 +28,8 @@ use crate::ledger::{Outcome, Policy};
 use crate::legible;
 use crate::locked;
 use crate::output::{Printer, Sheet, Stream, closed, complain};
+use crate::pace::control::{self, Control};
+use crate::pace::{Jobserver, Pace};
 use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
 use crate::progress::Progress;
 use crate::record::{self, Happening, Plan};
@@ -46,6 +48,15 @@ type Lists = Vec<Vec<Vec<u8>>>;
 /// Runs a batch to its end.
 pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     closed::refuse()?;
+    let jobserver = Jobserver::find().unwrap_or_else(|error| {
+        if !args.quiet {
+            complain(
+                &format!("make's jobserver is out of reach: {error}; -j alone limits this batch"),
+                "begin the recipe's line with +, as for a make in it",
+            );
+        }
+        None
+    });
     let policy = args.policies.policy()?;
     let (words, lists) = split(std::mem::take(&mut args.words))?;
     if args.explain {
@@ -65,7 +76,8 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     }
     let total = source.total();
     check_quorum(policy, total)?;
-    let jobs = jobs(&args, total)?;
+    let (jobs, seats) = jobs(&args, total)?;
+    let pace = Pace::new(&args.pace, jobserver, Arc::clone(&stop.draining))?;
     let others = [("--arg-file", args.arg_file.as_deref()), ("--journal", args.journal.journal.as_deref())];
     // Opened, but begun only when the journal has nothing against it: a resumption that is refused must not cost the
     // record of the run before.
@@ -81,6 +93,9 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
         book,
         tries: args.attempts.tries(),
         jobs,
+        seats,
+        pace,
+        control: args.pace.control.take().map(Control::new),
         printer,
         stop,
         record,
@@ -90,7 +105,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let batch = Arc::new(Batch::new(parts));
     batch.record.tell(&Happening::Begun(Plan { what: "run", words: &words, jobs, policy, total }));
     let inspected = Inspected::begin();
-    let signals = Signals::catch(&rung).map_err(|error| no_start("signals", &error))?;
+    let signals = Signals::catch_for_children(&rung).map_err(|error| no_start("signals", &error))?;
     let signals = Arc::new(signals);
     let late =
         args.deadline.map_or_else(Context::background, |time| Context::background().with_timeout(time));
@@ -306,18 +321,26 @@ pub(super) fn check_quorum(policy: Policy, total: Option<u64>) -> Result<(), Ref
     }
 }
 
-/// How many run at once, when there are files enough for so many.
-fn jobs(args: &RunArgs, total: Option<u64>) -> Result<usize, Refusal> {
-    let asked = args.jobs.here();
-    let jobs = total.map_or(asked, |total| asked.min(usize::try_from(total).unwrap_or(asked))).max(1);
-    match process::room_for_jobs() {
-        Some(room) if jobs as u64 > room => Err(Refusal::new(
+/// How many run at once, when there are files enough for so many; and for how many there are seats, should that be changed.
+fn jobs(args: &RunArgs, total: Option<u64>) -> Result<(usize, usize), Refusal> {
+    let control = args.pace.control.as_deref();
+    let ordered = control.map(control::read).transpose().map_err(|why| {
+        Refusal::new(why, "the file holds what -j takes: a number, 50% or +2; without the file -j holds")
+    })?;
+    let asked = ordered.flatten().unwrap_or(args.jobs).here();
+    let inputs =
+        |jobs: usize| total.map_or(jobs, |total| jobs.min(usize::try_from(total).unwrap_or(jobs))).max(1);
+    let jobs = inputs(asked);
+    let room = process::room_for_jobs().map(|room| usize::try_from(room).unwrap_or(usize::MAX));
+    match room {
+        Some(room) if jobs > room => Err(Refusal::new(
             format!(
                 "{jobs} jobs at once need more open files than this shell allows; there is room for {room}"
             ),
             "raise the limit with ulimit -n, or ask for fewer jobs with -j",
         )),
-        _ => Ok(jobs),
+        _ if control.is_none() => Ok((jobs, jobs)),
+        _ => Ok((jobs, jobs.max(inputs(room.map_or(control::MOST, |room| room.min(control::MOST)))))),
     }
 }
 

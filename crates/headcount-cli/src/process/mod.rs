@@ -103,10 +103,11 @@ impl Launcher {
         Self { path, guard: Guard::new() }
     }
 
-    /// Starts a child, which is told how much time is left to it. The caller holds the seat it will sit in.
+    /// Starts a child, which is told how much time is left to it. The caller holds the seat it will sit in, and the token.
     pub(crate) fn start(
         &self,
         seat: usize,
+        token: Option<u8>,
         words: &[OsString],
         left: Option<Duration>,
     ) -> io::Result<Running> {
@@ -124,7 +125,7 @@ impl Launcher {
             command.env(guard::BATCH, book.batch());
         }
         let entry = self.guard.book().map(|book| {
-            book.starts(seat, [&child_out, &child_err]);
+            book.starts(seat, [&child_out, &child_err], token);
             Entry { book: Arc::clone(book), seat }
         });
         command.args(arguments).stdin(Stdio::inherit()).stdout(child_out).stderr(child_err);

@@ -27,6 +27,8 @@ pub(super) fn line(text: &mut Vec<u8>, now: When, whose: Whose<'_>, words: &[OsS
         Finish::Code(0) if close.end != End::Done => (-1, 0),
         Finish::Code(code) => (code, 0),
         Finish::Signal(signal) => (0, signal),
+        // A download has no exit code; it has gone well or not.
+        Finish::Unknown if close.end == End::Done => (0, 0),
         Finish::Unknown => (-1, 0),
     };
     // Memory takes whatever it is given.

@@ -15,6 +15,7 @@ mod killed;
 mod ledger;
 mod memory;
 mod output;
+mod pace;
 mod pause;
 mod policy;
 mod process;

@@ -6,7 +6,7 @@ use jsonschema::Validator;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::stage::{Seen, fifo, folder, headcount, script};
+use crate::stage::{Seen, Stage, fifo, folder, headcount, script};
 
 fn schema() -> Validator {
     let text = include_str!("../../../../docs/events.schema.json");
@@ -277,6 +277,27 @@ fn the_job_log_has_the_columns_of_gnu_parallel() {
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64();
     assert!(start > now - 60.0 && start + ran <= now + 0.002, "{row:?}, now {now}");
     assert_eq!(row[8], "sh -c 'printf out; printf e >&2; kill -9 $$; exit 3' 'a\\tb\\nc'");
+}
+
+#[test]
+fn downloads_are_told_in_the_same_words() {
+    let folder = folder();
+    let (file, log) = (folder.path().join("run.jsonl"), folder.path().join("log"));
+    std::fs::write(folder.path().join("there"), "kept\n").expect("it can be written");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_headcount"));
+    command.args(["fetch", "-k", "-j1", "--retries", "0", "-o"]).arg(folder.path());
+    command.arg("--events").arg(&file).arg("--joblog").arg(&log);
+    // Nobody listens on the first port; and what is there already is not asked for.
+    command.args(["http://127.0.0.1:1/there", "http://127.0.0.1:1/nobody"]);
+    Stage::new(command).run().ended(1);
+    let events = events(&file);
+    assert_eq!(events[0]["subcommand"], "fetch");
+    assert_eq!(stories(&events)[1..], [LIFE.to_vec(), LIFE.to_vec()]);
+    let failed = find(&events, "attempt_ended", 2);
+    assert_eq!((&failed["end"], &failed["code"]), (&json!("failed"), &Value::Null));
+    let rows = rows(&log);
+    let told: Vec<_> = rows.iter().map(|row| [&*row[0], &*row[6], &*row[8]]).collect();
+    assert_eq!(told, [["1", "0", "http://127.0.0.1:1/there"], ["2", "-1", "http://127.0.0.1:1/nobody"]]);
 }
 
 #[test]

@@ -27,7 +27,9 @@ const STOPS: [Stop; 6] =
 /// Some members end at once, so that there is always somebody being started or buried; one fails after a while.
 fn start(stop: Stop) -> Playing {
     let command = format!("case $0 in q*) exit 0;; f) sleep 0.02; exit 7;; esac; {STUBBORN}");
-    let mut args = vec!["-j4", "--order", "live", "--grace", "30ms"];
+    // The third Ctrl-C must find somebody to kill.
+    let grace = if matches!(stop, Stop::Interrupts) { "1000s" } else { "30ms" };
+    let mut args = vec!["-j4", "--order", "live", "--grace", grace];
     if matches!(stop, Stop::Timeout) {
         args.extend(["--timeout", "100ms"]);
     }

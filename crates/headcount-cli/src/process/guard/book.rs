@@ -3,7 +3,8 @@
 //! It begins with a head, and then has a place of [`PLACE`] bytes for each seat. Numbers are in the machine's order: both
 //! who writes and who reads is the same program on the same machine. What a place says, and when:
 //!
-//! 1. before a child is started: which pipes it will write to. Whoever has one of them open is of that member.
+//! 1. before a child is started: which pipes it will write to (whoever has one of them open is of that member), and which token
+//!    of make's jobserver was taken for it.
 //! 2. after that: the group it leads, and when that was written.
 //! 3. before the leader is reaped, and after everyone in its group was killed: nothing.
 //!
@@ -24,7 +25,10 @@ use crate::process::system;
 const MARK: u64 = u64::from_ne_bytes(*b"hc-book1");
 
 const HEAD: usize = 24;
-const PLACE: usize = 32;
+const PLACE: usize = 40;
+
+/// Any byte may be a token, also 0.
+const TAKEN: u64 = 0x100;
 
 /// The book as the command writes it.
 #[derive(Debug)]
@@ -50,6 +54,8 @@ pub(super) struct Place {
     pub(super) at: u64,
     /// The numbers of its pipes.
     pub(super) pipes: [u64; 2],
+    /// What make's jobserver is owed for it.
+    pub(super) token: Option<u8>,
 }
 
 impl Book {
@@ -74,14 +80,15 @@ impl Book {
         self.file.try_clone()
     }
 
-    /// A child is about to be started that will write to these pipes.
-    pub(in crate::process) fn starts(&self, seat: usize, pipes: [impl AsFd; 2]) {
+    /// A child is about to be started that will write to these pipes, and this token was taken for it.
+    pub(in crate::process) fn starts(&self, seat: usize, pipes: [impl AsFd; 2], token: Option<u8>) {
         let mut place = [0; PLACE];
         for (nth, pipe) in pipes.iter().enumerate() {
             let number = rustix::fs::fstat(pipe).map_or(0, |what| what.st_ino);
             place[16 + 8 * nth..24 + 8 * nth].copy_from_slice(&number.to_ne_bytes());
         }
-        self.write(seat, 0, &place);
+        place[32..].copy_from_slice(&token.map_or(0, |token| u64::from(token) | TAKEN).to_ne_bytes());
+        self.write(seat, &place);
     }
 
     /// It was started, and leads this group.
@@ -89,17 +96,17 @@ impl Book {
         let mut place = [0; 16];
         place[..4].copy_from_slice(&raw(group));
         place[8..].copy_from_slice(&system::uptime().to_ne_bytes());
-        self.write(seat, 0, &place);
+        self.write(seat, &place);
     }
 
     /// It was not started after all; or everyone in its group is dead, and the leader is about to be reaped.
     pub(in crate::process) fn is_over(&self, seat: usize) {
-        self.write(seat, 0, &[0; PLACE]);
+        self.write(seat, &[0; PLACE]);
     }
 
     /// A place that cannot be written (the memory is full) is worth less than the member it is for.
-    fn write(&self, seat: usize, at: usize, bytes: &[u8]) {
-        let _ = self.file.write_all_at(bytes, (HEAD + seat * PLACE + at) as u64);
+    fn write(&self, seat: usize, bytes: &[u8]) {
+        let _ = self.file.write_all_at(bytes, (HEAD + seat * PLACE) as u64);
     }
 }
 
@@ -125,6 +132,7 @@ pub(super) fn read(book: &File) -> Option<(Head, Vec<Place>)> {
         group: pid(place, 0),
         at: number(place, 8),
         pipes: [number(place, 16), number(place, 24)],
+        token: number(place, 32).checked_sub(TAKEN).and_then(|token| u8::try_from(token).ok()),
     });
     Some((head, places.filter(|place| *place != Place::default()).collect()))
 }
@@ -157,18 +165,19 @@ mod tests {
         let (one, two) = (Pid::from_raw(1001).unwrap(), Pid::from_raw(1002).unwrap());
         let pipe = || rustix::pipe::pipe().unwrap().1;
         let pipes = [[pipe(), pipe()], [pipe(), pipe()], [pipe(), pipe()]];
-        book.starts(0, pipes[0].each_ref());
+        book.starts(0, pipes[0].each_ref(), Some(0));
         book.runs(0, one);
-        book.starts(3, pipes[1].each_ref());
+        book.starts(3, pipes[1].each_ref(), Some(7));
         book.runs(3, two);
         book.is_over(3);
-        book.starts(2, pipes[2].each_ref());
+        book.starts(2, pipes[2].each_ref(), None);
         let numbers = |of: &[_; 2]| of.each_ref().map(|pipe| rustix::fs::fstat(pipe).unwrap().st_ino);
         let (head, places) = read(&book.for_guard().unwrap()).unwrap();
         assert_eq!(head, Head { command: getpid(), batch: book.batch().to_owned() });
         assert_eq!(places.len(), 2, "{places:?}");
         assert_eq!((places[0].group, places[0].pipes), (Some(one), numbers(&pipes[0])));
         assert_eq!((places[1].group, places[1].pipes), (None, numbers(&pipes[2])));
+        assert_eq!((places[0].token, places[1].token), (Some(0), None));
         if cfg!(target_os = "linux") {
             assert!(places[0].at > 0 && places[0].at <= system::uptime());
         }

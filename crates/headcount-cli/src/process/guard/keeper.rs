@@ -13,7 +13,7 @@ use crate::exit::{Ending, USAGE};
 use crate::latch::sleep_on;
 use crate::output::complain;
 
-/// The guard's life. Its stdin is the pipe from the command, its stdout the book.
+/// The guard's life. Its stdin is the pipe from the command, its stdout the book, its stderr where tokens go.
 pub(crate) fn keep() -> Ending {
     let (line, book) = (rustix::stdio::stdin(), rustix::stdio::stdout());
     let is_called = is(line, FileType::Fifo) && is(book, FileType::RegularFile);
@@ -32,6 +32,9 @@ pub(crate) fn keep() -> Ending {
     }
     if let Some((head, places)) = book::read(&book) {
         end(&head, &places);
+        for token in places.iter().filter_map(|place| place.token) {
+            let _ = rustix::io::write(rustix::stdio::stderr(), &[token]);
+        }
     }
     Ending::Code(crate::exit::OK)
 }

@@ -76,16 +76,19 @@ impl Guard {
         self.book.as_ref()
     }
 
-    /// Starts the process.
+    /// Starts the process. `tokens` is where the tokens go back to that were taken for members.
     ///
     /// # Errors
     /// When there can be none.
-    pub(crate) fn begin(&self) -> io::Result<()> {
+    pub(crate) fn begin(&self, tokens: Option<OwnedFd>) -> io::Result<()> {
         let book = self.book.as_ref().ok_or_else(|| io::Error::other("no file for its book"))?.for_guard()?;
         let (heard, line) = pipe_with(PipeFlags::CLOEXEC)?;
         let mut command = Command::new(system::this_program()?);
         command.arg0("headcount").arg(NAME).env_clear().current_dir("/").process_group(0);
-        command.stdin(Stdio::from(heard)).stdout(Stdio::from(book)).stderr(Stdio::null());
+        command
+            .stdin(Stdio::from(heard))
+            .stdout(Stdio::from(book))
+            .stderr(tokens.map_or_else(Stdio::null, Stdio::from));
         let process = command.spawn()?;
         *locked(&self.post) = Some(Post { process, _line: line });
         Ok(())
