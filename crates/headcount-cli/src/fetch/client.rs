@@ -1,7 +1,6 @@
 //! The HTTP client: how it is set up, and what its errors mean.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
@@ -130,9 +129,13 @@ fn deepest(error: &(dyn Error + 'static)) -> String {
 
 fn find<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
     chain(error).find_map(|error| {
-        // An I/O error hides what it was made of.
-        let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let arc = inside.and_then(|inside| inside.downcast_ref::<Arc<T>>().map(AsRef::as_ref));
-        error.downcast_ref().or(arc).or_else(|| inside.and_then(|inside| inside.downcast_ref()))
+        let mut error = error;
+        loop {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            // An I/O error hides what it was made of, which may be another one.
+            error = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+        }
     })
 }

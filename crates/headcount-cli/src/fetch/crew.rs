@@ -39,6 +39,9 @@ const ALONE: Duration = Duration::from_secs(120);
 /// A pause of this length is told of.
 const LONG: Duration = Duration::from_secs(1);
 
+/// Room is taken for so many at once: to be woken for each would take as long as a small file.
+const ROOM: u32 = 256;
+
 /// How long members that were called off may take to be gone.
 const GONE: Duration = Duration::from_secs(1);
 
@@ -90,8 +93,13 @@ pub(crate) fn run(
         let crew =
             Crew { attempts: attempts.spawner(), waits: waits.spawner(), begin: contexts.begin.clone() };
         let everyone = WaitGroup::new();
-        let intake =
-            Intake { desk: Arc::clone(desk), crew: Arc::new(crew), inputs, everyone: everyone.clone() };
+        let intake = Intake {
+            desk: Arc::clone(desk),
+            crew: Arc::new(crew),
+            inputs,
+            room: None,
+            everyone: everyone.clone(),
+        };
         let (token, runtime) = (everyone.add(), Handle::current());
         let intake =
             std::thread::Builder::new().name("intake".into()).spawn(move || intake.run(&runtime, token))?;
@@ -257,6 +265,8 @@ struct Intake {
     desk: Arc<Desk>,
     crew: Arc<Crew>,
     inputs: Inputs,
+    /// What it has taken and not given to a transfer yet.
+    room: Option<OwnedSemaphorePermit>,
     everyone: WaitGroup,
 }
 
@@ -275,13 +285,14 @@ impl Intake {
         taken
     }
 
-    fn room(&self, runtime: &Handle) -> Option<OwnedSemaphorePermit> {
-        let room = &self.desk.room;
-        match Arc::clone(room).try_acquire_owned() {
-            Ok(room) => Some(room),
-            // Closed by a stop.
-            Err(_) => runtime.block_on(Arc::clone(room).acquire_owned()).ok(),
+    /// Room for one more; nothing when there will be no more.
+    fn room(&mut self, runtime: &Handle) -> Option<OwnedSemaphorePermit> {
+        if let Some(one) = self.room.as_mut().and_then(|room| room.split(1)) {
+            return Some(one);
         }
+        // There is always more than that in all. Closed by a stop.
+        let room = runtime.block_on(Arc::clone(&self.desk.room).acquire_many_owned(ROOM)).ok()?;
+        self.room.insert(room).split(1)
     }
 
     fn take_in(&mut self, room: OwnedSemaphorePermit) -> Result<(), Ran> {

@@ -231,6 +231,10 @@ impl Desk {
 
     /// The journal takes no more: stops the batch, because what is done from now on would be done again.
     fn journal_failed(&self, error: &JournalError) {
+        // Before anything is said, which may take a while: whoever is told nothing else goes on meanwhile.
+        // Relaxed: read by the main thread when all is over.
+        self.trouble.store(true, Ordering::Relaxed);
+        self.stop.raise(Strength::Terminate, "the journal cannot be written");
         let Some(journal) = self.journal.as_ref().filter(|_| !matches!(error, JournalError::Broken)) else {
             return;
         };
@@ -238,9 +242,6 @@ impl Desk {
             "headcount: the journal {} cannot be written: {error}\nhint: free some space there and go on with --resume\n",
             journal.shown()
         ));
-        // Relaxed: read by the main thread when all is over.
-        self.trouble.store(true, Ordering::Relaxed);
-        self.stop.raise(Strength::Terminate, "the journal cannot be written");
     }
 
     fn heed(&self, verdict: Verdict) {

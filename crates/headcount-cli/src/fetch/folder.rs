@@ -80,12 +80,14 @@ impl Folder {
         Ok(file.into())
     }
 
-    /// Whether the open file is the one of that name still.
-    pub(super) fn is(&self, name: &str, file: &File) -> io::Result<bool> {
+    /// The size of the open file, if it is the one of that name still.
+    pub(super) fn size_if_still(&self, name: &str, file: &File) -> io::Result<Option<u64>> {
         let open = rustix::fs::fstat(file.as_fd())?;
         match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(there) => Ok((there.st_dev, there.st_ino) == (open.st_dev, open.st_ino)),
-            Err(Errno::NOENT) => Ok(false),
+            Ok(there) if (there.st_dev, there.st_ino) == (open.st_dev, open.st_ino) => {
+                Ok(Some(u64::try_from(open.st_size).unwrap_or_default()))
+            }
+            Ok(_) | Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

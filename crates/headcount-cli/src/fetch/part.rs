@@ -73,8 +73,7 @@ impl<'a> Part<'a> {
             settled: false,
         };
         let Some((validator, size)) = part.read_note()? else { return Ok(part) };
-        let file = part.open()?;
-        let written = file.metadata()?.len();
+        let (file, written) = part.open()?;
         part.file = Some(file);
         if written > 0 && size.is_none_or(|size| written <= size) {
             (part.written, part.validator, part.size, part.noted) = (written, Some(validator), size, true);
@@ -177,8 +176,8 @@ impl<'a> Part<'a> {
         format!("{}{NOTE}", self.name)
     }
 
-    /// The part's file, locked.
-    fn open(&self) -> io::Result<File> {
+    /// The part's file, locked, and its size.
+    fn open(&self) -> io::Result<(File, u64)> {
         let name = self.part();
         loop {
             let file = self.folder.file(&name, OFlags::RDWR | OFlags::CREATE)?;
@@ -186,15 +185,15 @@ impl<'a> Part<'a> {
                 return Err(io::Error::other(format!("another process is just storing {name}")));
             }
             // Who had the lock may have given the file its final name since it was opened here.
-            if self.folder.is(&name, &file)? {
-                return Ok(file);
+            if let Some(size) = self.folder.size_if_still(&name, &file)? {
+                return Ok((file, size));
             }
         }
     }
 
     fn open_empty(&self) -> io::Result<File> {
-        let file = self.open()?;
-        if file.metadata()?.len() > 0 {
+        let (file, size) = self.open()?;
+        if size > 0 {
             file.set_len(0)?;
         }
         Ok(file)

@@ -45,9 +45,7 @@ impl Trouble {
             FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
         };
         let (hint, is_ours) = match error.kind() {
-            StorageFull | QuotaExceeded => {
-                ("free some space there; what is there of the file is kept, and gone on with next time", true)
-            }
+            StorageFull | QuotaExceeded => ("free some space there, and run it again", true),
             FileTooLarge => ("the system allows no larger files; see ulimit -f", false),
             ReadOnlyFilesystem => ("nothing can be written there any more", true),
             PermissionDenied => ("may you write there? see ls -ld", false),

@@ -154,6 +154,15 @@ pub(super) fn frame(bytes: &mut [u8], salt: u64, number: u32) {
     lead[8..].copy_from_slice(&number.to_le_bytes());
 }
 
+/// A record as it stands in a file with this salt.
+#[must_use]
+pub fn framed(record: &Record, salt: u64, number: u32) -> Vec<u8> {
+    let mut bytes = unframed();
+    record.write(&mut bytes);
+    frame(&mut bytes, salt, number);
+    bytes
+}
+
 /// Room for the lead.
 pub(super) fn unframed() -> Vec<u8> {
     vec![0; LEAD]

@@ -24,12 +24,13 @@ mod open;
 mod past;
 mod pen;
 mod record;
+mod replay;
 
 pub(crate) use backlog::Backlog;
-pub use frame::{Begins, Bytes, Frames, HEADER, LONGEST, Next, Unread, begins, header};
+pub use frame::{Begins, Bytes, Frames, HEADER, LONGEST, Next, Unread, begins, framed, header};
 pub(crate) use open::{Mode, Open, open};
 pub(crate) use past::Past;
-pub use past::{Replayed, replay};
-pub use pen::{INTERVAL, framed};
+pub use pen::INTERVAL;
 pub(crate) use pen::{Journal, JournalError};
 pub use record::{Heading, Record};
+pub use replay::{Replayed, replay};

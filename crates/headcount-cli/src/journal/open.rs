@@ -9,11 +9,12 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::frame::{Begins, Unread, begins, header};
+use super::frame::{Begins, Unread, begins, framed, header};
 use super::lock::{holder, lock};
-use super::past::{Past, Replayed, replay};
-use super::pen::{Journal, framed};
+use super::past::Past;
+use super::pen::Journal;
 use super::record::{Heading, Record};
+use super::replay::{Replayed, replay};
 use crate::input::{Columns, Source};
 use crate::ledger::Number;
 use crate::legible;

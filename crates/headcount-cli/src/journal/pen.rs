@@ -69,15 +69,6 @@ impl fmt::Display for JournalError {
     }
 }
 
-/// A record as it stands in a file with this salt.
-#[must_use]
-pub fn framed(record: &Record, salt: u64, number: u32) -> Vec<u8> {
-    let mut bytes = unframed();
-    record.write(&mut bytes);
-    frame(&mut bytes, salt, number);
-    bytes
-}
-
 impl Journal {
     /// Goes on writing at this place, with this number.
     pub(super) fn new(

@@ -2,6 +2,7 @@
 
 mod names;
 mod parts;
+mod secure;
 mod server;
 mod stopping;
 mod trouble;
