@@ -187,6 +187,10 @@ impl<S: Hand> Hand for Attempted<S> {
     fn hand(&self) -> Option<&Context> {
         self.0.hand()
     }
+
+    fn take_hand(&mut self) -> Option<Context> {
+        self.0.take_hand()
+    }
 }
 
 impl<T, E, U, S> Settle<T, E, Result<U, Unfinished<E>>> for Attempted<S>

@@ -81,6 +81,11 @@ impl Cancelled {
         self.cause.as_deref().map(|cause| &**cause)
     }
 
+    /// Its text, with the words of its cause if there is one: for a text whose error goes on below the cause, if at all.
+    pub(crate) fn with_cause(&self) -> WithCause<'_> {
+        WithCause(self)
+    }
+
     /// Whether both are the same cancellation, not merely two that look alike.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         self.number == other.number
@@ -107,6 +112,19 @@ impl fmt::Display for Cancelled {
             CancelKind::Dropped => "cancelled because its canceller or group was dropped, made at",
         };
         write!(f, "{what} {}:{}", self.place.file(), self.place.line())
+    }
+}
+
+/// See [`Cancelled::with_cause`].
+#[derive(Debug)]
+pub(crate) struct WithCause<'c>(&'c Cancelled);
+
+impl fmt::Display for WithCause<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.cause() {
+            Some(cause) => write!(f, "{}: {cause}", self.0),
+            None => write!(f, "{}", self.0),
+        }
     }
 }
 

@@ -131,7 +131,9 @@ impl Context {
     ///
     /// # Panics
     ///
-    /// If the operating system cannot start that thread.
+    /// If the operating system cannot start that thread. In a runtime whose timers are not enabled a task of Tokio's panics,
+    /// which cannot be foreseen: that is printed, and the thread serves the deadline instead. Where a panic ends the process
+    /// (`panic = "abort"`), so does this one.
     #[must_use]
     #[track_caller]
     pub fn with_deadline(&self, deadline: Instant) -> Self {

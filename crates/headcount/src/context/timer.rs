@@ -5,7 +5,8 @@
 //! again by the next. It serves all of them from one ordered list.
 //!
 //! Inside a Tokio runtime a deadline is a task that sleeps, so that tests with paused time see it pass. When the runtime
-//! shuts down before, the task is dropped and hands its deadline over to the thread: a deadline passes all the same.
+//! shuts down before, the task is dropped and hands its deadline over to the thread: a deadline passes all the same. So does
+//! one in a runtime without timers, where the task panics: Tokio has no question whether they are enabled.
 //!
 //! Callbacks of a deadline run on a thread of their own, if there are any, so that a slow one delays no other deadline.
 //!

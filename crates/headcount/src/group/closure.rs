@@ -65,7 +65,9 @@ where
             drop((watched, inside));
             output.unwrap_or_else(Ending::Panicked)
         };
-        finish(seat, ending, hand.as_ref());
+        // G1: what settled goes before the seat ends.
+        panics::drop_quietly(settle);
+        finish(seat, ending, hand);
     }
 }
 
@@ -80,8 +82,8 @@ where
     fn drop(&mut self) {
         let Some(seat) = self.seat.take() else { return };
         let why = why_cancelled(&seat, self.hand.as_ref());
-        let ending = unbegun(self.work.take(), why.map_or(Ending::Aborted, Ending::Unbegun));
-        finish(seat, ending, self.hand.as_ref());
+        let ending = unbegun(self.work.take(), why.map_or(Ending::Dropped, Ending::Unbegun));
+        finish(seat, ending, self.hand.take());
     }
 }
 

@@ -33,7 +33,7 @@ use super::arrivals::Arrivals;
 use super::court::Court;
 use super::ended::Who;
 use super::ledger::Ledger;
-use super::mark::{Asked, Bell};
+use super::mark::{Asked, Bell, Off};
 use super::page::{Page, Seat};
 use super::pen::Pen;
 use super::sheet::Entry;
@@ -312,16 +312,20 @@ impl<T, E, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
 
     /// Calls all members off who are out: their futures are dropped where they stand.
     pub(crate) fn call_off(&self) {
-        let pages: Vec<_> = self.books.lock().pages.values().cloned().collect();
-        for page in pages {
-            page.call_off();
-        }
+        self.call_off_because(Off::Unheeding);
     }
 
     /// The same for those who are out now, and not for who comes later: that one will be on another page.
     pub(crate) fn call_off_those_there(&self) {
         self.seal(|_| true);
-        self.call_off();
+        self.call_off_because(Off::Abandoned);
+    }
+
+    fn call_off_because(&self, why: Off) {
+        let pages: Vec<_> = self.books.lock().pages.values().cloned().collect();
+        for page in pages {
+            page.call_off(why);
+        }
     }
 
     /// How many members were ever registered.

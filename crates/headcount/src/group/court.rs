@@ -284,6 +284,7 @@ impl<E: Root, P> Judging<'_, E, P> {
             Ending::Panicked(payload) => (MemberError::Panicked(PanicReport::new(payload)), false),
             Ending::Unbegun(why) => (MemberError::Cancelled(why), by_hand),
             Ending::Aborted => (MemberError::Aborted, by_hand),
+            Ending::Dropped => (MemberError::Dropped, by_hand),
         }
     }
 

@@ -26,8 +26,10 @@ pub(crate) enum Ending<T, E> {
     Panicked(Box<dyn Any + Send>),
     /// It was cancelled before it began.
     Unbegun(Cancelled),
-    /// It was dropped while it ran.
+    /// It was called off while it ran.
     Aborted,
+    /// Its executor dropped it.
+    Dropped,
 }
 
 impl<T, E: Root, P: Policy<T, E>, K: Kind> Core<T, E, P, K> {
@@ -126,8 +128,9 @@ pub(crate) trait Riders {
     fn one_is_over(self: &Arc<Self>) {}
 }
 
-/// Ends the seat, gives back what it held, and counts it back in.
-pub(crate) fn finish<T, E, P, K>(seat: SeatOf<T, E, P, K>, ending: Ending<T, E>, hand: Option<&Context>)
+/// Ends the seat, gives back what it held, and counts it back in: after everything of the member is gone (G1), its own
+/// context at last, which may hold foreign values.
+pub(crate) fn finish<T, E, P, K>(seat: SeatOf<T, E, P, K>, ending: Ending<T, E>, hand: Option<Context>)
 where
     E: Root,
     P: Policy<T, E>,
@@ -140,7 +143,10 @@ where
         who::gone(seat.here());
     }
     let inside = seat.watched.enter();
-    let asked = core.end(&seat, ending, hand);
+    let asked = core.end(&seat, ending, hand.as_ref());
+    if hand.is_some() {
+        panics::drop_quietly(hand);
+    }
     drop(inside);
     core.watched.ended(|| seat.has_begun());
     if asked.is_rider() {

@@ -133,14 +133,17 @@ pub enum MemberError<E = BoxError> {
     Panicked(PanicReport),
     /// It ended, or never began, because it was cancelled: together with its group, or alone by its own canceller.
     Cancelled(Cancelled),
-    /// It did not heed its cancellation and was stopped.
+    /// It did not heed its cancellation, and was stopped when its group's grace was over.
     Aborted,
+    /// Its executor dropped it before it was over, and nobody had asked for that: most often a runtime that was shut down. A
+    /// [`Tally`](crate::Tally) counts it as aborted.
+    Dropped,
 }
 
 impl<E> MemberError<E> {
     /// Whether the member failed by itself: it returned an error or panicked.
     ///
-    /// Otherwise it was cancelled or aborted, which is the doing of others.
+    /// Otherwise it was cancelled, aborted or dropped, which is the doing of others.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Failed(_) | Self::Panicked(_))
@@ -154,7 +157,7 @@ impl<E: Root> MemberError<E> {
             Self::Failed(error) => Some(error.as_error()),
             Self::Panicked(report) => Some(report),
             Self::Cancelled(why) => Some(why),
-            Self::Aborted => None,
+            Self::Aborted | Self::Dropped => None,
         }
     }
 }
@@ -166,6 +169,7 @@ impl<E: Root> fmt::Display for MemberError<E> {
             Self::Panicked(report) => write!(f, "panicked: {report}"),
             Self::Cancelled(why) => write!(f, "{why}"),
             Self::Aborted => f.write_str("aborted, because it did not heed its cancellation"),
+            Self::Dropped => f.write_str("dropped by its executor before it was over"),
         }
     }
 }
@@ -177,6 +181,7 @@ impl<E: fmt::Debug> fmt::Debug for MemberError<E> {
             Self::Panicked(report) => f.debug_tuple("Panicked").field(report).finish(),
             Self::Cancelled(why) => f.debug_tuple("Cancelled").field(why).finish(),
             Self::Aborted => f.write_str("Aborted"),
+            Self::Dropped => f.write_str("Dropped"),
         }
     }
 }

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use super::FromMember;
 use super::ending::Ending;
+use super::panics;
 use super::settle::{Hand, Receive, Settle, settle_with};
 use crate::wait::lock::Lock;
 
 /// The value of a member that was forked ([task](crate::task::Spawner::fork), [thread](crate::thread::Spawner::fork)), to be
 /// taken once it is over.
+///
+/// A value whose `Fork` was dropped before is dropped by the member, quietly: a panic of its destructor is printed, and is
+/// nobody's failure.
 ///
 /// # Examples
 ///
@@ -38,7 +42,7 @@ pub struct Fork<U>(Arc<Lock<Option<U>>>);
 impl<U> Fork<U> {
     pub(crate) fn new() -> (Self, Forked<U>) {
         let place = Arc::new(Lock::new(None));
-        (Self(Arc::clone(&place)), Forked(place))
+        (Self(Arc::clone(&place)), Forked(Some(place)))
     }
 
     /// The member's value; nothing if it has not succeeded, or not yet.
@@ -55,14 +59,18 @@ impl<U> fmt::Debug for Fork<U> {
 }
 
 /// Where a forked member leaves its value.
-pub(crate) struct Forked<U>(Arc<Lock<Option<U>>>);
+pub(crate) struct Forked<U>(Option<Arc<Lock<Option<U>>>>);
 
 impl<U> Hand for Forked<U> {}
 
 impl<T, E, U> Receive<T, E, U> for Forked<U> {
     fn receive(&mut self, value: U) -> Ending<T, E> {
-        let before = self.0.lock().replace(value);
-        drop(before);
+        let Some(place) = self.0.take() else { unreachable!("a member has one value") };
+        let before = place.lock().replace(value);
+        debug_assert!(before.is_none(), "the place is nobody else's");
+        // G1: if the `Fork` is gone the value goes here, while the member is still out, and as any value that nobody wants:
+        // its destructor is foreign code, and may panic.
+        panics::drop_quietly((before, place));
         Ending::Forked
     }
 }

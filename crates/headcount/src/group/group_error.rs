@@ -27,6 +27,8 @@ use crate::roll::Title;
 /// group "prices" (src/main.rs:9) was cancelled: deadline exceeded, set at src/main.rs:8
 /// ```
 ///
+/// If that was given a cause, the sentence ends with the cause's text; [`cancelled`](Self::cancelled) has the cause itself.
+///
 /// When several have failed the text says how many, and [`others`](Self::others) has them.
 pub struct GroupError<E = BoxError>(Box<Inner<E>>);
 
@@ -200,6 +202,7 @@ impl<E: Root> fmt::Display for GroupError<E> {
                     MemberError::Panicked(_) => "panicked",
                     MemberError::Cancelled(_) => "was cancelled",
                     MemberError::Aborted => "was aborted",
+                    MemberError::Dropped => "was dropped by its executor before it was over",
                 };
                 write!(f, ": member {member} {what}")?;
                 match others.len() {
@@ -213,9 +216,11 @@ impl<E: Root> fmt::Display for GroupError<E> {
             Why::TooFew if short.is_some() => {}
             Why::TooFew => f.write_str(": no member succeeded")?,
         }
-        match self.root_error() {
-            Some(error) => write!(f, ": {error}"),
-            None => Ok(()),
+        match (why, self.root_error()) {
+            // Who asks why a group was cancelled is to read it in the sentence.
+            (Why::Cancelled(why), _) => write!(f, ": {}", why.with_cause()),
+            (_, Some(error)) => write!(f, ": {error}"),
+            (_, None) => Ok(()),
         }
     }
 }
@@ -243,6 +248,8 @@ impl<E: Root> fmt::Debug for GroupError<E> {
 
 impl<E: Root> Error for GroupError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.root_error()?.source()
+        let below = self.root_error()?.source();
+        // No text is printed twice: that of a cancellation's cause is in the sentence.
+        if matches!(self.0.why, Why::Cancelled(_)) { below?.source() } else { below }
     }
 }

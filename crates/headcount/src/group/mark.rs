@@ -28,6 +28,15 @@ pub(super) const BLOCKS: u8 = 4;
 /// Of `begun`: what it waits for, a [`Pause`], in the bits from this one on.
 pub(super) const PAUSE: u32 = 3;
 
+/// Why members are called off: a bit of `Page::called_off`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Off {
+    /// They were cancelled and have not ended in time.
+    Unheeding = 1,
+    /// Their executor will not run them any more.
+    Abandoned = 2,
+}
+
 /// How a member stands that is out; for the roll call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stands(pub(super) u8);

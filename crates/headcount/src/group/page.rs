@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::mark::{
-    Asked, BEGUN, BLOCKS, Bell, CALLED_OFF, ENDED, HEARD, PAUSE, RIDER, Stands, TAKEN, TOLD, VALUE,
+    Asked, BEGUN, BLOCKS, Bell, CALLED_OFF, ENDED, HEARD, Off, PAUSE, RIDER, Stands, TAKEN, TOLD, VALUE,
 };
 use super::member::Member;
 use super::panics;
@@ -83,7 +83,7 @@ pub(crate) struct Page<T, C, B> {
     values: Box<[UnsafeCell<Option<T>>]>,
     /// Members out and, while the page has a pen, one for each line that is not used yet, and one for the pen.
     out: AtomicU64,
-    /// Not zero once its members are to be dropped where they stand.
+    /// Bits of [`Off`]: not zero once its members are to be dropped where they stand.
     called_off: AtomicU8,
 }
 
@@ -221,9 +221,9 @@ impl<T, C, B: Bell> Page<T, C, B> {
     ///
     /// No wake-up is lost. The mark is set before the locks are taken one by one. A member that leaves its waker after we
     /// came by looks at the mark afterwards (in [`Seat::park`]), and the lock makes it see it.
-    pub(crate) fn call_off(&self) {
+    pub(crate) fn call_off(&self, why: Off) {
         // Relaxed: the locks below order it.
-        self.called_off.store(1, Relaxed);
+        self.called_off.fetch_or(why as u8, Relaxed);
         (0..self.lines.len()).for_each(|line| self.wake(line));
     }
 
@@ -383,6 +383,13 @@ impl<T, C, B: Bell> Seat<T, C, B> {
     /// Whether waits inside the member may not have ended with it.
     pub(super) fn leaves_waits(&self) -> bool {
         self.waits.get() != 0
+    }
+
+    /// Whether it was called off because it did not heed its cancellation. Otherwise its executor dropped it.
+    pub(crate) fn has_not_heeded(&self) -> bool {
+        // Relaxed, both: as above.
+        self.page.called_off.load(Relaxed) & Off::Unheeding as u8 != 0
+            || self.page.lines[self.line()].mark.load(Relaxed) & CALLED_OFF != 0
     }
 
     /// Leaves a waker for when the member is called off; false if it has been, and then nobody may ever come to wake.

@@ -44,7 +44,7 @@ pub(crate) fn told<E: Root>(error: Option<&MemberError<E>>) -> (HowEnded, Option
         Some(MemberError::Failed(_)) => HowEnded::Failed,
         Some(MemberError::Panicked(_)) => HowEnded::Panicked,
         Some(MemberError::Cancelled(_)) => HowEnded::Cancelled,
-        Some(MemberError::Aborted) => HowEnded::Aborted,
+        Some(MemberError::Aborted | MemberError::Dropped) => HowEnded::Aborted,
     };
     // An error's `Display` is foreign code: it is called under no lock, and may panic.
     let said = |error| panics::try_quietly(|| text(error));
@@ -54,10 +54,7 @@ pub(crate) fn told<E: Root>(error: Option<&MemberError<E>>) -> (HowEnded, Option
 /// What happened, and what a cancellation's cause was.
 fn text<E: Root>(error: &MemberError<E>) -> String {
     match error {
-        MemberError::Cancelled(why) => match why.cause() {
-            Some(cause) => format!("{why}: {cause}"),
-            None => why.to_string(),
-        },
+        MemberError::Cancelled(why) => why.with_cause().to_string(),
         MemberError::Panicked(report) => report.to_string(),
         error => error.to_string(),
     }

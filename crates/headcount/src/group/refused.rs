@@ -53,8 +53,7 @@ impl<F> SubmitError<F> {
 impl<F> fmt::Display for SubmitError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.why {
-            Why::Over(title, Some(why)) => write!(f, "{title} takes no more members: {why}"),
-            Why::Over(title, None) => write!(f, "{title} takes no more members: it has been waited for"),
+            Why::Over(title, why) => no_more(title, why.as_ref(), f),
             Why::OwnGroupIsFull(title) => {
                 write!(
                     f,
@@ -74,21 +73,32 @@ impl<F> fmt::Debug for SubmitError<F> {
 
 impl<F> Error for SubmitError<F> {}
 
+/// Says that the group is over, and why.
+fn no_more(title: &Title, why: Option<&Cancelled>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{title} takes no more members: ")?;
+    match why {
+        // These errors have no source, so that the cause's words would be lost.
+        Some(why) => write!(f, "{}", why.with_cause()),
+        None => f.write_str("it has been waited for"),
+    }
+}
+
 /// A member was not launched by `try_spawn` ([task](crate::task::Spawner::try_spawn),
 /// [thread](crate::thread::Spawner::try_spawn)); it is given back.
 pub struct TrySpawnError<F> {
+    title: Title,
     /// None if the group was full; else why it is over, if that is known.
     over: Option<Option<Cancelled>>,
     given: F,
 }
 
 impl<F> TrySpawnError<F> {
-    pub(crate) fn full(given: F) -> Self {
-        Self { over: None, given }
+    pub(crate) fn full(title: Title, given: F) -> Self {
+        Self { title, over: None, given }
     }
 
-    pub(crate) fn over(why: Option<Cancelled>, given: F) -> Self {
-        Self { over: Some(why), given }
+    pub(crate) fn over(title: Title, why: Option<Cancelled>, given: F) -> Self {
+        Self { title, over: Some(why), given }
     }
 
     /// Whether all slots were taken.
@@ -112,10 +122,10 @@ impl<F> TrySpawnError<F> {
 
 impl<F> fmt::Display for TrySpawnError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let title = &self.title;
         match &self.over {
-            None => f.write_str("the group is full"),
-            Some(Some(why)) => write!(f, "the group takes no more members: {why}"),
-            Some(None) => f.write_str("the group takes no more members: it has been waited for"),
+            None => write!(f, "{title} is full"),
+            Some(why) => no_more(title, why.as_ref(), f),
         }
     }
 }

@@ -15,6 +15,11 @@ pub(crate) trait Hand {
     fn hand(&self) -> Option<&Context> {
         None
     }
+
+    /// The same, to be let go before the member ends (G1): values of a context are foreign, and so are their destructors.
+    fn take_hand(&mut self) -> Option<Context> {
+        None
+    }
 }
 
 /// The output is the group's own kind of result.
@@ -24,11 +29,21 @@ pub(crate) struct Plain;
 impl Hand for Plain {}
 
 /// As [`Plain`], of a member that has a context of its own.
-pub(crate) struct WithHand(pub(crate) Context);
+pub(crate) struct WithHand(Option<Context>);
+
+impl WithHand {
+    pub(crate) fn new(hand: Context) -> Self {
+        Self(Some(hand))
+    }
+}
 
 impl Hand for WithHand {
     fn hand(&self) -> Option<&Context> {
-        Some(&self.0)
+        self.0.as_ref()
+    }
+
+    fn take_hand(&mut self) -> Option<Context> {
+        self.0.take()
     }
 }
 

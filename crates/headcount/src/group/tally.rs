@@ -18,7 +18,7 @@ pub struct Tally {
     pub panicked: u64,
     /// Ended because their group, or they themselves, had been cancelled; or never began for that reason.
     pub cancelled: u64,
-    /// Did not heed their cancellation and were stopped.
+    /// Did not heed their cancellation and were stopped, or were dropped by their executor.
     pub aborted: u64,
 }
 
@@ -35,7 +35,7 @@ impl Tally {
             MemberError::Failed(_) => &mut self.failed,
             MemberError::Panicked(_) => &mut self.panicked,
             MemberError::Cancelled(_) => &mut self.cancelled,
-            MemberError::Aborted => &mut self.aborted,
+            MemberError::Aborted | MemberError::Dropped => &mut self.aborted,
         } += 1;
     }
 }

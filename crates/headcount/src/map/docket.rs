@@ -160,7 +160,7 @@ impl<E: Root, P> Docket<E, P> {
                 recorder.spawned(index, self.who(), None);
             }
             let why = self.ctx.cancelled_because();
-            self.fail(index, why.map_or(Ending::Aborted, Ending::Unbegun), false);
+            self.fail(index, why.map_or(Ending::Dropped, Ending::Unbegun), false);
         }
     }
 

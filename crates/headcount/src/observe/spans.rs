@@ -136,6 +136,7 @@ pub(crate) fn failed<E: Root>(member: &group::Member, error: &MemberError<E>) {
             error!(target: TARGET, %member, panic = %report, "member panicked");
         }
         MemberError::Aborted => warn!(target: TARGET, %member, "member aborted"),
+        MemberError::Dropped => warn!(target: TARGET, %member, "member dropped by its executor"),
         MemberError::Cancelled(why) => debug!(target: TARGET, %member, %why, "member cancelled"),
     });
 }

@@ -97,7 +97,8 @@ where
     ///
     /// # Panics
     ///
-    /// As [`wait_idle`](Self::wait_idle).
+    /// As [`wait_idle`](Self::wait_idle). In a Tokio runtime its timers must be enabled, see
+    /// [`Context::with_deadline`](crate::Context::with_deadline).
     ///
     /// # Cancel safety
     ///

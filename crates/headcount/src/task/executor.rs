@@ -22,7 +22,7 @@ pub type BoxTask = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// ```
 ///
 /// It is given a few tasks for each group, which poll the members, and one or more of which wait as long as members are out. A
-/// runtime that drops one before it is over says that it is shutting down: the members that are out count as aborted.
+/// runtime that drops one before it is over says that it is shutting down: the members that are out end as `MemberError::Dropped`.
 pub trait Spawn: Send + Sync + 'static {
     /// Starts the task, so that it runs by itself from now on. Must not run it before it returns.
     fn spawn(&self, task: BoxTask);

@@ -49,7 +49,7 @@ use crate::timeline::Recorder;
 /// But what a runtime keeps for a task it keeps for a carrier: `tokio::task::id()` and `tokio::task::try_id()` are those of the carrier,
 /// and may change from one poll to the next; so may smol's and other runtimes' task-locals (`tokio::task_local!` with `scope`
 /// inside the member is the member's own). tokio-console lists carriers. A runtime that drops a carrier is taken to be
-/// shutting down: every member that is out then is aborted.
+/// shutting down: every member that is out then ends as [`MemberError::Dropped`](crate::MemberError::Dropped).
 ///
 /// # When not to use it
 ///
@@ -203,6 +203,9 @@ where
 
     /// How long members that are cancelled have to end by themselves before they are called off, that is dropped where
     /// they stand. The default is five seconds; `Duration::ZERO` is at once, `Duration::MAX` never.
+    ///
+    /// In a Tokio runtime the grace runs on Tokio's clock, whose timers must be enabled; see
+    /// [`Context::with_deadline`](crate::Context::with_deadline).
     pub fn grace(self, grace: Duration) -> Self {
         self.core().books.lock().grace = grace;
         self

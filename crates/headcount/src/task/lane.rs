@@ -63,7 +63,9 @@ impl Lane {
 
     fn has_room(&self, weight: usize) -> bool {
         // Alone is always allowed.
-        self.limit.is_none_or(|limit| self.used == 0 || self.used.saturating_add(weight) <= limit)
+        self.limit.is_none_or(|limit| {
+            self.used == 0 || self.used.checked_add(weight).is_some_and(|used| used <= limit)
+        })
     }
 
     /// Slots for one who weighs `weight` and has not waited: how many are held, if it need not queue.

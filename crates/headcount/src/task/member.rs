@@ -63,9 +63,9 @@ pin_project! {
             let ending = match (clear(this.stage), why) {
                 (Err(payload), _) => Ending::Panicked(payload),
                 (Ok(()), Some(why)) => Ending::Unbegun(why),
-                (Ok(()), None) => Ending::Aborted,
+                (Ok(()), None) => called_off(&seat),
             };
-            finish(seat, ending, this.settle.hand());
+            finish(seat, ending, this.settle.take_hand());
         }
     }
 }
@@ -129,7 +129,7 @@ where
         seat.note_waits(inside.left());
         drop((watched, inside));
         if let Some(seat) = this.seat.take() {
-            finish(seat, ending, this.settle.hand());
+            finish(seat, ending, this.settle.take_hand());
         }
         Poll::Ready(())
     }
@@ -174,18 +174,23 @@ where
     S: Settle<T, E, Fut::Output>,
 {
     if seat.is_called_off() {
-        return Poll::Ready(Ending::Aborted);
+        return Poll::Ready(called_off(seat));
     }
-    let StageProjection::Running { future } = stage.project() else { return Poll::Ready(Ending::Aborted) };
+    let StageProjection::Running { future } = stage.project() else { return Poll::Ready(called_off(seat)) };
     match panics::catch(|| future.poll(cx)) {
         Ok(Poll::Ready(output)) => {
             // Turning an error into the group's may run foreign code.
             Poll::Ready(panics::catch(|| settle.settle(output)).unwrap_or_else(Ending::Panicked))
         }
         Ok(Poll::Pending) if seat.park(cx.waker()) => Poll::Pending,
-        Ok(Poll::Pending) => Poll::Ready(Ending::Aborted),
+        Ok(Poll::Pending) => Poll::Ready(called_off(seat)),
         Err(payload) => Poll::Ready(Ending::Panicked(payload)),
     }
+}
+
+/// The end of a member that is dropped where it stands.
+fn called_off<T, E, P: Policy<T, E>, K: Kind>(seat: &SeatOf<T, E, P, K>) -> Ending<T, E> {
+    if seat.has_not_heeded() { Ending::Aborted } else { Ending::Dropped }
 }
 
 /// Drops the future, or the closure, where it stands.

@@ -177,10 +177,10 @@ where
         if let Some((seat, free, f)) = self.register(None, 1, Location::caller(), f) {
             stop::when_cancelled_by_hand(&hand, &self.core, Arc::downgrade(seat.page()), seat.line());
             match self.attempts() {
-                None => self.start(free, 1, Attended::new(seat, WithHand(hand), f)),
+                None => self.start(free, 1, Attended::new(seat, WithHand::new(hand), f)),
                 Some(attempts) => {
                     let body = attempt::bind_once(attempts, f);
-                    self.start(free, 1, Attended::new(seat, Attempted(WithHand(hand)), body));
+                    self.start(free, 1, Attended::new(seat, Attempted(WithHand::new(hand)), body));
                 }
             }
         }

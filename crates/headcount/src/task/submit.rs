@@ -81,14 +81,14 @@ where
             // Over is over, though it may be full as well: nobody is to try again.
             let is_over = self.core().ctx.is_cancelled() || self.core().is_closed();
             return Err(if is_over {
-                TrySpawnError::over(self.why_over(), f)
+                TrySpawnError::over(self.core().title(), self.why_over(), f)
             } else {
-                TrySpawnError::full(f)
+                TrySpawnError::full(self.core().title(), f)
             });
         };
         let slots = Slots::new(Arc::clone(self.core()), held);
         let launched = self.launch_in(slots, Location::caller(), f);
-        launched.map_err(|given| TrySpawnError::over(self.why_over(), given))
+        launched.map_err(|given| TrySpawnError::over(self.core().title(), self.why_over(), given))
     }
 
     /// Waits for a slot.

@@ -87,7 +87,8 @@ where
     ///
     /// # Panics
     ///
-    /// As [`wait`](Self::wait).
+    /// As [`wait`](Self::wait). In a Tokio runtime its timers must be enabled, see
+    /// [`Context::with_deadline`](crate::Context::with_deadline).
     ///
     /// # Cancel safety
     ///
@@ -128,7 +129,7 @@ where
     ///
     /// # Panics
     ///
-    /// As [`wait`](Self::wait).
+    /// As [`wait_timeout`](Self::wait_timeout).
     ///
     /// # Cancel safety
     ///

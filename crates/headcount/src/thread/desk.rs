@@ -22,6 +22,9 @@
 //! * **D5, soon.** Who searches, watches or is coming visits within a fraction of a millisecond, and then somebody else
 //!   attends or pushers come directly. So a time that was read since the last visit of all is still good, unless those who
 //!   attend are the ones who hold all the slots: they come when their jobs are over. [`Desk::will_be_visited`].
+//! * **D6, nobody to be had.** If the system gives no thread, D3 cannot be kept. Then D4 is: every push comes here, and tries
+//!   again. And whoever waits for the jobs, or for their slots, runs what could start and has nobody:
+//!   [`Workers::stand_in`](super::workers::Workers::stand_in).
 //!
 //! Lock order: the front page's lock, the desk's, a tray's. Nobody is woken and no thread started under them: that is
 //! what a [`Plan`] is for.
@@ -59,7 +62,8 @@ pub(super) struct Desk<'scope> {
     /// How many slots there are; `usize::MAX` for no limit.
     pub(super) limit: usize,
     /// How many are held. Above the limit after it was lowered, or by one job that is heavier than it.
-    pub(super) used: usize,
+    /// Wide, because without a limit everybody runs at once, and the weights of all may be more than a `usize` holds.
+    pub(super) used: u128,
     /// How many workers start at once (D2).
     cores: usize,
     /// Threads that were started and are not over, and the caller while it helps.
@@ -109,7 +113,26 @@ impl<'scope> Desk<'scope> {
     }
 
     pub(super) fn fits(&self, weight: usize) -> bool {
-        self.used == 0 || self.used.saturating_add(weight) <= self.limit
+        self.used == 0 || self.limit == usize::MAX || self.used + weight as u128 <= self.limit as u128
+    }
+
+    /// Slots for a job or a turn.
+    pub(super) fn hold(&mut self, weight: usize) {
+        self.used += weight as u128;
+    }
+
+    pub(super) fn give_back(&mut self, weight: usize) {
+        self.used -= weight as u128;
+    }
+
+    /// Are all slots held?
+    fn is_full(&self) -> bool {
+        self.limit != usize::MAX && self.used >= self.limit as u128
+    }
+
+    /// Are more slots held than there are?
+    pub(super) fn is_crowded(&self) -> bool {
+        self.limit != usize::MAX && self.used > self.limit as u128
     }
 
     pub(super) fn has_spare_cores(&self) -> bool {
@@ -123,7 +146,8 @@ impl<'scope> Desk<'scope> {
                 if !self.fits(seat.weight()) {
                     return;
                 }
-                self.used += seat.weight();
+                let weight = seat.weight();
+                self.used += weight as u128;
                 seat.grant();
                 self.plan.granted.push(Arc::clone(seat));
             }
@@ -139,7 +163,7 @@ impl<'scope> Desk<'scope> {
 
     /// May something be in a tray that another worker could run?
     pub(super) fn has_trays(&self) -> bool {
-        !self.trays.is_empty() && self.used < self.limit
+        !self.trays.is_empty() && !self.is_full()
     }
 
     /// Starts the front if it may start (D1): the worker holds its slots, and has on its tray what it takes along.
@@ -159,7 +183,7 @@ impl<'scope> Desk<'scope> {
             return None;
         }
         let Some(Entry::Job(job, weight)) = self.queue.pop() else { return None };
-        self.used += weight;
+        self.hold(weight);
         self.active += 1;
         self.taken += 1;
         // Half of what is there at most: the last ones are shared out one by one.
@@ -170,9 +194,22 @@ impl<'scope> Desk<'scope> {
         Some((job, weight))
     }
 
+    /// A job for somebody who is no worker, which the calling thread becomes for it: if one could start, and nobody is about
+    /// who would take it.
+    pub(super) fn stand_in(&mut self, worker: &mut Worker<'scope>) -> Option<Job<'scope>> {
+        let somebody = self.searching || self.coming || self.watcher.is_some() || !self.sleepers.is_empty();
+        if self.over || somebody {
+            return None;
+        }
+        self.look_into_trays(&worker.tray);
+        let job = self.take_for(worker)?;
+        self.threads += 1;
+        Some(job)
+    }
+
     /// Gives back what a worker held for a job that is over.
     pub(super) fn release(&mut self, weight: usize) {
-        self.used -= weight;
+        self.give_back(weight);
         self.active -= 1;
     }
 
@@ -225,7 +262,7 @@ impl<'scope> Desk<'scope> {
     /// D4: is somebody about who will look at the front page?
     pub(super) fn attended(&self) -> bool {
         // Who gives back slots looks at the front page when the queue has nothing for it.
-        self.will_be_visited() || self.used >= self.limit
+        self.will_be_visited() || self.is_full()
     }
 
     /// D5.

@@ -130,7 +130,7 @@ where
 
     fn next(&mut self) -> Option<Self::Item> {
         crate::blocking::assert_allowed("thread::Group::stream", "task::Results::next()");
-        self.stream.next()
+        self.stream.next(&self.group.team().workers)
     }
 }
 

@@ -138,7 +138,7 @@ impl Group {
         let mut stream = Stream::open(&self.team.core).expect("nobody takes them already");
         let mut outcomes = Vec::new();
         while outcomes.len() < most {
-            match stream.next() {
+            match stream.next(&self.team.workers) {
                 Some((_, outcome)) => outcomes.push(outcome),
                 None => break,
             }

@@ -36,7 +36,8 @@ use crate::timeline::{Recorder, Timeline};
 /// They are started as needed, used again, and gone when `run` returns; there is no pool that scopes share. Tiny members
 /// share a few threads. Members that block get more: without a [`limit`](Self::limit) every member gets a thread within
 /// milliseconds, though all others are blocked, so members may wait for each other. Under a limit no more members run at
-/// once than it says, and there are no more threads. When the body is over the calling thread helps.
+/// once than it says, and there are no more threads. When the body is over the calling thread helps. If the system gives no
+/// thread, whoever waits for the members runs them, see [`stack_size`](Self::stack_size).
 ///
 /// A thread is never killed: a member that does not heed its context is waited for, and the roll call names it. So there is
 /// no grace here, as task groups have.
@@ -207,7 +208,10 @@ where
     /// How many bytes of stack each of the scope's threads gets: for very many threads, or for deep recursion. Without it
     /// they have what [`std::thread`] gives by default. Members that the calling thread helps with run on its own stack.
     ///
-    /// A system that does not grant so much starts no thread; members then wait for those there are.
+    /// A system that does not grant so much starts no thread. Then members run on the threads there are, and on those that
+    /// wait for them: in `wait_idle`, in [`submit`](Spawner::submit), in the iterator over the results, and when the body is
+    /// over. A wait with a timeout runs nobody, because it might not come back in time, and a body that waits by other means
+    /// for a member that has no thread waits for ever.
     ///
     /// ```
     /// use headcount::{Context, thread};

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::launch::Launch;
 use super::team::{OnThreads, ThreadCore};
+use super::workers::Workers;
 use crate::fault::{self, Fault};
 use crate::group::arrivals::Arrival;
 use crate::group::zero::Awaiting;
@@ -23,8 +25,12 @@ impl<'g, T, E: Root, P: Policy<T, E>> Stream<'g, T, E, P> {
         core.listen_from_now().then(|| Self { core, _awaiting: core.await_zero() })
     }
 
-    /// The next result; none when nobody is out. Blocks until one of the two is so.
-    pub(crate) fn next(&mut self) -> Option<(Member, Result<T, MemberError<E>>)> {
+    /// The next result; none when nobody is out. Blocks until one of the two is so, and [stands in](Workers::stand_in)
+    /// meanwhile.
+    pub(crate) fn next<'scope, L: Launch<'scope>>(
+        &mut self,
+        workers: &Arc<Workers<'scope, L>>,
+    ) -> Option<(Member, Result<T, MemberError<E>>)> {
         loop {
             while let Some(arrival) = self.core.arrived() {
                 match arrival {
@@ -37,12 +43,15 @@ impl<'g, T, E: Root, P: Policy<T, E>> Stream<'g, T, E, P> {
                     Arrival::Failure(_, failure) => return Some((failure.member, Err(failure.error))),
                 }
             }
+            if workers.stand_in() {
+                continue;
+            }
             if !self.core.listen_again(Wake::Thread(parker::unparker())) {
                 continue;
             }
             // After the wake-up is there: whoever is the last to come back gives it.
             if self.core.out.outstanding() > 0 || fault::planted(Fault::EndUnlooked) {
-                parker::park(None);
+                parker::park(workers.patience());
             } else if self.core.nothing_has_arrived() {
                 return None;
             }

@@ -21,7 +21,6 @@ use crate::group::settle::{Plain, Receive, Settle};
 use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, panics, who};
 use crate::roll::Name;
 use crate::time::Moment;
-use crate::who::threads::{Pause, pause};
 
 /// What a group of threads has that one of tasks has not: nothing.
 #[derive(Debug)]
@@ -180,7 +179,7 @@ where
             return Err(());
         };
         if let Some(why) = self.core.ctx.cancelled_because() {
-            finish(seat, unbegun(f, Ending::Unbegun(why)), who.hand.as_ref());
+            finish(seat, unbegun(f, Ending::Unbegun(why)), who.hand);
             return Ok(None);
         }
         let member = Closure::new(seat, who.place, who.hand, settle, f);
@@ -211,7 +210,6 @@ where
                 };
                 // Why the end of the wait is not missed: a context says that it is cancelled before it calls anybody.
                 let bell = self.core.ctx.on_cancel_at_once(move |_| seat.wake());
-                let _pausing = pause(Pause::Slot);
                 let granted = turn.wait(None, || self.core.ctx.is_cancelled());
                 drop(bell);
                 if !granted {
@@ -233,12 +231,14 @@ where
         F: FnOnce(&Context) -> Result<T, X> + Send + 'scope,
         E: FromMember<X>,
     {
-        let over = |f| TrySpawnError::over(self.core.ctx.cancelled_because(), f);
+        let over = |f| TrySpawnError::over(self.core.title(), self.core.ctx.cancelled_because(), f);
         // Asked first: of a group that is full and over it is the latter that matters.
         if self.core.ctx.is_cancelled() {
             return Err(over(f));
         }
-        let Some(turn) = self.workers.try_turn(1) else { return Err(TrySpawnError::full(f)) };
+        let Some(turn) = self.workers.try_turn(1) else {
+            return Err(TrySpawnError::full(self.core.title(), f));
+        };
         self.launch_in(turn, place, f).map_err(over)
     }
 
@@ -273,10 +273,19 @@ where
         self.workers.set_limit(Some(n));
     }
 
-    /// Until nobody is out, or until `deadline`; false if that passed first.
+    /// Until nobody is out, or until `deadline`; false if that passed first. Without a deadline, which a member would not
+    /// keep, it [stands in](Workers::stand_in).
     pub(crate) fn wait_idle(&self, deadline: Option<Instant>) -> bool {
         let _awaiting = self.core.await_zero();
-        self.core.out.block_until(deadline)
+        if deadline.is_some() {
+            return self.core.out.block_until(deadline);
+        }
+        loop {
+            while self.core.out.outstanding() > 0 && self.workers.stand_in() {}
+            if self.core.out.block_until(self.workers.patience()) {
+                return true;
+            }
+        }
     }
 
     /// What comes of the group, when the workers have nothing left to do: what its policy says, or the first panic.

@@ -17,6 +17,7 @@ use crate::fault::{self, Fault};
 use crate::sync::{Acquire, AtomicU8, Release};
 use crate::wait::lock::Lock;
 use crate::wait::parker::{self, Unparker};
+use crate::who::threads::{Pause, pause};
 
 /// Nothing has been decided.
 const WAITING: u8 = 0;
@@ -99,7 +100,7 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
         self.visit(|desk| {
             if desk.limit == usize::MAX {
                 // Those before it have their slots, and wait for threads only.
-                desk.used += weight;
+                desk.hold(weight);
                 seat.grant();
             } else {
                 let mut page = Page::default();
@@ -116,7 +117,7 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
             desk.grant_turns();
             let free = desk.limit == usize::MAX || (desk.queue.is_empty() && desk.fits(weight));
             if free {
-                desk.used += weight;
+                desk.hold(weight);
             }
             free
         });
@@ -147,13 +148,21 @@ impl<'scope, L: Launch<'scope>> Turn<'_, 'scope, L> {
     }
 
     /// Waits until the slots are held, `gives_up` says yes, or `deadline` has passed; true in the first case. Whoever
-    /// changes what `gives_up` says must then call [`Seat::wake`].
+    /// changes what `gives_up` says must then call [`Seat::wake`]. Meanwhile it [stands in](Workers::stand_in).
     pub(crate) fn wait(&self, deadline: Option<Instant>, gives_up: impl Fn() -> bool) -> bool {
         loop {
             if self.is_granted() {
                 return true;
             }
-            if gives_up() || !self.seat.sleep(deadline, || !self.is_granted() && !gives_up()) {
+            if gives_up() {
+                return self.is_granted();
+            }
+            if self.workers.stand_in() {
+                continue;
+            }
+            let _pausing = pause(Pause::Slot);
+            let until = deadline.or_else(|| self.workers.patience());
+            if !self.seat.sleep(until, || !self.is_granted() && !gives_up()) && deadline.is_some() {
                 return self.is_granted();
             }
         }
@@ -179,7 +188,7 @@ impl<'scope, L: Launch<'scope>> Drop for Turn<'_, 'scope, L> {
                 if !self.seat.is_granted() {
                     self.seat.give_up();
                 } else if !fault::planted(Fault::TurnKept) {
-                    desk.used -= self.seat.weight();
+                    desk.give_back(self.seat.weight());
                 }
             });
         }

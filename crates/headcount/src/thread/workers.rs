@@ -36,6 +36,9 @@ const SHORT: Duration = Duration::from_micros(2);
 /// A batch that took longer is followed by one half as large, and one of four times that by a single job.
 const LONG: Duration = Duration::from_micros(5);
 
+/// How long a thread that was started may take to come before who waits looks around.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// On a cache line of its own (two, where they are fetched in pairs).
 #[derive(Debug)]
 #[repr(align(128))]
@@ -66,6 +69,10 @@ pub(super) struct Hints {
     crowded: AtomicU8,
     /// How often both locks were held, times two; and one more if they will soon be again (D5).
     visits: AtomicU64,
+    /// 1 when the system has refused a thread once.
+    refused: AtomicU8,
+    /// 1 when a thread has come. It stays to the end, and comes back to the desk after each job.
+    staffed: AtomicU8,
 }
 
 /// How many threads can run at once, as far as is known.
@@ -105,6 +112,8 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
                 ready: AtomicU8::new(0),
                 crowded: AtomicU8::new(0),
                 visits: AtomicU64::new(0),
+                refused: AtomicU8::new(0),
+                staffed: AtomicU8::new(0),
             }),
             launch,
             spin,
@@ -145,7 +154,7 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
         }
         self.visit(|desk| {
             desk.limit = limit.unwrap_or(usize::MAX).max(1);
-            let crowded = u8::from(desk.used > desk.limit);
+            let crowded = u8::from(desk.is_crowded());
             // Relaxed: who sees it late runs one more tiny job.
             self.hints.0.crowded.store(crowded, Relaxed);
         });
@@ -230,18 +239,57 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
             let workers = Arc::clone(self);
             if self.launch.launch(move || workers.work(Idle::Started)).is_err() {
                 // The system gives no more threads. Those that run go on with what there is; the next visit tries again,
-                // and the caller helps at last.
+                // and who waits helps (D6), the caller at last.
+                let mut front = self.front.0.lock();
                 let mut desk = self.desk.0.lock();
                 desk.threads -= 1;
                 desk.coming = false;
+                // D4: pushers were told that somebody comes.
+                desk.direct = !desk.attended();
+                front.direct = desk.direct;
+                // Relaxed: who waits and has not seen it yet looks again, see `patience`.
+                self.hints.0.refused.store(1, Relaxed);
             }
         }
     }
 
+    /// For who waits until something has come of the jobs: runs one on the calling thread if it could start and has nobody,
+    /// because the system gives no more threads (D6); true if it did.
+    #[inline]
+    pub(crate) fn stand_in(self: &Arc<Self>) -> bool {
+        // Relaxed: see `patience`.
+        self.hints.0.refused.load(Relaxed) != 0 && self.run_one()
+    }
+
+    #[cold]
+    fn run_one(self: &Arc<Self>) -> bool {
+        let mut worker = Worker::new();
+        let Some(mut job) = self.visit(|desk| desk.stand_in(&mut worker)) else { return false };
+        run(&mut job);
+        drop(job);
+        self.visit(|desk| {
+            desk.threads -= 1;
+            if let Some(weight) = worker.held.take() {
+                desk.release(weight);
+            }
+        });
+        true
+    }
+
+    /// How long who waits may sleep before it looks whether it should [stand in](Self::stand_in): for ever, once there is a
+    /// thread, which comes back for what there is. Before that another's push may be the one that is refused a thread.
+    pub(crate) fn patience(&self) -> Option<Instant> {
+        // Relaxed: who sees it late looks once more.
+        (!cfg!(loom) && self.hints.0.staffed.load(Relaxed) == 0).then(|| Instant::now() + LOOK)
+    }
+
     /// A worker's life.
     fn work(self: &Arc<Self>, mut idle: Idle) {
-        let mut worker =
-            Worker { tray: Arc::new(Tray::new()), batch: 1, since: None, held: None, spent: None };
+        let mut worker = Worker::new();
+        if matches!(idle, Idle::Started) {
+            // Relaxed: see `patience`.
+            self.hints.0.staffed.store(1, Relaxed);
+        }
         while let Some(mut job) = self.idle(&mut worker, idle) {
             run(&mut job);
             worker.spent = Some(job);
@@ -277,7 +325,7 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
             desk.release(weight);
         }
         // Relaxed, both: as above.
-        if desk.used <= desk.limit && self.hints.0.crowded.load(Relaxed) != 0 {
+        if !desk.is_crowded() && self.hints.0.crowded.load(Relaxed) != 0 {
             self.hints.0.crowded.store(0, Relaxed);
         }
         desk.look_into_trays(&worker.tray);
@@ -298,6 +346,11 @@ impl<'scope, L: Launch<'scope>> Workers<'scope, L> {
 }
 
 impl Worker<'_> {
+    /// With nothing yet; it takes one job first.
+    fn new() -> Self {
+        Self { tray: Arc::new(Tray::new()), batch: 1, since: None, held: None, spent: None }
+    }
+
     /// A number that no other worker of the scope has.
     pub(super) fn number(&self) -> usize {
         Arc::as_ptr(&self.tray).addr()

@@ -19,7 +19,7 @@ pub enum HowEnded {
     Panicked,
     /// It ended, or never began, because it was cancelled.
     Cancelled,
-    /// It did not heed its cancellation and was stopped.
+    /// It did not heed its cancellation and was stopped, or its executor dropped it.
     Aborted,
 }
 

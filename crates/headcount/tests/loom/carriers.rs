@@ -31,7 +31,7 @@ models! {
         assert!(block_on(group.wait()).iter().all(Result::is_ok));
     }
 
-    /// K4: an executor drops a carrier that is at home while another member is spawned. The one that was there is aborted, the
+    /// K4: an executor drops a carrier that is at home while another member is spawned. The one that was there is dropped, the
     /// other as well, or it runs; neither is lost.
     a_carrier_is_dropped_while_a_member_is_spawned, 3 => {
         let (group, tasks) = group();
@@ -43,6 +43,6 @@ models! {
         thread.join().unwrap();
         tasks.run_all();
         let results = block_on(group.wait());
-        assert!(matches!(results[..], [Err(MemberError::Aborted), Ok(2) | Err(MemberError::Aborted)]));
+        assert!(matches!(results[..], [Err(MemberError::Dropped), Ok(2) | Err(MemberError::Dropped)]));
     }
 }

@@ -165,7 +165,7 @@ models! {
         thread.join().unwrap();
         hands.abort();
         let results = block_on(group.wait());
-        assert!(matches!(results[..], [Err(MemberError::Aborted), Err(MemberError::Aborted), Err(MemberError::Aborted)]));
+        assert!(matches!(results[..], [Err(MemberError::Dropped), Err(MemberError::Dropped), Err(MemberError::Dropped)]));
     }
 
     /// The limit goes up and down while members queue.

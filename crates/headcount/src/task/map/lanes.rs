@@ -357,8 +357,9 @@ where
 {
     fn drop(&mut self) {
         if let Some(index) = self.current.take() {
-            // Dropped by its executor, or called off.
-            self.hub.docket.failed::<T>(index, Ending::Aborted);
+            let called_off = self.hub.docket.ctx.is_cancelled();
+            let ending = if called_off { Ending::Aborted } else { Ending::Dropped };
+            self.hub.docket.failed::<T>(index, ending);
             self.hub.outlet.gone(index);
         }
         if let Some(own) = self.own.take() {

@@ -54,6 +54,40 @@ impl fmt::Display for Speechless {
 
 impl std::error::Error for Speechless {}
 
+/// A fork's value whose destructor panics, and whose `Fork` is dropped before the member ends, after it, or when the group is
+/// over.
+#[test]
+fn a_forks_value_that_panics_when_dropped_loses_nobody() {
+    for when in ["before", "after", "at the end"] {
+        for limit in [None, Some(1)] {
+            let (hand, field, gate) = (Hand::new(), Field::default(), Gate::closed());
+            let mut group = hand.group::<u8>().panics(Panics::AsError);
+            if let Some(limit) = limit {
+                group = group.limit(limit);
+            }
+            let (mine, pass) = (field.clone(), gate.clone());
+            let mut fork = Some(group.fork(move |_| async move {
+                pass.pass().await;
+                ok(mine.lay())
+            }));
+            group.spawn(|_| async { ok(7) });
+            hand.run();
+            if when == "before" {
+                drop(fork.take());
+            }
+            gate.open();
+            hand.run();
+            assert_eq!((group.running(), field.gone()), (0, usize::from(when == "before")), "{when}");
+            if when == "after" {
+                assert!(catch_unwind(AssertUnwindSafe(|| drop(fork.take()))).is_err());
+            }
+            assert_eq!(hand.finish(group.wait()).unwrap(), [7], "a destructor is nobody's failure");
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(fork.take())));
+            assert_eq!(field.gone(), 1, "{when}");
+        }
+    }
+}
+
 #[test]
 fn results_that_nobody_takes_are_dropped_one_by_one() {
     for many in [1, 2, 10, 100] {

@@ -248,7 +248,10 @@ fn where_nobody_failed_the_cancellation_is_the_root() {
     assert_eq!(why.cause().unwrap().to_string(), "the shop shuts");
     assert!(error.member().is_none() && error.root().is_none());
     assert!(error.to_string().contains(" was cancelled: cancelled at "), "{error}");
-    assert_eq!(error.source().unwrap().to_string(), "the shop shuts");
+    assert!(
+        error.to_string().ends_with(": the shop shuts") && error.source().is_none(),
+        "said once: {error}"
+    );
 }
 
 #[test]

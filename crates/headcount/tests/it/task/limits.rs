@@ -266,7 +266,8 @@ fn try_spawn_gives_the_closure_back_when_the_group_is_full() {
         })
         .unwrap_err();
     assert!(error.is_full() && !error.is_over());
-    assert_eq!(error.to_string(), "the group is full");
+    assert!(error.to_string().ends_with("is full"), "{error}");
+    assert!(error.to_string().starts_with("group"), "{error}");
     let given = error.into_given();
     gate.open();
     hand.run();
@@ -284,7 +285,11 @@ fn try_spawn_gives_the_closure_back_when_the_group_is_over() {
         group.cancel_because("closing time");
         let error = group.try_spawn(|_| async { ok(7) }).unwrap_err();
         assert!(error.is_over() && !error.is_full(), "{error}");
-        assert!(error.to_string().starts_with("the group takes no more members: cancelled at "), "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains(" takes no more members: cancelled at ") && text.ends_with(": closing time"),
+            "{text}"
+        );
         let _given = error.into_given();
     }
     let spawner = free.spawner();
@@ -295,7 +300,7 @@ fn try_spawn_gives_the_closure_back_when_the_group_is_over() {
     let spawner = group.spawner();
     hand.finish(group.wait()).unwrap();
     let error = spawner.try_spawn(|_| async { ok(7) }).unwrap_err();
-    assert_eq!(error.to_string(), "the group takes no more members: it has been waited for");
+    assert!(error.to_string().ends_with(" takes no more members: it has been waited for"), "{error}");
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn a_panic_comes_when_everybody_is_back_and_after_the_results() {
 }
 
 #[test]
-fn members_of_a_stream_that_are_aborted_are_told() {
+fn members_of_a_stream_that_are_dropped_are_told() {
     let hand = Hand::new();
     let group = hand.policed::<(), _>(CollectAll);
     group.spawn(|_| async { ok(std::future::pending::<()>().await) });
@@ -233,6 +233,6 @@ fn members_of_a_stream_that_are_aborted_are_told() {
     hand.run();
     hand.drop_tasks();
     let (_, result) = hand.finish(results.next()).unwrap();
-    assert!(matches!(result, Err(MemberError::Aborted)));
+    assert!(matches!(result, Err(MemberError::Dropped)));
     assert!(hand.finish(results.next()).is_none());
 }

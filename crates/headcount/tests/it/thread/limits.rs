@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use headcount::Context;
 
-use super::{Count, scope};
+use super::{Count, limited, scope};
 use crate::{message, within};
 
 /// How many slots are held at once, and how many were at most.
@@ -209,6 +209,67 @@ fn the_limit_goes_up_and_down_while_members_run() {
         });
         assert_eq!(done.unwrap().len(), 270);
         assert!(gauge.most() <= 2);
+    });
+}
+
+#[test]
+fn the_limit_goes_up_to_ten_thousand_while_members_run() {
+    within(|| {
+        let (gauge, held) = (Gauge::default(), Count::default());
+        let done = scope().limit(1).run(|group| {
+            let mut begun = 0;
+            for limit in [1, 2, 10, 100, 1_000, 10_000] {
+                group.set_limit(limit);
+                // As many as there are slots, up to what is reasonable for a test, and all at once.
+                let more = limit.min(60) - begun;
+                for _ in 0..more {
+                    group.spawn(|_| headcount::ok(gauge.during(1, || _ = held.reaches(1))));
+                }
+                begun += more;
+                while gauge.most() < begun {
+                    std::thread::yield_now();
+                }
+                if limit <= 10 {
+                    // One too many for each limit: it waits for the next.
+                    assert!(group.try_spawn(|_| headcount::ok(0)).unwrap_err().is_full(), "limit {limit}");
+                }
+                assert_eq!((group.running(), gauge.most()), (begun, begun), "limit {limit}");
+            }
+            held.add();
+            (0..10_000).for_each(|_| group.spawn(|_| headcount::ok(gauge.during(1, std::thread::yield_now))));
+        });
+        assert_eq!(done.unwrap().len(), 10_060);
+    });
+}
+
+#[test]
+fn the_heaviest_weight_there_is_counts_right() {
+    within(|| {
+        for limit in [None, Some(5), Some(usize::MAX)] {
+            let (come, gauge, alone) = (Count::default(), Gauge::default(), Gauge::default());
+            let done = limited(scope(), limit).run(|group| {
+                for _ in 0..6 {
+                    group.spawn_weighted(usize::MAX / 2, |_| {
+                        if limit.is_none() {
+                            come.add();
+                            come.reaches(6); // without a limit each may need all the others
+                        }
+                        headcount::ok(gauge.during(1, std::thread::yield_now))
+                    });
+                }
+                group.spawn_weighted(usize::MAX, |_| headcount::ok(0));
+                group.wait_idle();
+                // What was held has been given back: from now on one at a time.
+                group.set_limit(1);
+                for _ in 0..50 {
+                    group.spawn(|_| headcount::ok(alone.during(1, std::thread::yield_now)));
+                }
+                group.wait_idle();
+                assert_eq!(alone.most(), 1);
+            });
+            assert_eq!(done.unwrap().len(), 57, "{limit:?}");
+            assert!(limit != Some(5) || gauge.most() == 1, "heavier than the limit is alone");
+        }
     });
 }
 

@@ -11,6 +11,7 @@ mod panics;
 mod policies;
 mod results;
 mod room;
+mod scarce;
 mod streams;
 mod waits;
 

@@ -51,6 +51,47 @@ fn a_members_panic_goes_on_unchanged_when_all_have_been_cancelled_and_joined() {
     });
 }
 
+/// A fork's value whose destructor panics, and whose `Fork` is dropped before the member ends, after it, or when the scope is
+/// over.
+#[test]
+fn a_forks_value_that_panics_when_dropped_loses_nobody() {
+    struct Mine<'a>(&'a Count);
+    impl Drop for Mine<'_> {
+        fn drop(&mut self) {
+            self.0.add();
+            panic!("a destructor panics");
+        }
+    }
+    within(|| {
+        for when in ["before", "after", "at the end"] {
+            for limit in [Some(1), None] {
+                let (gone, go) = (Count::default(), Count::default());
+                let mut kept = None;
+                let result = limited(scope::<u8>().panics(Panics::AsError), limit).run(|group| {
+                    let mut fork = Some(group.fork(|_| {
+                        go.reaches(1);
+                        headcount::ok(Mine(&gone))
+                    }));
+                    group.spawn(|_| headcount::ok(7));
+                    if when == "before" {
+                        drop(fork.take());
+                    }
+                    go.add();
+                    group.wait_idle();
+                    assert_eq!(gone.get(), usize::from(when == "before"), "{when}");
+                    if when == "after" {
+                        assert!(catch_unwind(AssertUnwindSafe(|| drop(fork.take()))).is_err());
+                    }
+                    kept = fork;
+                });
+                assert_eq!(result.unwrap(), [7], "a destructor is nobody's failure");
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(kept)));
+                assert_eq!(gone.get(), 1, "{when}");
+            }
+        }
+    });
+}
+
 #[test]
 fn of_several_panics_the_first_goes_on() {
     within(|| {
