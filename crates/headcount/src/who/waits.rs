@@ -79,10 +79,10 @@ fn edges() -> impl DerefMut<Target = Edges> {
     EDGES.lock()
 }
 
-/// Which members wait, and for what: for those who call rolls.
+/// Which members wait for groups: for those who call rolls. Who waits for a slot says so itself.
 pub(super) fn all() -> BTreeMap<(Id, u64), Title> {
     let edges = edges();
-    let all = edges.kept.values().map(|Kept { edge, .. }| edge);
+    let all = edges.kept.values().map(|Kept { edge, .. }| edge).filter(|edge| !edge.for_slot);
     all.map(|edge| ((edge.from.group, edge.from.number), edge.title.clone())).collect()
 }
 
