@@ -10,7 +10,7 @@
 //!    the rest, and the end of the batch.
 //! 3. One process at a time: the file is locked as long as it is open. Who comes second is turned away.
 //! 4. What is not understood is not touched. A file is changed only after all of it was read, and the inputs were
-//!    found to be those it knows. A torn tail ([`frame`]) is cut then.
+//!    found to be those it knows. A torn tail (`frame`) is cut then.
 //! 5. Little is held in memory: a byte a member (the ledger). Inputs stay in the file, which is read again in step: once
 //!    beside the list of inputs, to compare them, and once more for those that have to be run.
 //!

@@ -130,7 +130,9 @@ fn a_stop_ends_the_wait_at_once() {
                 assert!(line.starts_with("  #1  a  attempt 2 of 2 in 3"), "{line}");
                 break;
             }
-            assert_eq!(line, "headcount: 1 still out\n");
+            // A roll that is called in the moment between the two may have the member in both lists.
+            let between = ["headcount: 1 still out\n", "headcount: 1 wait for another attempt\n"];
+            assert!(between.contains(&line.as_str()), "{line}");
             playing.err_line();
         }
         playing.signal(signal);

@@ -36,15 +36,7 @@ fn term_terminates_kills_after_the_grace_and_leaves_nobody() {
 
 #[test]
 fn hang_up_does_the_same() {
-    let mut stage = stubborn("50ms");
-    // The tests may have been started with nohup.
-    let mut command = std::process::Command::new("env");
-    command.arg("--default-signal=HUP").arg(stage.command.get_program()).args(stage.command.get_args());
-    for (name, value) in stage.command.get_envs() {
-        command.env(name, value.expect("a value"));
-    }
-    stage.command = command;
-    let mut playing = up(stage);
+    let mut playing = up(stubborn("50ms").hearing_hang_ups());
     playing.signal(Signal::HUP);
     playing.end().died_by(Signal::HUP);
 }

@@ -68,6 +68,17 @@ impl Stage {
         self
     }
 
+    /// A SIGHUP is heard also where the tests were started with nohup.
+    pub(crate) fn hearing_hang_ups(mut self) -> Self {
+        let mut env = Command::new("env");
+        env.arg("--default-signal=HUP").arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            env.env(name, value.expect("a value"));
+        }
+        self.command = env;
+        self
+    }
+
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self

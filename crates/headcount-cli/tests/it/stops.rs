@@ -36,17 +36,8 @@ fn start(stop: Stop) -> Playing {
     args.extend(["sh", "-c", &command, ":::", "1", "q", "2", "q", "3", "q", "q"]);
     args.push(if matches!(stop, Stop::FailFast) { "f" } else { "q" });
     args.extend(["q", "4", "q", "5", "q"]);
-    let mut stage = headcount(args);
-    if matches!(stop, Stop::HangUp) {
-        // The tests may have been started with nohup.
-        let mut env = std::process::Command::new("env");
-        env.arg("--default-signal=HUP").arg(stage.command.get_program()).args(stage.command.get_args());
-        for (name, value) in stage.command.get_envs() {
-            env.env(name, value.expect("a value"));
-        }
-        stage.command = env;
-    }
-    stage.start()
+    let stage = headcount(args);
+    if matches!(stop, Stop::HangUp) { stage.hearing_hang_ups().start() } else { stage.start() }
 }
 
 fn run(number: usize) {

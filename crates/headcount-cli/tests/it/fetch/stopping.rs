@@ -23,7 +23,8 @@ fn term_keeps_what_is_there_says_so_and_the_next_run_goes_on() {
     for signal in [Signal::TERM, Signal::HUP] {
         let (server, folder) = (halting(), folder());
         let urls = ["a", "b", "c"].map(|name| server.url(name));
-        let mut playing = into(&folder, ["-j2", &urls[0], &urls[1], &urls[2]]).start();
+        let fetch = into(&folder, ["-j2", &urls[0], &urls[1], &urls[2]]);
+        let mut playing = fetch.hearing_hang_ups().start();
         let there = |name: &str| folder.path().join(name).metadata().is_ok_and(|file| file.len() == 400_000);
         playing.until("two parts", |_| there("a.part") && there("b.part"));
         let asked = Instant::now();
