@@ -256,6 +256,12 @@ impl Batch {
         locked(&self.intake).ended.unwrap_or(Ran::Unread)
     }
 
+    /// Whether everyone had a turn, up to the last input.
+    pub(crate) fn is_whole(&self) -> bool {
+        let tally = locked(&self.ledger).tally();
+        self.input_ran() == Ran::Out && tally.ended() == tally.registered && tally.cancelled == 0
+    }
+
     /// Whether inputs were left that nobody has seen. Asked when the group is over, because it may take one in.
     pub(crate) fn unread(&self) -> Unread {
         if self.total.is_some() {

@@ -118,6 +118,10 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let late = late.on_cancel(move |_| stop.be_late());
     let before = locked(&batch.ledger).tally().ended();
     group::run(&batch, &ctx, &mut Progress::new(args.quiet, batch.total, before));
+    // The group may have ended for the deadline before that was told.
+    if ctx.cancelled_because().is_some_and(|why| why.is_deadline()) && !batch.is_whole() {
+        batch.stop.be_late();
+    }
     // What is left to do is not held to it.
     drop(late);
     drop(inspected);
