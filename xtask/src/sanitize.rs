@@ -29,11 +29,17 @@ const ROOMS: [&str; 11] = [
 /// Members that panic beside each other: the harness keeps what the panic hook says behind a lock of std's. And maps on threads, and a
 /// test whose threads are std's: their end is the join of std's scope, whose counter std decrements where the sanitizer does not
 /// look; loom has models of them.
-const NOT: [&str; 6] = [
+const NOT: [&str; 12] = [
     "--skip",
     "thread::panics",
     "--skip",
     "thread::map",
+    "--skip",
+    "hedges::a_hedged_map",
+    "--skip",
+    "hedges::late_items_of_a_map",
+    "--skip",
+    "hedges::calls_that_race_with_their_time",
     "--skip",
     "cancelling::a_cancellation_that_races_with_spawns",
 ];
