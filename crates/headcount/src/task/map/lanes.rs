@@ -10,10 +10,11 @@ use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context as TaskContext, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::Each;
+use super::asked::Asked;
 use super::gather::Late;
 use super::local::punctual;
 use super::outlet::Outlet;
@@ -368,53 +369,6 @@ where
         if !self.left {
             self.hub.shelf.lock().leave(&self.tray, !self.parked);
         }
-    }
-}
-
-/// The source is with a lane that asks it (T1); it is put back when this is dropped.
-struct Asked<'l, S: Source, F, E: Root, P, K> {
-    hub: &'l Hub<S, F, E, P, K>,
-    tray: &'l Tray<S::Item>,
-    source: Option<Pin<Box<S>>>,
-    gave: usize,
-}
-
-impl<S: Source, F, E: Root, P, K> Asked<'_, S, F, E, P, K> {
-    /// Pulls up to `most` items, the first with the number `next`; more than one only if they are at hand.
-    fn pull(&mut self, next: usize, most: usize, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let mut left = most;
-        while let Some(source) = &mut self.source {
-            if left == 0 {
-                break;
-            }
-            match panics::catch(|| {
-                (left == most || source.at_hand() > 0).then(|| source.as_mut().poll_item(cx))
-            }) {
-                Ok(Some(Poll::Ready(Some(item)))) => {
-                    self.tray.push((next + self.gave, item));
-                    self.gave += 1;
-                    left -= 1;
-                }
-                Ok(Some(Poll::Ready(None))) => {
-                    if let Err(payload) = panics::catch(|| self.source = None) {
-                        self.hub.docket.panicked("the map's source", payload);
-                    }
-                }
-                Ok(Some(Poll::Pending)) if left == most => return Poll::Pending,
-                Ok(None | Some(Poll::Pending)) => break,
-                Err(payload) => {
-                    self.hub.docket.panicked("the map's source", payload);
-                    panics::drop_quietly(self.source.take());
-                }
-            }
-        }
-        Poll::Ready(())
-    }
-}
-
-impl<S: Source, F, E: Root, P, K> Drop for Asked<'_, S, F, E, P, K> {
-    fn drop(&mut self) {
-        self.hub.shelf.lock().put_back(self.source.take(), self.gave);
     }
 }
 

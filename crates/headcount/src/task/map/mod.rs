@@ -11,11 +11,13 @@
 //! | `gather` | what is made of the members' ends |
 //! | `spawned` | running on the runtime's workers |
 //! | `lanes` | the tasks that do that, one member after the other |
+//! | `asked` | the source in the hands of one of them |
 //! | `shelf` | the items on their way to them: invariants T1 to T3 |
 //! | `outlet`, `results` | the values on their way from them, and to one who takes them one by one |
 //!
 //! What both kinds of map share stands in `map`, above the groups.
 
+mod asked;
 mod attempts;
 mod bells;
 mod drive;
