@@ -82,7 +82,13 @@ impl<E: Root, P> Docket<E, P> {
     /// Who runs, for [`who::enter`] around an item.
     #[inline]
     pub(crate) fn here(&self, index: usize) -> Here {
-        Here { group: self.id, number: index as u64 + 1, place: self.title.place(), root: self.root }
+        Here { group: self.id, number: self.number(index), place: self.title.place(), root: self.root }
+    }
+
+    /// The number of the item `index`, for a turn among those of the map.
+    #[inline]
+    pub(crate) fn number(&self, index: usize) -> u64 {
+        index as u64 + 1
     }
 
     /// The item `index` is about to begin: nobody queues in a map, an item is taken from the source when it can run. Whatever

@@ -4,6 +4,7 @@
 //! | file | idea |
 //! |---|---|
 //! | here | who runs on this thread, and how many waits it has left behind |
+//! | `crowd` | items of a map that have turns, one after the other |
 //! | `attending` | members that nobody runs but themselves |
 //! | `waits` | who waits for which group, and whether one more wait would close a circle |
 //! | `would_deadlock` | the circle in words |
@@ -15,6 +16,7 @@
 
 #[cfg(feature = "tokio")]
 mod attending;
+mod crowd;
 pub(crate) mod pending;
 pub(crate) mod threads;
 mod waits;
@@ -25,6 +27,7 @@ use std::panic::Location;
 
 #[cfg(feature = "tokio")]
 pub(crate) use self::attending::Attending;
+pub(crate) use self::crowd::{Crowded, enter_crowd, turn};
 pub(crate) use self::waits::{Slot, Waiting, gone, may_wait, wait_for, wait_for_fewer, wait_for_slot};
 pub use self::would_deadlock::WouldDeadlock;
 use crate::sync::{number, of_thread};
@@ -65,14 +68,30 @@ of_thread! {
     static LEFT: Cell<i32> = Cell::new(0)
 }
 
-// The member's number. Apart from the rest, because items of a map follow each other and differ in nothing else.
+// The member's number; zero in a map's crowd between two of its items. Apart from the rest, because items of a map follow
+// each other and differ in nothing else.
 of_thread! { static NUMBER: Cell<u64> = Cell::new(0) }
+
+of_thread! {
+    /// For whom the thread works between two items of the innermost crowd.
+    static BETWEEN: Cell<For> = Cell::new(For::Root(0))
+}
+
+/// For whom this thread works.
+#[inline]
+fn now() -> For {
+    match (HERE.with(Cell::get), NUMBER.with(Cell::get)) {
+        (For::Member(_), 0) => BETWEEN.with(Cell::get),
+        (For::Member(here), number) => For::Member(Here { number, ..here }),
+        (root, _) => root,
+    }
+}
 
 /// The member that runs on this thread, if any.
 #[inline]
 pub(crate) fn here() -> Option<Here> {
-    match HERE.with(Cell::get) {
-        For::Member(here) => Some(Here { number: NUMBER.with(Cell::get), ..here }),
+    match now() {
+        For::Member(here) => Some(here),
         For::Root(_) => None,
     }
 }
@@ -80,26 +99,20 @@ pub(crate) fn here() -> Option<Here> {
 /// The root below which this thread works; zero for none.
 #[inline]
 pub(crate) fn root() -> u64 {
-    match HERE.with(Cell::get) {
+    match now() {
         For::Member(here) => here.root,
         For::Root(root) => root,
     }
 }
 
-/// Says that a member runs on this thread, until the guard is dropped.
+/// Says that a member runs on this thread, until the guard is dropped. Items of a map have [`turn`]s instead, and say elsewhere
+/// on which thread they are; so the member that runs the map on its own thread, if one does, is still seen there.
 #[inline]
 pub(crate) fn enter(here: Here) -> Inside {
     threads::says(Some(here));
-    Inside(enter_item(here))
-}
-
-/// The same of an item of a map, which says elsewhere on which thread it is. So the member that runs the map on its own
-/// thread, if one does, is still seen there.
-#[inline]
-pub(crate) fn enter_item(here: Here) -> AtItem {
     let number = NUMBER.with(|before| before.replace(here.number));
     let left = LEFT.with(|before| before.replace(0));
-    AtItem { before: HERE.with(|before| before.replace(For::Member(here))), number, left }
+    Inside { before: HERE.with(|before| before.replace(For::Member(here))), number, left }
 }
 
 /// Says that this thread works for no member, below `root`, until the guard is dropped.
@@ -107,7 +120,7 @@ pub(crate) fn enter_item(here: Here) -> AtItem {
 pub(crate) fn enter_root(root: u64) -> Inside {
     threads::says(None);
     let (number, left) = (NUMBER.with(Cell::get), LEFT.with(Cell::get));
-    Inside(AtItem { before: HERE.with(|before| before.replace(For::Root(root))), number, left })
+    Inside { before: HERE.with(|before| before.replace(For::Root(root))), number, left }
 }
 
 /// Says that the member that runs on this thread is over: so are the waits that it has left behind, wherever their futures are.
@@ -121,42 +134,13 @@ pub(crate) fn end() {
 
 /// A member runs here; gives way to the one before when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Inside(AtItem);
-
-impl Inside {
-    /// As [`AtItem::left`].
-    #[inline]
-    pub(crate) fn left(&self) -> i32 {
-        self.0.left()
-    }
-}
-
-impl Drop for Inside {
-    #[inline]
-    fn drop(&mut self) {
-        threads::says(match self.0.before {
-            For::Member(here) => Some(Here { number: self.0.number, ..here }),
-            For::Root(_) => None,
-        });
-    }
-}
-
-/// An item of a map runs here; gives way to the member before when it is dropped.
-#[derive(Debug)]
-pub(crate) struct AtItem {
+pub(crate) struct Inside {
     before: For,
     number: u64,
     left: i32,
 }
 
-impl AtItem {
-    /// Says that the item is over, and that from now on it is the one of this number, of the same map.
-    #[inline]
-    pub(crate) fn next(&self, number: u64) {
-        end();
-        NUMBER.with(|now| now.set(number));
-    }
-
+impl Inside {
     /// How many more waits the member has begun than ended meanwhile. Whoever runs a member little by little adds them up, and
     /// if it is not nothing in the end the member's waits are [`gone`] with it: their futures may be anywhere.
     #[inline]
@@ -165,11 +149,12 @@ impl AtItem {
     }
 }
 
-impl Drop for AtItem {
+impl Drop for Inside {
     #[inline]
     fn drop(&mut self) {
         HERE.with(|here| here.set(self.before));
         NUMBER.with(|now| now.set(self.number));
         LEFT.with(|left| left.set(self.left));
+        threads::says(here());
     }
 }

@@ -14,7 +14,7 @@ use crate::group::Root;
 use crate::group::panics::{self, Payload};
 use crate::map::docket::Docket;
 use crate::map::tab::Spot;
-use crate::who::{self, Here};
+use crate::who;
 
 /// How many polls of members make one poll of the map; then it lets the other tasks of its thread run. As many as Tokio's
 /// resources allow a task before they do the same.
@@ -92,15 +92,20 @@ where
 /// Notes how many more waits have begun than ended inside the member while it had its turn; those that are left when it is over
 /// end with it.
 #[inline]
-fn note_waits(waits: &mut BTreeMap<usize, i32>, more: i32, member: Here, over: bool) {
+fn note_waits<E: Root, P>(
+    waits: &mut BTreeMap<usize, i32>,
+    more: i32,
+    index: usize,
+    over: bool,
+    docket: &Docket<E, P>,
+) {
     if more == 0 && waits.is_empty() {
         return;
     }
-    let index = (member.number - 1) as usize;
     let left = waits.remove(&index).unwrap_or(0) + more;
     match left {
         0 => {}
-        _ if over => who::gone(member),
+        _ if over => who::gone(docket.here(index)),
         _ => _ = waits.insert(index, left),
     }
 }
@@ -123,15 +128,17 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let mut this = self.project();
         let mut pending = false;
+        // Once for all items that have a turn in this poll: what is of one item alone is its number.
+        let _crowd = who::enter_crowd(this.docket.here(0));
         for _ in 0..IN_ONE_GO {
             // One who was woken, and then one who is new, so that neither kind waits for the other to give out.
             let woken = this.slab.next_woken();
             if let Some((slot, index)) = woken.and_then(|slot| Some((slot, this.slab.item(slot)?))) {
-                let inside = who::enter_item(this.docket.here(index));
+                let turn = who::turn(this.docket.number(index));
                 let end = this.slab.poll(slot);
-                let waits = inside.left();
-                drop(inside);
-                note_waits(this.waits, waits, this.docket.here(index), end.is_some());
+                let waits = turn.left();
+                drop(turn);
+                note_waits(this.waits, waits, index, end.is_some(), this.docket);
                 if let Some((index, end)) = end {
                     this.ends.take(index, end);
                 }
@@ -144,7 +151,7 @@ where
                         let index = *this.next;
                         *this.next += 1;
                         this.docket.begun(index);
-                        let inside = who::enter_item(this.docket.here(index));
+                        let turn = who::turn(this.docket.number(index));
                         let end = match panics::catch(|| (this.start)(item)) {
                             Ok(future) => {
                                 let slot = this.slab.insert(index, future);
@@ -152,9 +159,9 @@ where
                             }
                             Err(payload) => Some((index, Err(payload))),
                         };
-                        let waits = inside.left();
-                        drop(inside);
-                        note_waits(this.waits, waits, this.docket.here(index), end.is_some());
+                        let waits = turn.left();
+                        drop(turn);
+                        note_waits(this.waits, waits, index, end.is_some(), this.docket);
                         if let Some((index, end)) = end {
                             this.ends.take(index, end);
                         }

@@ -239,7 +239,7 @@ where
         // How many more waits inside the member have begun than ended.
         let mut waits = 0;
         let ending = poll_fn(|cx| {
-            let at = who::enter_item(here);
+            let turn = who::turn(here.number);
             if self.parked {
                 self.spot.pauses(Pause::None);
             }
@@ -251,7 +251,7 @@ where
             }
             let Some(future) = member.as_mut().as_pin_mut() else { return Poll::Pending };
             let polled = panics::catch(|| future.poll(cx));
-            waits += at.left();
+            waits += turn.left();
             match polled {
                 // Turning an error into the map's may run foreign code.
                 Ok(Poll::Ready(output)) => Poll::Ready(panics::catch(|| last.settle(output))),

@@ -132,8 +132,9 @@ where
         let (weak, spawner) = (Arc::downgrade(&hub), group.spawner());
         let start = move || {
             if let Some(hub) = weak.upgrade() {
+                let here = hub.docket.here(0);
                 let lane = Lane::<_, _, T, _, _, _>::open(hub);
-                spawner.spawn(move |ctx| lane.run::<Fut, X>(ctx));
+                spawner.spawn(move |ctx| who::Crowded::new(here, lane.run::<Fut, X>(ctx)));
             }
         };
         let _ = hub.start.set(Box::new(start));

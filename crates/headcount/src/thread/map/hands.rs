@@ -68,6 +68,7 @@ where
         let mut own = self.sink.open();
         let mut hand = self.supply.join();
         let spot = self.docket.tab.spot_of_thread();
+        let _crowd = who::enter_crowd(self.docket.here(0));
         loop {
             match self.supply.claim(&mut hand, || self.docket.ctx.is_cancelled()) {
                 Claim::Items { start } => {
@@ -123,14 +124,14 @@ where
         S: Sink<U>,
     {
         let Self { docket, f, sink, .. } = self;
-        let at = who::enter_item(docket.here(0));
+        let turn = who::turn(docket.number(hand.next));
         loop {
             let all = panics::catch(|| {
                 while !docket.ctx.is_cancelled() {
                     let Some(item) = hand.items.pop() else { return true };
                     let index = hand.next;
                     hand.next += 1;
-                    at.next(index as u64 + 1);
+                    turn.next(docket.number(index));
                     spot.is_at(index);
                     docket.begun(index);
                     match f(&docket.ctx, item) {
