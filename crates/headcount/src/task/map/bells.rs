@@ -75,6 +75,16 @@ struct Floor {
     sleeper: Arc<Sleeper>,
 }
 
+impl Floor {
+    /// Takes its word, if somebody was woken there.
+    #[inline]
+    fn take(&self) -> Option<u64> {
+        // Relaxed: only a hint; before it sleeps the map looks again (M2).
+        // AcqRel, M1 and M2.
+        (self.woken.load(Relaxed) != 0).then(|| self.woken.swap(0, AcqRel))
+    }
+}
+
 /// Aligned for W1; and so that no two rows share a line of the cache.
 #[derive(Debug)]
 #[repr(align(64))]
@@ -155,13 +165,17 @@ impl Bells {
     }
 
     /// Takes the word of the next floor on which somebody was woken, going round.
+    #[inline]
     fn take_floor(&self) -> Option<(usize, u64)> {
-        let all = self.floors.len();
-        let floors = (1..=all).map(|ahead| (self.floor.0 + ahead) % all);
-        // Relaxed: only a hint; before it sleeps the map looks again (M2).
-        let mut woken = floors.filter(|floor| self.floors[*floor].woken.load(Relaxed) != 0);
-        // AcqRel, M1 and M2.
-        woken.next().map(|floor| (floor, self.floors[floor].woken.swap(0, AcqRel)))
+        match &self.floors[..] {
+            // Of a map of up to 4096 slots, which asks for every item.
+            [only] => Some((0, only.take()?)),
+            floors => {
+                let (before, after) = floors.split_at(floors.len().min(self.floor.0 + 1));
+                let (after, before) = ((before.len()..).zip(after), (0..).zip(before));
+                after.chain(before).find_map(|(floor, at)| Some((floor, at.take()?)))
+            }
+        }
     }
 
     /// Says that the map sleeps until somebody is woken, and `waker` is then to be woken. False if somebody was, who has
