@@ -6,7 +6,7 @@
 //! source ──(source's lock)──► tray of whoever pulled it ──(tray's lock)──► its hand, or after a theft another's tray
 //! ```
 //! Tiny items are pulled many at a time ([`Pace`]), so that the source's lock, which all fight for, is taken rarely, and
-//! the tray's, which is nearly always its owner's, often.
+//! the tray's, which is nearly always its owner's and held for a few instructions, often.
 //!
 //! # Invariants
 //!
@@ -26,6 +26,7 @@
 //! source's lock: the roll call, and whoever takes results, take the staff's.
 
 use std::any::Any;
+use std::mem;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ use crate::fault::{self, Fault};
 use crate::group::panics;
 use crate::roll::{Missing, State};
 use crate::time::Moment;
-use crate::wait::lock::Lock;
+use crate::wait::lock::{BriefLock, Lock};
 
 /// See the top of this file.
 pub(super) struct Supply<I: Iterator> {
@@ -58,7 +59,7 @@ struct Source<I: Iterator> {
     next: usize,
 }
 
-type Shared<Item> = Arc<Apart<Lock<Tray<Item>>>>;
+type Shared<Item> = Arc<Apart<BriefLock<Tray<Item>>>>;
 
 /// Those who run items, all together.
 struct Staff<Item> {
@@ -119,7 +120,7 @@ impl<I: Iterator> Supply<I> {
     /// Somebody who will run items; it was counted when it was asked for, or is the first.
     pub(super) fn join(&self) -> Hand<I::Item> {
         let tray = Tray { items: Vec::new(), first: 0, hand: (0, 0), since: Moment::now() };
-        let tray = Arc::new(Apart(Lock::new(tray)));
+        let tray = Arc::new(Apart(BriefLock::new(tray)));
         let mut staff = self.staff.lock();
         staff.trays.push(Arc::clone(&tray));
         let pace = Pace::new(staff.batch);
@@ -286,7 +287,7 @@ impl<I: Iterator> Supply<I> {
     /// When nobody runs items any more: those that were not begun, index and number. The first that was not pulled is among
     /// them, if there was one as far as is known: what was cut short must not pass for whole.
     pub(super) fn unbegun(&self) -> Vec<(usize, usize)> {
-        let trays = std::mem::take(&mut self.staff.lock().trays);
+        let trays = mem::take(&mut self.staff.lock().trays);
         let source = self.source.lock();
         let mut unbegun = Vec::new();
         if source.more {
@@ -295,7 +296,7 @@ impl<I: Iterator> Supply<I> {
         drop(source);
         for tray in trays {
             let mut tray = tray.0.lock();
-            let (first, items) = (tray.first, std::mem::take(&mut tray.items));
+            let (first, items) = (tray.first, mem::take(&mut tray.items));
             drop(tray);
             if !items.is_empty() {
                 unbegun.push((first, items.len()));
@@ -308,7 +309,7 @@ impl<I: Iterator> Supply<I> {
 }
 
 impl<I: Iterator> Source<I> {
-    /// Pulls items onto the empty tray of `hand`, `room` at most (T4); how many. The source's panic, if it panics.
+    /// Pulls items into the empty `hand` and lays them on its tray, which is empty too, `room` at most (T4); how many. The source's panic, if it panics.
     fn pull(
         &mut self,
         hand: &mut Hand<I::Item>,
@@ -318,8 +319,7 @@ impl<I: Iterator> Source<I> {
         if self.exhausted || room == 0 {
             return Ok(0);
         }
-        let mut tray = hand.tray.0.lock();
-        let tray = &mut *tray;
+        let Hand { tray, items, pace, .. } = hand;
         let asked = panics::catch(|| {
             let sure = self.iter.size_hint().0;
             // Near the end, who comes later gets a share.
@@ -328,16 +328,20 @@ impl<I: Iterator> Source<I> {
             let most = room.min(share);
             if most == 1 {
                 // What takes more than one is slow at taking one.
-                tray.items.extend(self.iter.next());
+                items.extend(self.iter.next());
             } else {
-                tray.items.extend(self.iter.by_ref().take(most));
+                items.extend(self.iter.by_ref().take(most));
             }
             (most, self.iter.size_hint().1 != Some(0))
         });
         // Also if the source has panicked: what it gave before is in its place.
-        let pulled = tray.items.len();
-        tray.items.reverse();
-        (tray.first, tray.since) = (self.next, hand.pace.since());
+        let pulled = items.len();
+        items.reverse();
+        // Only now, so that whoever looks at the trays does not wait for the source.
+        let mut tray = tray.0.lock();
+        mem::swap(&mut tray.items, items);
+        (tray.first, tray.since) = (self.next, pace.since());
+        drop(tray);
         self.next += pulled;
         self.exhausted = !matches!(asked, Ok((most, _)) if most == pulled);
         self.more = !self.exhausted && matches!(asked, Ok((_, true)));
