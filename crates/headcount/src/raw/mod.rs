@@ -163,6 +163,7 @@ impl WaitGroup {
     }
 
     /// How many members are out at this moment.
+    #[inline]
     #[must_use]
     pub fn outstanding(&self) -> usize {
         usize::try_from(self.counter.members()).unwrap_or(usize::MAX)
