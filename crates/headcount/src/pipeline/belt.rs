@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use super::door::Door;
 use super::order::{Runs, Turn};
+use super::pile::Pile;
 use super::seat::Seat;
 use crate::fault::{self, Fault};
 use crate::wait::lock::{BriefLock, Lock};
@@ -66,7 +67,7 @@ pub struct Belt<T> {
 
 #[derive(Debug)]
 pub(super) struct Outbox<T> {
-    pub(super) items: VecDeque<T>,
+    pub(super) items: Pile<T>,
     pub(super) runs: Runs,
     room: usize,
     /// Whose it is.
@@ -78,16 +79,6 @@ pub(super) struct Outbox<T> {
 }
 
 impl<T> Outbox<T> {
-    /// Moves up to `most` items from the front to `hand`.
-    pub(super) fn give(&mut self, most: usize, hand: &mut VecDeque<T>) {
-        if hand.is_empty() && self.items.len() <= most {
-            mem::swap(&mut self.items, hand);
-        } else {
-            let most = most.min(self.items.len());
-            hand.extend(self.items.drain(..most));
-        }
-    }
-
     /// B2: who is to be called because there is room again.
     pub(super) fn relieved(&mut self) -> Option<Arc<Seat>> {
         if self.waiting && self.items.len() <= self.room / 2 && !fault::planted(Fault::RoomUnheard) {
@@ -114,7 +105,7 @@ impl<T> Belt<T> {
         let share = shape.room.div_ceil(shape.pushers.max(1)).max(1);
         let outbox = |_| {
             Arc::new(Apart(BriefLock::new(Outbox {
-                items: VecDeque::new(),
+                items: Pile::default(),
                 runs: Runs::default(),
                 room: share,
                 seat: None,
@@ -173,7 +164,7 @@ impl<T> Pusher<T> {
             outbox.waiting = true;
             return Err(Refused::Full(item));
         }
-        outbox.items.push_back(item);
+        outbox.items.push(item);
         outbox.runs.pushed();
         drop(outbox);
         self.ring_if_of_use();
@@ -313,7 +304,7 @@ impl<T> Taker<T> {
             // The next time another one: nobody's items are passed over again and again.
             self.at = (self.at + 1) % outboxes;
             if !outbox.items.is_empty() {
-                outbox.give(most, hand);
+                outbox.items.give(most, hand);
                 let relieved = outbox.relieved();
                 drop(outbox);
                 if let Some(seat) = relieved {
@@ -335,7 +326,7 @@ impl<T> Taker<T> {
             for nth in 0..outboxes.len() {
                 let mut outbox = self.belt.outbox((self.at + nth) % outboxes.len()).lock();
                 if !outbox.items.is_empty() {
-                    outbox.give(most, hand);
+                    outbox.items.give(most, hand);
                     relieved.extend(outbox.relieved());
                     break;
                 }

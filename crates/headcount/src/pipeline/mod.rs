@@ -11,6 +11,7 @@
 //! | `carrier` | a thread or a task: how a worker waits |
 //! | `belt` | the hand-off between two stages: rules B1 to B5 |
 //! | `door` | who sleeps in front of a belt, who is called, who is still behind it: rules D1 to D4 |
+//! | `pile` | the items in one outbox |
 //! | `order` | keeping order through many workers: rules O1 to O3 |
 //! | `seat` | where one worker waits |
 //! | `pace` | how many items a worker takes at once; its clock |
@@ -28,6 +29,7 @@ mod door;
 pub mod model;
 mod order;
 mod pace;
+mod pile;
 mod report;
 mod run;
 mod seat;

@@ -78,10 +78,11 @@ impl Turn {
             let mut outbox = outbox.lock();
             let outbox = &mut *outbox;
             let Some(run) = outbox.runs.0.front_mut().filter(|run| run.number == self.head) else { continue };
-            let before = hand.len();
-            let share = run.len.min(most - before);
-            hand.extend(outbox.items.drain(..share));
-            run.len -= share;
+            // O2: it stands at the front.
+            let share = run.len.min(most - hand.len());
+            if share > 0 {
+                run.len -= outbox.items.give(share, hand);
+            }
             let over = run.ended && run.len == 0;
             if over {
                 outbox.runs.0.pop_front();
