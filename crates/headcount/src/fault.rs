@@ -250,5 +250,6 @@ pub(crate) const fn planted(_: Fault) -> bool {
 /// `right`, unless `fault` is planted: then no ordering at all.
 #[inline(always)]
 pub(crate) fn ordering(fault: Fault, right: Ordering) -> Ordering {
+    // Relaxed: the fault that is planted.
     if planted(fault) { Ordering::Relaxed } else { right }
 }

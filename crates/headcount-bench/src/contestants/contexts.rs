@@ -76,22 +76,23 @@ pub(super) const CONTESTANTS: &[Contestant] = &[
             (Row::CrowdMany, |effort| crowd::released::<CancellationToken>(effort, Threads::Many)),
         ],
     },
-    // Acquire, because whoever sees a cancellation must see what led to it.
     Contestant {
-        // Acquire, in all three: the load that `is_cancelled` makes.
         name: "a load",
         role: Role::Floor,
         timings: &[
             (Row::AskOne, |effort| {
                 let shared = Arc::new(AtomicU64::new(1));
+                // Acquire, as `is_cancelled`: whoever sees a cancellation must see what led to it.
                 one_thread::alone(effort, || _ = black_box(black_box(&shared).load(Ordering::Acquire) == 0))
             }),
             (Row::AskDeep, |effort| {
                 let shared = Arc::new(AtomicU64::new(1));
+                // Acquire, as `is_cancelled`: whoever sees a cancellation must see what led to it.
                 one_thread::alone(effort, || _ = black_box(black_box(&shared).load(Ordering::Acquire) == 0))
             }),
             (Row::AskTwo, |effort| {
                 let shared = Arc::new(AtomicU64::new(1));
+                // Acquire, as above.
                 let ask = |_| _ = black_box(black_box(&shared).load(Ordering::Acquire) == 0);
                 contended::threads(effort, 2, ask)
             }),

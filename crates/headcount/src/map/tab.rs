@@ -100,13 +100,14 @@ impl Spot {
     /// Items have been taken in hand, to be run one after the other from now on.
     pub(crate) fn takes(&self) {
         let after = Moment::now().since(self.opened).unwrap_or_default();
-        // Relaxed, here and below: a picture of one moment, it orders nothing.
+        // Relaxed: a picture of one moment, it orders nothing.
         self.since.store(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// The items are run by the member that runs here, from now on.
     pub(crate) fn is_run_here(&self) {
         if let (Runner::Lane(lane), Some(here)) = (&self.runner, who::here()) {
+            // Relaxed: a picture.
             lane.store(threads::word(here.group, here.number), Relaxed);
         }
     }
@@ -114,22 +115,26 @@ impl Spot {
     /// This item is begun.
     #[inline]
     pub(crate) fn is_at(&self, index: usize) {
+        // Relaxed: a picture.
         self.item.store(index as u64 + 1, Relaxed);
     }
 
     /// The item is pending, and waits for this.
     pub(crate) fn pauses(&self, pause: Pause) {
+        // Relaxed: a picture.
         self.pause.store(pause as u8, Relaxed);
     }
 
     /// No item is being run.
     #[inline]
     pub(crate) fn rests(&self) {
+        // Relaxed: a picture.
         self.item.store(0, Relaxed);
     }
 
     /// So many are out.
     pub(crate) fn counts(&self, out: usize) {
+        // Relaxed: a picture.
         self.counted.store(out as u64, Relaxed);
     }
 }
@@ -150,11 +155,13 @@ impl Listed for Tab {
                 let item = Missing::member(item, None, place, age, state);
                 let (stoppable, thread) = match &spot.runner {
                     Runner::Thread(thread) => (false, thread.look()),
-                    Runner::Lane(lane) => (
-                        true,
-                        seen.thread_of(lane.load(Relaxed)).map(|(name, pause)| (Arc::clone(name), pause)),
-                    ),
+                    Runner::Lane(lane) => {
+                        // Relaxed: of the same picture.
+                        let lane = lane.load(Relaxed);
+                        (true, seen.thread_of(lane).map(|(name, pause)| (Arc::clone(name), pause)))
+                    }
                 };
+                // Relaxed: of the same picture; who is pending has said so before or says it a moment later.
                 let item = item.pausing(Pause::kept_as(spot.pause.load(Relaxed)));
                 missing.push(item.stoppable(stoppable).seen_on(thread, self.id, false, seen));
             }

@@ -235,7 +235,7 @@ mod slots {
         });
         drop(slots);
         *slot.thread.lock() = Some(name);
-        // Relaxed, here and in the looks below: only for the roll call, which orders nothing.
+        // Relaxed: only for the roll call, which orders nothing.
         slot.who.store(word, Relaxed);
         MINE.with(|mine| mine.set(Some(slot)));
     }
@@ -243,6 +243,7 @@ mod slots {
     pub(super) fn all() -> BTreeMap<u64, (Arc<str>, Pause)> {
         let slots = SLOTS.lock().all.clone();
         let busy = slots.into_iter().filter_map(|slot| {
+            // Relaxed: a picture; nothing is read on the strength of it.
             let who = slot.who.load(Relaxed);
             (who != 0).then_some((who, look(slot)?))
         });
@@ -250,6 +251,7 @@ mod slots {
     }
 
     pub(super) fn look(slot: &'static Slot) -> Option<(Arc<str>, Pause)> {
+        // Relaxed: a picture, as who runs there.
         let pause = Pause::kept_as(slot.pause.load(Relaxed));
         Some((slot.thread.lock().clone()?, pause))
     }
