@@ -24,6 +24,7 @@ use signal_hook::consts::SIGINT;
 
 use crate::batch::Batch;
 use crate::latch::sleep_on;
+use crate::pace::control;
 use crate::signal::{self, Signals};
 use crate::stop::Strength;
 
@@ -97,12 +98,8 @@ impl Watch {
             self.batch.printer.note(&self.batch.roll_call());
         }
         if self.signals.take_limit() {
-            match &self.batch.control {
-                Some(control) => control.ask(),
-                None if self.batch.quiet => {}
-                None => self.batch.printer.note(
-                    "headcount: SIGUSR2 changes nothing: no file was named with --control to read the limit from\n",
-                ),
+            if let Some(said) = control::asked(self.batch.control.as_ref()).filter(|_| !self.batch.quiet) {
+                self.batch.printer.note(said);
             }
         }
         if self.signals.take_pause() {

@@ -105,8 +105,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let batch = Arc::new(Batch::new(parts));
     batch.record.tell(&Happening::Begun(Plan { what: "run", words: &words, jobs, policy, total }));
     let inspected = Inspected::begin();
-    let signals = Signals::catch_for_children(&rung).map_err(|error| no_start("signals", &error))?;
-    let signals = Arc::new(signals);
+    let signals = Arc::new(Signals::catch(&rung).map_err(|error| no_start("signals", &error))?);
     let late =
         args.deadline.map_or_else(Context::background, |time| Context::background().with_timeout(time));
     let (ctx, canceller) = late.with_cancel();
@@ -328,10 +327,7 @@ pub(super) fn check_quorum(policy: Policy, total: Option<u64>) -> Result<(), Ref
 /// How many run at once, when there are files enough for so many; and for how many there are seats, should that be changed.
 fn jobs(args: &RunArgs, total: Option<u64>) -> Result<(usize, usize), Refusal> {
     let control = args.pace.control.as_deref();
-    let ordered = control.map(control::read).transpose().map_err(|why| {
-        Refusal::new(why, "the file holds what -j takes: a number, 50% or +2; without the file -j holds")
-    })?;
-    let asked = ordered.flatten().unwrap_or(args.jobs).here();
+    let asked = control::ordered(control)?.unwrap_or(args.jobs).here();
     let inputs =
         |jobs: usize| total.map_or(jobs, |total| jobs.min(usize::try_from(total).unwrap_or(jobs))).max(1);
     let jobs = inputs(asked);

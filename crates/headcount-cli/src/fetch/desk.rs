@@ -24,6 +24,9 @@ use crate::journal::{Journal, JournalError};
 use crate::ledger::{Attempt, End, Event, Ledger, Number, Over, StepError, Verdict};
 use crate::locked;
 use crate::output::{PrintError, Printer, Stream};
+use crate::pace::Pace;
+use crate::pace::control::Control;
+use crate::process::Pause;
 use crate::record::Record;
 use crate::stop::{Stop, Strength};
 use crate::tries::Tries;
@@ -38,6 +41,8 @@ const SOON: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) jobs: usize,
+    /// So many may be allowed to run at once at some time: as many as `jobs`, or more.
+    pub(crate) most: usize,
     pub(crate) exists: Exists,
     pub(crate) max_body: Option<u64>,
     pub(crate) tries: Tries,
@@ -62,6 +67,8 @@ pub(crate) struct Parts {
     pub(crate) printer: Printer,
     pub(crate) stop: Arc<Stop>,
     pub(crate) record: Arc<Record>,
+    pub(crate) pace: Pace,
+    pub(crate) control: Option<Control>,
     pub(crate) rules: Rules,
 }
 
@@ -78,6 +85,9 @@ pub(crate) struct Desk {
     pub(crate) printer: Printer,
     pub(crate) stop: Arc<Stop>,
     pub(crate) record: Arc<Record>,
+    pub(super) pace: Pace,
+    pub(super) control: Option<Control>,
+    pub(super) pause: Pause,
     pub(crate) rules: Rules,
     pub(crate) total: Option<u64>,
     /// The slots of attempts that run, for the record: from 1.
@@ -111,8 +121,11 @@ impl Desk {
             printer: parts.printer,
             stop: parts.stop,
             record: parts.record,
+            pace: parts.pace,
+            control: parts.control,
+            pause: Pause::default(),
             room: Arc::new(Semaphore::new(
-                parts.rules.jobs.saturating_add(AHEAD).min(Semaphore::MAX_PERMITS),
+                parts.rules.most.saturating_add(AHEAD).min(Semaphore::MAX_PERMITS),
             )),
             rules: parts.rules,
             slots: Mutex::default(),

@@ -17,6 +17,7 @@ use signal_hook::consts::SIGINT;
 
 use super::desk::Desk;
 use crate::latch::sleep_on;
+use crate::pace::control;
 use crate::signal::{self, Signals};
 use crate::stop::Strength;
 
@@ -72,8 +73,8 @@ impl Watch {
         while matches!(self.bell.read(&mut rings), Ok(1..)) {}
     }
 
-    fn answer(&self) {
-        let stop = &self.desk.stop;
+    fn answer(&mut self) {
+        let stop = &Arc::clone(&self.desk.stop);
         if let Some(signal) = self.signals.take_deadly() {
             stop.die_by(signal);
             stop.raise(Strength::Terminate, &signal::name(signal));
@@ -93,6 +94,18 @@ impl Watch {
         }
         if self.signals.take_roll_call() {
             self.desk.printer.note(&self.desk.roll_call());
+        }
+        if self.signals.take_limit() {
+            control::asked(self.desk.control.as_ref()).into_iter().for_each(|said| self.desk.note(said));
+        }
+        if self.signals.take_pause() {
+            // Off the screen, which is the shell's meanwhile.
+            let (desk, signals) = (&self.desk, &self.signals);
+            let paused = desk.printer.sheet().aside(|| desk.pause.take(&[], || signals.take_resume()));
+            // Nobody could use the grace meanwhile.
+            self.told = self.told.and_then(|told| told.checked_add(paused));
+        } else {
+            self.signals.take_resume();
         }
     }
 
