@@ -35,8 +35,9 @@ pub(super) async fn attempt(desk: &Desk, transfer: &Transfer) -> Result<Stored, 
     if desk.rules.exists != Exists::Replace && desk.folder.has(name).map_err(|error| storing(&error))? {
         return there_already(desk, name, sum).await;
     }
+    let first = transfer.attempt() <= 1;
     let mut part =
-        Part::find(&desk.folder, name, &transfer.address.shown).map_err(|error| storing(&error))?;
+        Part::find(&desk.folder, name, &transfer.address.shown, first).map_err(|error| storing(&error))?;
     let asked = part.asks();
     let outcome = receive(desk, transfer, url, &mut part, asked.as_ref(), sum.is_some()).await;
     let found = match outcome {
