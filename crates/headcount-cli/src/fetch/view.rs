@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use unicode_width::UnicodeWidthChar;
 
 use super::desk::Desk;
 use super::transfer::{Doing, Transfer};
@@ -24,8 +25,12 @@ const LINE: Duration = Duration::from_secs(10);
 /// More transfers are not shown, however tall the terminal is.
 const ROWS: usize = 12;
 
-/// How wide a name is shown.
-const NAME: usize = 32;
+/// How wide a name is shown at least, and at most; and what stands behind it, which has more to say.
+const NAME: (usize, usize) = (8, 32);
+const FIGURES: usize = 51;
+
+/// On less than that a bar would leave no room for what it stands for.
+const NARROW: usize = 60;
 
 /// How much the last moment counts in a speed.
 const NEWS: f64 = 0.3;
@@ -50,6 +55,8 @@ enum Kind {
 #[derive(Debug)]
 struct Bars {
     all: ProgressBar,
+    /// How wide the line for all is laid out, if it was.
+    narrow: Option<bool>,
     rows: Vec<ProgressBar>,
     screen: MultiProgress,
 }
@@ -125,13 +132,14 @@ impl View {
             return Some(format!("headcount: {text}{slowest}\n"));
         };
         let bars = bars.get_or_insert_with(|| Bars::open(desk, self.total));
-        let shown = &running[..running.len().min(rows())];
+        let (shown, usable) = (&running[..running.len().min(rows())], Margin::usable());
         self.meters.retain(|number, _| shown.iter().any(|transfer| transfer.number == *number));
         let lines = shown.iter().map(|transfer| {
             let meter = self.meters.entry(transfer.number).or_insert_with(|| Meter::new(transfer.got()));
-            row(transfer, meter.look(transfer.got()))
+            row(transfer, meter.look(transfer.got()), usable)
         });
         let more = (running.len() > shown.len()).then(|| format!("and {} more", running.len() - shown.len()));
+        bars.lay_out(usable < NARROW, self.total.is_some());
         bars.show(lines.chain(more).collect(), tally.ended(), text);
         None
     }
@@ -159,18 +167,31 @@ fn rows() -> usize {
 
 impl Bars {
     fn open(desk: &Desk, total: Option<u64>) -> Self {
-        let screen =
-            MultiProgress::with_draw_target(ProgressDrawTarget::term_like_with_hz(Box::new(Margin), 20));
+        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::term_like_with_hz(
+            Box::<Margin>::default(),
+            20,
+        ));
         let all = screen.add(ProgressBar::no_length());
-        let template = if total.is_some() { "[{bar:24}] {wide_msg}" } else { "{spinner} {wide_msg}" };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            all.set_style(style.progress_chars("=> "));
-        }
         if let Some(total) = total {
             all.set_length(total);
         }
         desk.printer.sheet().share_with(all.clone());
-        Self { all, rows: Vec::new(), screen }
+        Self { all, narrow: None, rows: Vec::new(), screen }
+    }
+
+    /// The line for all, which a terminal of another width wants laid out otherwise.
+    fn lay_out(&mut self, narrow: bool, total: bool) {
+        if self.narrow.replace(narrow) == Some(narrow) {
+            return;
+        }
+        let template = match (total, narrow) {
+            (true, false) => "[{bar:24}] {wide_msg}",
+            (true, true) => "[{bar:6}] {wide_msg}",
+            (false, _) => "{spinner} {wide_msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.all.set_style(style.progress_chars("=> "));
+        }
     }
 
     fn show(&mut self, lines: Vec<String>, ended: u64, text: String) {
@@ -206,12 +227,8 @@ fn amount(transfer: &Transfer) -> String {
 }
 
 /// One transfer's line.
-fn row(transfer: &Transfer, speed: f64) -> String {
-    let mut name: String = transfer.name.chars().take(NAME).collect();
-    if name.len() < transfer.name.len() {
-        name.pop();
-        name.push('…');
-    }
+fn row(transfer: &Transfer, speed: f64, usable: usize) -> String {
+    let name = fit(&transfer.name, usable.saturating_sub(FIGURES).clamp(NAME.0, NAME.1));
     let what = match transfer.doing() {
         Doing::Receives => {
             let left = transfer.size().map(|size| size.saturating_sub(transfer.got()));
@@ -219,7 +236,28 @@ fn row(transfer: &Transfer, speed: f64) -> String {
         }
         _ => transfer.state(),
     };
-    format!("{name:<NAME$}  {what}")
+    format!("{name}  {what}")
+}
+
+/// A name that takes just so many columns of a terminal, on which some characters are two wide and some none.
+fn fit(name: &str, columns: usize) -> String {
+    let wide = |c: char| c.width().unwrap_or(0);
+    let whole: usize = name.chars().map(wide).sum();
+    let room = if whole <= columns { columns } else { columns.saturating_sub(1) };
+    let (mut fitted, mut taken) = (String::new(), 0);
+    for c in name.chars() {
+        if taken + wide(c) > room {
+            break;
+        }
+        taken += wide(c);
+        fitted.push(c);
+    }
+    if whole > columns {
+        fitted.push('…');
+        taken += 1;
+    }
+    fitted.extend(std::iter::repeat_n(' ', columns.saturating_sub(taken)));
+    fitted
 }
 
 /// The line for all.
@@ -289,7 +327,7 @@ fn size(bytes: u64) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{all, eta, size};
+    use super::{all, eta, fit, size};
     use crate::ledger::Tally;
 
     #[test]
@@ -303,6 +341,21 @@ mod tests {
             (u64::MAX, "16384.0 PiB"),
         ] {
             assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn a_name_takes_the_columns_it_is_given() {
+        for (name, fitted) in [
+            ("", "        "),
+            ("a.txt", "a.txt   "),
+            ("12345678", "12345678"),
+            ("123456789", "1234567…"),
+            ("日本語名", "日本語名"),
+            ("日本語名x", "日本語… "),
+            ("e\u{301}clair", "e\u{301}clair  "),
+        ] {
+            assert_eq!(fit(name, 8), fitted, "{name}");
         }
     }
 
