@@ -122,12 +122,19 @@ fn test(names: &[String]) -> ExitCode {
         verdicts.push((check, verdict, begun.elapsed()));
     }
 
+    for (check, verdict, _) in &verdicts {
+        if let Verdict::Failed(why) = verdict {
+            println!("\n── {} FAILED: {why}", check.name);
+        }
+    }
     println!();
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for (check, verdict, took) in &verdicts {
         let (count, text) = match verdict {
             Verdict::Passed => (&mut passed, String::from("passed")),
-            Verdict::Failed(why) => (&mut failed, format!("FAILED: {why}")),
+            Verdict::Failed(why) => {
+                (&mut failed, format!("FAILED: {}", why.lines().next().unwrap_or_default()))
+            }
             Verdict::Skipped(why) => (&mut skipped, format!("SKIPPED: {why}")),
         };
         *count += 1;

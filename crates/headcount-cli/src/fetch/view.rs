@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unicode_width::UnicodeWidthChar;
 
 use super::desk::Desk;
@@ -52,13 +52,12 @@ enum Kind {
     Bars(Option<Bars>),
 }
 
+/// All lines are one bar, of several lines: so they are drawn at once, and none stands there twice when one above it ends.
 #[derive(Debug)]
 struct Bars {
-    all: ProgressBar,
-    /// How wide the line for all is laid out, if it was.
-    narrow: Option<bool>,
-    rows: Vec<ProgressBar>,
-    screen: MultiProgress,
+    bar: ProgressBar,
+    /// How it is laid out, if it was: on a narrow terminal, and with rows.
+    layout: Option<(bool, bool)>,
 }
 
 /// A speed that does not jump about.
@@ -112,7 +111,7 @@ impl View {
         if matches!(self.kind, Kind::Silent) {
             return None;
         }
-        let tally = locked(&desk.ledger).tally();
+        let tally = locked(&desk.books.ledger).tally();
         let mut running: Vec<_> =
             locked(&desk.transfers).values().filter(|one| runs(one)).map(Arc::clone).collect();
         running.sort_by_key(|transfer| transfer.since);
@@ -136,20 +135,22 @@ impl View {
         self.meters.retain(|number, _| shown.iter().any(|transfer| transfer.number == *number));
         let lines = shown.iter().map(|transfer| {
             let meter = self.meters.entry(transfer.number).or_insert_with(|| Meter::new(transfer.got()));
-            row(transfer, meter.look(transfer.got()), usable)
+            fit(row(transfer, meter.look(transfer.got()), usable).trim_end(), usable)
         });
         let more = (running.len() > shown.len()).then(|| format!("and {} more", running.len() - shown.len()));
-        bars.lay_out(usable < NARROW, self.total.is_some());
-        bars.show(lines.chain(more).collect(), tally.ended(), text);
+        let lines: Vec<_> = lines.chain(more).collect();
+        bars.lay_out(usable < NARROW, !lines.is_empty(), self.total.is_some());
+        bars.bar.set_position(tally.ended());
+        bars.bar.set_prefix(lines.join("\n"));
+        bars.bar.set_message(text);
+        bars.bar.tick();
         None
     }
 
     /// Takes it off the screen.
     pub(super) fn clear(&mut self) {
-        if let Kind::Bars(Some(bars)) = &mut self.kind {
-            bars.show(Vec::new(), 0, String::new());
-            bars.all.finish_and_clear();
-            let _ = bars.screen.clear();
+        if let Kind::Bars(Some(bars)) = &self.kind {
+            bars.bar.finish_and_clear();
         }
     }
 }
@@ -167,54 +168,26 @@ fn rows() -> usize {
 
 impl Bars {
     fn open(desk: &Desk, total: Option<u64>) -> Self {
-        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::term_like_with_hz(
-            Box::<Margin>::default(),
-            20,
-        ));
-        let all = screen.add(ProgressBar::no_length());
-        if let Some(total) = total {
-            all.set_length(total);
-        }
-        desk.printer.sheet().share_with(all.clone());
-        Self { all, narrow: None, rows: Vec::new(), screen }
+        let target = ProgressDrawTarget::term_like_with_hz(Box::<Margin>::default(), 20);
+        let bar = ProgressBar::with_draw_target(total, target);
+        desk.books.printer.sheet().share_with(bar.clone());
+        Self { bar, layout: None }
     }
 
-    /// The line for all, which a terminal of another width wants laid out otherwise.
-    fn lay_out(&mut self, narrow: bool, total: bool) {
-        if self.narrow.replace(narrow) == Some(narrow) {
+    /// The line for all below those of transfers, as the terminal's width allows.
+    fn lay_out(&mut self, narrow: bool, rows: bool, total: bool) {
+        if self.layout.replace((narrow, rows)) == Some((narrow, rows)) {
             return;
         }
-        let template = match (total, narrow) {
+        let all = match (total, narrow) {
             (true, false) => "[{bar:24}] {wide_msg}",
             (true, true) => "[{bar:6}] {wide_msg}",
             (false, _) => "{spinner} {wide_msg}",
         };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            self.all.set_style(style.progress_chars("=> "));
+        let template = if rows { format!("{{prefix}}\n{all}") } else { all.to_owned() };
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            self.bar.set_style(style.progress_chars("=> "));
         }
-    }
-
-    fn show(&mut self, lines: Vec<String>, ended: u64, text: String) {
-        while self.rows.len() > lines.len() {
-            if let Some(row) = self.rows.pop() {
-                row.finish_and_clear();
-                self.screen.remove(&row);
-            }
-        }
-        while self.rows.len() < lines.len() {
-            let row = self.screen.insert_before(&self.all, ProgressBar::no_length());
-            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
-                row.set_style(style);
-            }
-            self.rows.push(row);
-        }
-        for (row, line) in self.rows.iter().zip(lines) {
-            row.set_message(line);
-            row.tick();
-        }
-        self.all.set_position(ended);
-        self.all.set_message(text);
-        self.all.tick();
     }
 }
 
@@ -239,13 +212,13 @@ fn row(transfer: &Transfer, speed: f64, usable: usize) -> String {
     format!("{name}  {what}")
 }
 
-/// A name that takes just so many columns of a terminal, on which some characters are two wide and some none.
-fn fit(name: &str, columns: usize) -> String {
+/// A text that takes just so many columns of a terminal, on which some characters are two wide and some none.
+fn fit(text: &str, columns: usize) -> String {
     let wide = |c: char| c.width().unwrap_or(0);
-    let whole: usize = name.chars().map(wide).sum();
+    let whole: usize = text.chars().map(wide).sum();
     let room = if whole <= columns { columns } else { columns.saturating_sub(1) };
     let (mut fitted, mut taken) = (String::new(), 0);
-    for c in name.chars() {
+    for c in text.chars() {
         if taken + wide(c) > room {
             break;
         }
@@ -345,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_takes_the_columns_it_is_given() {
+    fn a_text_takes_the_columns_it_is_given() {
         for (name, fitted) in [
             ("", "        "),
             ("a.txt", "a.txt   "),

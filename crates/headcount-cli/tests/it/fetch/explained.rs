@@ -96,7 +96,7 @@ fn no_flag_is_passed_over() {
     let plain = explained(&[]);
     let whole = table();
     let fetches = whole.get_subcommands().find(|table| table.get_name() == "fetch").expect("fetch");
-    let samples = ["3", "50%", "3s", "1K", "FILE", "fixed:1s", "replace", "0.5"];
+    let samples = ["4", "50%", "3s", "1K", "FILE", "fixed:1s", "replace", "0.5"];
     for arg in fetches.get_arguments() {
         let id = arg.get_id().as_str();
         let Some(long) = arg.get_long().filter(|_| !["help", "explain", "dry_run"].contains(&id)) else {
