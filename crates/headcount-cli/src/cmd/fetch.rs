@@ -32,7 +32,7 @@ const SPARE: u64 = 32;
 pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
     closed::refuse()?;
     let policy = args.policies.policy()?;
-    let (stop, bell, rung) = stop_and_bell()?;
+    let (stop, bell, rope) = stop_and_bell()?;
     let (listing, secrets) = Listing::new(open_source(&mut args, &stop.draining)?);
     let mut source: Box<dyn Source> = Box::new(listing);
     let printer = Printer::new(Order::Done, false, Sheet::new(Arc::clone(&stop.abandoned)));
@@ -64,14 +64,14 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
     let desk = Arc::new(Desk::new(parts));
     desk.books.record.tell(&Happening::Begun(Plan { what: "fetch", words: &[], jobs, policy, total }));
     let inspected = Inspected::begin();
-    let signals = Arc::new(Signals::catch(&rung).map_err(|error| no_start("signals", &error))?);
+    let signals = Arc::new(Signals::catch(&rope).map_err(|error| no_start("signals", &error))?);
     let background = Context::background();
     let (work, end_work) = background.with_cancel();
     let (begin, end_begin) = work.with_cancel();
     let (kill, end_kill) = background.with_cancel();
     desk.books.stop.cancels(end_begin);
-    let watch = Watch::new(Arc::clone(&desk), Arc::clone(&signals), bell, end_work, end_kill);
-    watch.start().map_err(|error| no_start("a thread", &error))?;
+    let watch = Watch::new(Arc::clone(&desk), Arc::clone(&signals), end_work, end_kill);
+    watch.start(bell).map_err(|error| no_start("a thread", &error))?;
     let alarm = desk.books.alarm();
     let contexts = Contexts { begin, work, kill };
     let inputs = Inputs { backlog, source, secrets };

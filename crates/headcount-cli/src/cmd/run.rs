@@ -58,7 +58,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     if args.explain {
         return explain(&args, policy, &words, lists);
     }
-    let (stop, bell, rung) = stop_and_bell()?;
+    let (stop, bell, rope) = stop_and_bell()?;
     let (mut source, header, columns) = open_source(&args, lists, &stop.draining)?;
     let template = Template::compile(&words, header.as_deref(), args.shell);
     check_columns(&template, columns)?;
@@ -98,12 +98,12 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let batch = Arc::new(Batch::new(parts));
     batch.books.record.tell(&Happening::Begun(Plan { what: "run", words: &words, jobs, policy, total }));
     let inspected = Inspected::begin();
-    let signals = Signals::catch_for_children(&rung).map_err(|error| no_start("signals", &error))?;
+    let signals = Signals::catch_for_children(&rope).map_err(|error| no_start("signals", &error))?;
     let signals = Arc::new(signals);
     let (ctx, canceller) = Context::background().with_cancel();
     batch.books.stop.cancels(canceller);
-    let watch = Watch::new(Arc::clone(&batch), Arc::clone(&signals), bell);
-    watch.start().map_err(|error| no_start("a thread", &error))?;
+    let watch = Watch::new(Arc::clone(&batch), Arc::clone(&signals));
+    watch.start(bell).map_err(|error| no_start("a thread", &error))?;
     let strays = adopt_orphans();
     let alarm = batch.books.alarm();
     let before = locked(&batch.books.ledger).tally().ended();
