@@ -20,7 +20,7 @@ use crate::fetch::{self, Address, Contexts, Desk, Folder, Inputs, Listing, Parts
 use crate::input::{Gate, Product, Records, Source};
 use crate::latch::Latch;
 use crate::legible;
-use crate::output::{Printer, Sheet, Stream, closed, complain};
+use crate::output::{Printer, Sheet, Stream, complain};
 use crate::record::{Happening, Plan};
 use crate::refusal::Refusal;
 use crate::signal::Signals;
@@ -30,7 +30,6 @@ const SPARE: u64 = 32;
 
 /// Runs a batch to its end.
 pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
-    closed::refuse()?;
     let policy = args.policies.policy()?;
     let (stop, bell, rope) = stop_and_bell()?;
     let (listing, secrets) = Listing::new(open_source(&mut args, &stop.draining)?);

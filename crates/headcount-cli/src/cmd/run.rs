@@ -24,7 +24,7 @@ use crate::latch::Latch;
 use crate::ledger::Policy;
 use crate::legible;
 use crate::locked;
-use crate::output::{Printer, Sheet, Stream, closed, complain};
+use crate::output::{Printer, Sheet, Stream, complain};
 use crate::pace::control::{self, Control};
 use crate::pace::{Jobserver, Pace};
 use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
@@ -43,7 +43,6 @@ type Lists = Vec<Vec<Vec<u8>>>;
 
 /// Runs a batch to its end.
 pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
-    closed::refuse()?;
     let jobserver = Jobserver::find().unwrap_or_else(|error| {
         if !args.quiet {
             complain(
