@@ -54,7 +54,7 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
         work: work(&args)?,
         policy,
         record: &args.record,
-        inputs: args.arg_file.as_deref(),
+        inputs: args.list.arg_file.as_deref(),
         deadline: args.deadline,
         quiet: args.quiet,
     };
@@ -109,7 +109,7 @@ fn open_source(args: &mut FetchArgs, draining: &Arc<Latch>) -> Result<Box<dyn So
     let lists = urls.iter().filter(|url| *url == b":::").count();
     urls.retain(|url| url != b":::");
     if !urls.is_empty() || lists > 0 {
-        let clash = [(args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
+        let clash = [(args.list.null, "--null"), (args.list.arg_file.is_some(), "--arg-file")];
         if let Some((_, flag)) = clash.iter().find(|(given, _)| *given) {
             return Err(Refusal::new(
                 format!("{flag} reads addresses from a file, and some are given here"),
@@ -124,12 +124,12 @@ fn open_source(args: &mut FetchArgs, draining: &Arc<Latch>) -> Result<Box<dyn So
         }
         return Ok(Box::new(Product::new(vec![urls])));
     }
-    let file = match args.arg_file.as_deref() {
+    let file = match args.list.arg_file.as_deref() {
         Some(path) if path != Path::new("-") => open_file(path)?,
         _ => File::from(own_stdin(args.quiet)?),
     };
     detach_stdin()?;
-    let end = if args.null { 0 } else { b'\n' };
+    let end = if args.list.null { 0 } else { b'\n' };
     Ok(Box::new(Records::new(Gate::new(file, Arc::clone(draining)), end)))
 }
 

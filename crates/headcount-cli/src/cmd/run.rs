@@ -76,7 +76,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
         work: work(&words, args.shell),
         policy,
         record: &args.record,
-        inputs: args.arg_file.as_deref(),
+        inputs: args.list.arg_file.as_deref(),
         deadline: args.deadline,
         quiet: args.quiet,
     };
@@ -154,7 +154,7 @@ fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> R
         let columns = product.columns();
         return Ok((Box::new(product), None, Some(columns)));
     }
-    let (file, shown) = match args.arg_file.as_deref() {
+    let (file, shown) = match args.list.arg_file.as_deref() {
         Some(path) if path != Path::new("-") => {
             (open_file(path)?, legible::one_line(path.as_os_str().as_bytes()))
         }
@@ -169,7 +169,7 @@ fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> R
         let header = table.header().map(<[_]>::to_vec);
         return Ok((Box::new(table), header, None));
     }
-    let end = if args.null { 0 } else { b'\n' };
+    let end = if args.list.null { 0 } else { b'\n' };
     // Who waits for an input and for somebody's next attempt needs another way to the file.
     let twin = if args.attempts.retries > 0 { gate.twin().ok() } else { None };
     let mut records = Records::new(gate, end);
@@ -180,7 +180,8 @@ fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> R
 }
 
 fn check_lists(args: &RunArgs) -> Result<(), Refusal> {
-    let clash = [(args.csv, "--csv"), (args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
+    let clash =
+        [(args.csv, "--csv"), (args.list.null, "--null"), (args.list.arg_file.is_some(), "--arg-file")];
     match clash.iter().find(|(given, _)| *given) {
         Some((_, flag)) => Err(Refusal::new(
             format!("{flag} reads inputs from a file, and ::: gives them here"),
