@@ -86,8 +86,8 @@ fn addresses(args: &FetchArgs, known: &Fetched) -> String {
         Some(many) => return format!("The {many} that are given here."),
         None => {}
     }
-    let what = if args.null { "Everything that ends with a NUL byte in" } else { "Every line of" };
-    let from = match args.arg_file.as_deref() {
+    let what = if args.list.null { "Everything that ends with a NUL byte in" } else { "Every line of" };
+    let from = match args.list.arg_file.as_deref() {
         Some(path) if path != Path::new("-") => format!("the file {}", shown(path)),
         _ => "standard input".into(),
     };
@@ -175,11 +175,11 @@ fn attempts(args: &FetchArgs) -> String {
     if args.retries == 0 {
         return "Each transfer is tried once (--retries 0).".into();
     }
-    let wait = match args.backoff {
+    let wait = match args.wait.backoff {
         Backoff::Exponential => "100ms, and twice as long each time up to 30s (--backoff exp)".to_owned(),
-        Backoff::Fixed(_) => format!("the same time always (--backoff {})", args.backoff),
+        Backoff::Fixed(_) => format!("the same time always (--backoff {})", args.wait.backoff),
     };
-    let jitter = if args.jitter { ", by chance up to twice that (--jitter)" } else { "" };
+    let jitter = if args.wait.jitter { ", by chance up to twice that (--jitter)" } else { "" };
     format!(
         "What may pass by itself (no connection, one that breaks, silence, the answers 408, 425, 429 and 5xx) is tried up to {} times more (--retries), after {wait}{jitter}; or as long as the server asks for with Retry-After, up to 2 minutes, for all from its host. What is there of a file is gone on with if the server says that it is the same still.",
         args.retries
