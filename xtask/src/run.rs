@@ -1,7 +1,18 @@
 //! Running other programs: the project's root, cargo with its own target folder, what came of it.
 
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+/// How much of what a failed command said is said again at the very end. The names of the tests that failed are in it,
+/// and logs of a whole run are often seen with their middle cut out.
+const LAST_LINES: usize = 60;
+
+/// How long the streams of a command that has ended are waited for: whatever it left behind may hold them open.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What came of a check.
 pub(crate) enum Verdict {
@@ -41,10 +52,56 @@ pub(crate) fn target(name: &str) -> PathBuf {
 }
 
 /// Says the command and runs it, its output going where ours goes.
+///
+/// # Errors
+///
+/// How it ended, and its last lines.
 pub(crate) fn passes(mut command: Command) -> Result<(), String> {
     let said = say(&command);
-    let status = command.stdin(Stdio::null()).status().map_err(|error| format!("`{said}`: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("`{said}` ended with {status}")) }
+    let last = Arc::new(Mutex::new(VecDeque::with_capacity(LAST_LINES)));
+    let status = heard(&mut command, &last).map_err(|error| format!("`{said}`: {error}"))?;
+    if status.success() {
+        return Ok(());
+    }
+    let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    let lines: String = last.iter().map(|line| format!("\n    {line}")).collect();
+    Err(format!("`{said}` ended with {status}; its last lines:{lines}"))
+}
+
+/// The last lines of a command, of both streams.
+type Last = Arc<Mutex<VecDeque<String>>>;
+
+fn heard(command: &mut Command, last: &Last) -> io::Result<ExitStatus> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (heard_out, done) = mpsc::channel::<()>();
+    let heard_err = heard_out.clone();
+    if let Some(out) = child.stdout.take() {
+        let last = Arc::clone(last);
+        std::thread::spawn(move || (pass_on(out, io::stdout(), &last), heard_out));
+    }
+    if let Some(err) = child.stderr.take() {
+        let last = Arc::clone(last);
+        std::thread::spawn(move || (pass_on(err, io::stderr(), &last), heard_err));
+    }
+    let status = child.wait()?;
+    // An error once both senders are gone, which is when both streams are at their end.
+    let _ = done.recv_timeout(LAST_WORDS);
+    Ok(status)
+}
+
+fn pass_on(from: impl Read, mut to: impl Write, last: &Last) {
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        // Who does not want to read it is no reason to stop the command.
+        let _ = to.write_all(&line);
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() == LAST_LINES {
+            last.pop_front();
+        }
+        last.push_back(String::from_utf8_lossy(&line).trim_end().into());
+        line.clear();
+    }
 }
 
 /// Says the command and runs it, for its output.

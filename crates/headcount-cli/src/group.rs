@@ -21,7 +21,7 @@ use crate::batch::{Batch, Member};
 use crate::lane::{After, Lane};
 use crate::ledger;
 use crate::locked;
-use crate::pace::control::Control;
+use crate::pace::control::{self, Control};
 use crate::process::guard::UNGUARDED;
 use crate::progress::Progress;
 use crate::roll;
@@ -42,7 +42,7 @@ impl Policy<(), Infallible> for Verdicts {
     type Output = ();
 
     fn judge(&mut self, _: &Outcome<'_, (), Infallible>) -> Verdict {
-        match locked(&self.0.ledger).verdict() {
+        match locked(&self.0.books.ledger).verdict() {
             ledger::Verdict::Continue => Verdict::Continue,
             ledger::Verdict::StopTheRest(_) => Verdict::Finish,
         }
@@ -62,10 +62,10 @@ pub(crate) fn run(batch: &Arc<Batch>, ctx: &Context, progress: &mut Progress) {
         .panics(Panics::AsError);
     scope.run(|group| {
         batch.roll.open(group.roll());
-        let (stop, waiting) = (Arc::clone(&batch.stop), Arc::clone(batch));
+        let (stop, waiting) = (Arc::clone(&batch.books.stop), Arc::clone(batch));
         let _over = group.context().on_cancel(move |why| {
-            // Whoever asked for a stop cancelled the context with it, and the deadline asks for itself.
-            if !why.is_deadline() && !stop.is_asked() {
+            // Whoever asked for a stop cancelled the context with it.
+            if !stop.is_asked() {
                 stop.raise(Strength::Terminate, &why.to_string());
             }
             if let Some(waits) = &waiting.waits {
@@ -113,18 +113,12 @@ impl<'scope, 'env> Crew<'scope, 'env> {
     /// The limit as the control file has it now. The group's own limit stays at the number of seats: it is the lanes that are
     /// fewer or more, so that slots stay below the limit and nobody who has an input in hand queues behind those who wait for one.
     fn limit(&self, read: Result<Option<Jobs>, String>) {
-        let said = match read {
-            Ok(Some(jobs)) => {
-                let allowed = self.batch.allow(jobs.here());
-                self.clone().open();
-                format!("headcount: {allowed} at once from now on\n")
-            }
-            Ok(None) => "headcount: the control file says nothing; the limit stays\n".into(),
-            Err(why) => format!("headcount: {why}; the limit stays\n"),
-        };
-        if !self.batch.quiet {
-            self.batch.printer.note(&said);
-        }
+        let said = control::heed(read, |jobs| {
+            let allowed = self.batch.allow(jobs);
+            self.clone().open();
+            allowed
+        });
+        self.batch.books.note(&said);
     }
 
     /// One more lane, if there may be one.
@@ -177,18 +171,16 @@ fn tell(group: &Spawner<'_, '_>, batch: &Batch, progress: &mut Progress) {
         return;
     }
     // The first turn is still queued.
-    if group.running() == 0 && locked(&batch.ledger).tally().registered == 0 {
-        if !batch.quiet {
-            batch.printer.note("headcount: no thread could be started; going on one by one\n");
-        }
+    if group.running() == 0 && locked(&batch.books.ledger).tally().registered == 0 {
+        batch.books.note("headcount: no thread could be started; going on one by one\n");
         // When this returns the calling thread does the work.
         return;
     }
     let mut wait = progress.interval().saturating_sub(first);
     while group.wait_idle_timeout(wait).is_err() {
-        let tally = locked(&batch.ledger).tally();
-        if let Some(line) = progress.tell(&tally, batch.slowest().as_ref(), batch.printer.sheet()) {
-            batch.printer.note(&line);
+        let tally = locked(&batch.books.ledger).tally();
+        if let Some(line) = progress.tell(&tally, batch.slowest().as_ref(), batch.books.printer.sheet()) {
+            batch.books.printer.note(&line);
         }
         wait = progress.interval();
     }

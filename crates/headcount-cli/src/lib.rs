@@ -10,6 +10,7 @@
 //! | [`args`] | the flag table |
 //! | `cmd` | one file a subcommand: from arguments to an ending |
 //! | [`input`], [`template`] | where members come from, and the command with its holes |
+//! | `books` | what every batch keeps of its members, and how it ends |
 //! | `batch`, `group`, `lane`, `outcome` | what all members share, the group they are, where each runs, and how it ended |
 //! | `intake`, `waits` | taking members in, one at a time; those between two attempts |
 //! | [`ledger`], [`tries`] | the pure book of who stands where, and the policy; how often a member is tried |
@@ -17,7 +18,7 @@
 //! | `process` | the only room that starts and stops children |
 //! | `fetch` | downloads as members: addresses, names, partial files, attempts |
 //! | `output` | the only printer |
-//! | `stop`, `signal`, `watch` | how strongly to stop, what signals ask for, and who does it |
+//! | `stop`, `signal`, `bell`, `watch` | how strongly to stop, what signals ask for, what wakes who does it, and who does it |
 //! | `pace` | whether the next member may start now: rate, load, memory, a jobserver; the limit changed while members run |
 //! | `census`, `live` | who is out in another process, in words; the same again and again |
 //! | `account`, `progress`, `roll` | what is said at the end, and meanwhile |
@@ -37,6 +38,8 @@ pub mod tries;
 
 mod account;
 mod batch;
+mod bell;
+mod books;
 mod census;
 mod cmd;
 mod explain;

@@ -12,19 +12,14 @@
 //! A member that is killed is printed after its death, so its output outlives it: a reader
 //! has some time, counted anew with everything it takes. One that reads gets all there is.
 
-use std::io::{self, Read};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
-use signal_hook::consts::SIGINT;
-
 use crate::batch::Batch;
-use crate::latch::sleep_on;
-use crate::signal::{self, Signals};
+use crate::bell::Bell;
+use crate::pace::control;
+use crate::signal::Signals;
 use crate::stop::Strength;
 
 /// How soon a kill is repeated.
@@ -39,8 +34,6 @@ const READER: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2
 pub(crate) struct Watch {
     batch: Arc<Batch>,
     signals: Arc<Signals>,
-    /// Rung by signals and by whoever asks for a stop.
-    bell: UnixStream,
     /// What has been carried out.
     done: Strength,
     /// When the next step is due by itself.
@@ -50,59 +43,34 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(batch: Arc<Batch>, signals: Arc<Signals>, bell: UnixStream) -> Self {
-        Self { batch, signals, bell, done: Strength::None, due: None, told: None }
+    pub(crate) fn new(batch: Arc<Batch>, signals: Arc<Signals>) -> Self {
+        Self { batch, signals, done: Strength::None, due: None, told: None }
     }
 
     /// Begins to watch, for as long as the process lives.
-    pub(crate) fn start(mut self) -> io::Result<()> {
-        self.bell.set_nonblocking(true)?;
-        thread::Builder::new().name("watch".into()).stack_size(256 * 1024).spawn(move || {
-            loop {
-                self.sleep();
-                self.answer();
-                self.carry_out();
-            }
-        })?;
-        Ok(())
-    }
-
-    fn sleep(&mut self) {
-        let limit = self.due.map(|due| due.saturating_duration_since(Instant::now()));
-        let mut fds = [PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
-        // An error leaves the flags to be looked at, which is all that waking up is for.
-        let _ = sleep_on(&mut fds, limit);
-        let mut rings = [0; 64];
-        while matches!(self.bell.read(&mut rings), Ok(1..)) {}
+    pub(crate) fn start(mut self, bell: Bell) -> io::Result<()> {
+        bell.watch(move || {
+            self.answer();
+            self.carry_out();
+            self.due.map(|due| due.saturating_duration_since(Instant::now()))
+        })
     }
 
     fn answer(&mut self) {
-        let stop = &Arc::clone(&self.batch.stop);
+        let stop = &self.batch.books.stop;
         if let Some(signal) = self.signals.take_deadly() {
-            stop.die_by(signal);
-            stop.raise(Strength::Terminate, &signal::name(signal));
+            stop.end_by(signal);
         }
         if self.signals.take_interrupt() {
-            stop.die_by(SIGINT);
-            let before = stop.strength();
-            if before == Strength::Kill {
-                // There is nothing stronger left, so what is not wanted any more is the output.
-                stop.abandoned.close();
-            }
-            let strength = before.next();
-            stop.raise(strength, &signal::name(SIGINT));
+            let strength = stop.interrupt();
             self.tell_next(strength);
         }
         if self.signals.take_roll_call() {
-            self.batch.printer.note(&self.batch.roll_call());
+            self.batch.books.printer.note(&self.batch.roll_call());
         }
         if self.signals.take_limit() {
-            match &self.batch.control {
-                Some(control) => control.ask(),
-                None if self.batch.quiet => {}
-                None => self.batch.printer.note(
-                    "headcount: SIGUSR2 changes nothing: no file was named with --control to read the limit from\n",
-                ),
+            if let Some(said) = control::asked(self.batch.control.as_ref()) {
+                self.batch.books.note(said);
             }
         }
         if self.signals.take_pause() {
@@ -127,56 +95,28 @@ impl Watch {
             }
             Strength::Kill => format!("headcount: killing {running}\n"),
         };
-        if !self.batch.quiet {
-            self.batch.printer.note(&text);
-        }
+        self.batch.books.note(&text);
     }
 
     fn carry_out(&mut self) {
-        let asked = self.batch.stop.strength();
+        let asked = self.batch.books.stop.strength();
         let due = self.due.is_some_and(|due| due <= Instant::now());
         if asked == Strength::Kill || (due && self.done >= Strength::Terminate) {
             self.batch.seats.iter().for_each(|seat| seat.kill());
             self.done = Strength::Kill;
             self.due = Some(Instant::now() + AGAIN);
             let told = *self.told.get_or_insert_with(Instant::now);
-            if self.batch.stop.signal().is_some() {
-                self.give_up_output(told);
+            if self.batch.books.stop.signal().is_some() {
+                let patience = self.batch.times.grace.clamp(READER[0], READER[1]);
+                self.batch.books.give_up_output(told, patience);
             }
         } else if asked == Strength::Terminate && self.done < Strength::Terminate {
-            self.tell_late();
+            self.batch.books.tell_late(|| self.batch.roll_call());
             self.batch.seats.iter().for_each(|seat| seat.terminate());
             self.done = Strength::Terminate;
             self.told = Some(Instant::now());
             // A grace beyond the end of time is a grace without end.
             self.due = Instant::now().checked_add(self.batch.times.grace);
         }
-    }
-
-    /// Says that the deadline has passed, and for whom it was too early.
-    fn tell_late(&self) {
-        let batch = &self.batch;
-        if let Some(deadline) = batch.late().filter(|_| !batch.quiet) {
-            let roll_call = batch.roll_call();
-            batch.printer.note(&format!("headcount: the deadline of {deadline:?} has passed\n{roll_call}"));
-        }
-    }
-
-    /// Gives the output up if its reader has taken nothing for too long.
-    fn give_up_output(&self, told: Instant) {
-        let batch = &self.batch;
-        let Some(stalled) = batch.printer.sheet().stalled() else { return };
-        let patience = self.batch.times.grace.clamp(READER[0], READER[1]);
-        if batch.stop.abandoned.is_closed() || stalled.max(told).elapsed() < patience {
-            return;
-        }
-        // Said first: once the output is given up, the command may end at any moment.
-        if !batch.quiet {
-            let seconds = patience.as_secs_f64();
-            batch.printer.note(&format!(
-                "headcount: the output was not read for {seconds} s; the rest of it is given up\n"
-            ));
-        }
-        batch.stop.abandoned.close();
     }
 }

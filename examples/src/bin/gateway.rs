@@ -7,7 +7,7 @@
 //!
 //! `gateway [PORT]` starts the two services as well, on this machine, and prints where it listens. Their manners depend on the
 //! article: try `/offer/42`, `/offer/unknown` (not in stock), `/offer/slow` (the price takes too long), `/offer/stubborn` (a call
-//! that cannot be stopped).
+//! that cannot be stopped). `/out` says which requests are under way.
 //!
 //! In Go this is an `errgroup` with a context that everyone must remember to pass on; values that goroutines write into
 //! variables outside; and a shutdown that hangs in `Wait` without a word on whom.
@@ -85,6 +85,11 @@ async fn offer(
     })
 }
 
+/// Who is under way, and since when.
+async fn out(State(gateway): State<Arc<Gateway>>) -> String {
+    gateway.requests.roll_call().to_string()
+}
+
 /// Starts a service that answers with what `answer` says.
 async fn service<F>(ctx: &Context, answer: fn(String) -> F) -> io::Result<SocketAddr>
 where
@@ -117,14 +122,17 @@ async fn main() -> anyhow::Result<()> {
     let gateway = Arc::new(Gateway {
         ctx: Context::background(),
         requests: WaitGroup::new(),
-        client: reqwest::Client::new(),
+        client: headcount_examples::client(),
         prices: service(&services, price).await?,
         stock: service(&services, in_stock).await?,
     });
 
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    let routes = Router::new().route("/offer/{sku}", get(offer)).with_state(Arc::clone(&gateway));
+    let routes = Router::new()
+        .route("/offer/{sku}", get(offer))
+        .route("/out", get(out))
+        .with_state(Arc::clone(&gateway));
     let stop = ctx.clone();
     let serving =
         axum::serve(listener, routes).with_graceful_shutdown(async move { _ = stop.wait_async().await });

@@ -13,7 +13,7 @@ const DELAY: Duration = Duration::from_millis(300);
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let server = SlowServer::start(DELAY).await?;
-    let client = reqwest::Client::new();
+    let client = headcount_examples::client();
     let ctx = Context::background().with_timeout(Duration::from_secs(30));
 
     let begin = Instant::now();

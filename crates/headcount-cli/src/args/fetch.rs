@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::attempts::{parse_backoff, parse_retries};
-use super::{Jobs, JournalArgs, PolicyArgs, RecordArgs, parse_limit, parse_span};
-use crate::tries::{Backoff, RetryOn, Tries};
+use super::attempts::parse_retries;
+use super::{
+    Given, Jobs, JournalArgs, ListArgs, PaceArgs, PolicyArgs, RecordArgs, WaitArgs, parse_limit, parse_span,
+};
+use crate::tries::{RetryOn, Tries};
 
 const TEMPLATE: &str = "\
 {about-with-newline}
@@ -26,6 +28,8 @@ Examples:
       headcount fetch --sha256 SHA256SUMS https://example.org/{a,b}.tar.gz
   Whatever fails, with more patience for a busy server:
       headcount fetch --keep-going --retries 10 --stall-timeout 2m < addresses.txt
+  Twenty files a minute from a server that asks for it:
+      headcount fetch --rate 20/m -a addresses.txt
   See first under which names it would be stored:
       headcount fetch --dry-run -o downloads < addresses.txt
 ";
@@ -49,7 +53,13 @@ What is tried again:
 Stopping:
   The first Ctrl-C starts no more transfers and waits for the running ones, the second ends them and keeps
   what there is of their files, the third drops them. TERM and HUP end them at once. SIGUSR1 prints who is
-  out.
+  out. Ctrl-Z stops everything, and fg goes on with it; --timeout and --stall-timeout do not count that,
+  --deadline does.
+
+Pace:
+  With --control FILE the number of transfers at once stands in FILE, as -j takes it: change it, and send
+  SIGUSR2. Nobody is stopped for that. Another attempt is a start like any other. make's jobserver is not
+  joined: a transfer keeps no core busy.
 
 Environment:
   HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY are heeded. Certificates are the system's, or those that
@@ -76,13 +86,9 @@ pub struct FetchArgs {
     #[arg(long, alias = "limit-per-host", value_name = "N", value_parser = parse_places, allow_hyphen_values = true)]
     pub per_host: Option<usize>,
 
-    /// Read the addresses from FILE instead of standard input
-    #[arg(short, long, value_name = "FILE")]
-    pub arg_file: Option<PathBuf>,
-
-    /// Addresses end with a NUL byte instead of a line break
-    #[arg(short = '0', long)]
-    pub null: bool,
+    /// Where addresses are read from.
+    #[command(flatten)]
+    pub list: ListArgs,
 
     /// Store the files in DIR, which is made if it is not there, instead of the current folder
     #[arg(short, long, value_name = "DIR")]
@@ -104,19 +110,9 @@ pub struct FetchArgs {
     #[arg(long, value_name = "N", default_value_t = 3, allow_hyphen_values = true, value_parser = parse_retries)]
     pub retries: u32,
 
-    /// How long to wait before that: 100ms and twice as long each time up to 30s (exp), or always D
-    #[arg(
-        long,
-        value_name = "exp|fixed:D",
-        default_value = "exp",
-        value_parser = parse_backoff,
-        allow_hyphen_values = true
-    )]
-    pub backoff: Backoff,
-
-    /// Wait up to twice as long, by chance, so that those who failed together do not come back together
-    #[arg(long)]
-    pub jitter: bool,
+    /// How long to wait before that.
+    #[command(flatten)]
+    pub wait: WaitArgs,
 
     /// How long a server may be silent, before its answer or within
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_limit, allow_hyphen_values = true)]
@@ -154,6 +150,14 @@ pub struct FetchArgs {
     #[arg(long)]
     pub dry_run: bool,
 
+    /// Say in words what would happen with the flags that are given, and fetch nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub explain: bool,
+
+    /// When the next transfer may start.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+
     /// What is written down for a later run.
     #[command(flatten)]
     pub journal: JournalArgs,
@@ -165,14 +169,17 @@ pub struct FetchArgs {
     /// The addresses; without any they are read from standard input
     #[arg(value_name = "URL")]
     pub urls: Vec<OsString>,
+
+    /// The flags that were given, if they are to be explained.
+    #[arg(skip)]
+    pub given: Vec<Given>,
 }
 
 impl FetchArgs {
     /// How often a transfer is tried. What an answer means is not asked here.
     #[must_use]
     pub fn tries(&self) -> Tries {
-        let Self { retries, backoff, jitter, .. } = *self;
-        Tries { retries, backoff, jitter, on: RetryOn::default() }
+        self.wait.tries(self.retries, RetryOn::default())
     }
 }
 

@@ -4,42 +4,41 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use headcount::Context;
 
-use super::run::{Inspected, check_quorum, detach_stdin, no_start, open_file, own_stdin};
-use super::unprinted;
-use crate::account::{TheEnd, Unread};
+use super::opening::{
+    Asked, Inspected, check_quorum, detach_stdin, no_start, open_books, open_file, own_stdin, stop_and_bell,
+};
+use super::{show, unprinted};
 use crate::args::{FetchArgs, Order};
 use crate::exit::{self, Ending};
+use crate::explain::{Fetched, explain_fetch};
 use crate::fetch::{self, Address, Contexts, Desk, Folder, Inputs, Listing, Parts, Rules, Sums, View, Watch};
 use crate::input::{Gate, Product, Records, Source};
-use crate::intake::Ran;
 use crate::latch::Latch;
-use crate::ledger::Outcome;
+use crate::ledger::Policy;
 use crate::legible;
-use crate::locked;
-use crate::output::{Printer, Sheet, Stream, closed, complain};
-use crate::record::{self, Happening, Plan};
+use crate::output::{Printer, Sheet, Stream, complain};
+use crate::pace::Pace;
+use crate::pace::control::{self, Control};
+use crate::record::{Happening, Plan};
 use crate::refusal::Refusal;
-use crate::resume::Book;
 use crate::signal::Signals;
-use crate::stop::Stop;
 
 /// Open files that are not connections or files of transfers.
 const SPARE: u64 = 32;
 
 /// Runs a batch to its end.
 pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
-    closed::refuse()?;
     let policy = args.policies.policy()?;
-    let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
-    let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;
-    let stop = Arc::new(Stop::new(rope).map_err(|error| no_start("a wake-up pipe", &error))?);
+    if args.explain {
+        return explain(&mut args, policy);
+    }
+    let (stop, bell, rope) = stop_and_bell()?;
     let (listing, secrets) = Listing::new(open_source(&mut args, &stop.draining)?);
     let mut source: Box<dyn Source> = Box::new(listing);
     let printer = Printer::new(Order::Done, false, Sheet::new(Arc::clone(&stop.abandoned)));
@@ -49,45 +48,48 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
     }
     let total = source.total();
     check_quorum(policy, total)?;
-    let jobs = jobs(&args)?;
+    let (jobs, most) = jobs(&args)?;
+    let pace = Pace::new(&args.pace, None, Arc::clone(&stop.draining))?;
     let folder = Folder::open(args.output.as_deref())?;
-    let client = fetch::client(args.connect_timeout, jobs).map_err(|error| {
+    let client = fetch::client(args.connect_timeout, most).map_err(|error| {
         Refusal::new(
             format!("could not set up HTTP: {error}"),
             "are HTTPS_PROXY, and the certificates of SSL_CERT_FILE, in order?",
         )
     })?;
-    let others = [("--arg-file", args.arg_file.as_deref()), ("--journal", args.journal.journal.as_deref())];
-    let files = record::Files::open(&args.record, others)?;
-    let book = Book::open(&args.journal, work(&args)?, policy, &mut source, &printer, args.quiet)?;
-    let Book { ledger, journal, backlog, account } = book;
-    let record = Arc::new(files.begin()?);
-    let (rules, per_host) = (rules(&args, jobs), args.per_host);
-    let parts =
-        Parts { client, folder, sums, per_host, ledger, journal, account, printer, stop, record, rules };
+    let asked = Asked {
+        journal: &args.journal,
+        work: work(&args)?,
+        policy,
+        record: &args.record,
+        inputs: args.list.arg_file.as_deref(),
+        deadline: args.deadline,
+        quiet: args.quiet,
+    };
+    let (books, backlog) = open_books(asked, &mut source, printer, stop)?;
+    let (rules, per_host) = (rules(&args, jobs, most), args.per_host);
+    let control = args.pace.control.take().map(Control::new);
+    let parts = Parts { books, client, folder, sums, per_host, pace, control, rules };
     let desk = Arc::new(Desk::new(parts));
-    desk.record.tell(&Happening::Begun(Plan { what: "fetch", words: &[], jobs, policy, total }));
+    desk.books.record.tell(&Happening::Begun(Plan { what: "fetch", words: &[], jobs, policy, total }));
     let inspected = Inspected::begin();
-    let signals = Arc::new(Signals::catch(&rung).map_err(|error| no_start("signals", &error))?);
+    let signals = Arc::new(Signals::catch(&rope).map_err(|error| no_start("signals", &error))?);
     let background = Context::background();
-    let late = args.deadline.map_or_else(Context::background, |time| background.with_timeout(time));
-    // The deadline ends nobody by itself: it is a stop like others, so that it is known before its consequences.
     let (work, end_work) = background.with_cancel();
     let (begin, end_begin) = work.with_cancel();
     let (kill, end_kill) = background.with_cancel();
-    desk.stop.cancels(end_begin);
-    let watch = Watch::new(Arc::clone(&desk), Arc::clone(&signals), bell, end_work, end_kill);
-    watch.start().map_err(|error| no_start("a thread", &error))?;
-    let stop = Arc::clone(&desk.stop);
-    let late = late.on_cancel(move |_| stop.be_late());
+    desk.books.stop.cancels(end_begin);
+    let watch = Watch::new(Arc::clone(&desk), Arc::clone(&signals), end_work, end_kill);
+    watch.start(bell).map_err(|error| no_start("a thread", &error))?;
+    let alarm = desk.books.alarm();
     let contexts = Contexts { begin, work, kill };
     let inputs = Inputs { backlog, source, secrets };
     let taken = fetch::run(&desk, inputs, &contexts, &mut View::new(args.quiet, total));
     // What is left to do is not held to it.
-    drop(late);
+    drop(alarm);
     drop(inspected);
     let (ran, unread) = taken.map_err(|error| no_start("the network's threads", &error))?;
-    Ok(finish(&desk, &signals, ran, unread))
+    Ok(desk.books.conclude(&signals, ran, || unread, were_there(&desk)))
 }
 
 /// What a journal is of: into another folder the same addresses are another work.
@@ -97,49 +99,63 @@ fn work(args: &FetchArgs) -> Result<Vec<Vec<u8>>, Refusal> {
     Ok(vec![b"fetch".to_vec(), whole.into_os_string().into_vec()])
 }
 
-fn rules(args: &FetchArgs, jobs: usize) -> Rules {
+fn rules(args: &FetchArgs, jobs: usize, most: usize) -> Rules {
     Rules {
         jobs,
+        most,
         exists: args.exists,
         max_body: args.max_body,
         tries: args.tries(),
         stall: args.stall_timeout,
         connect: args.connect_timeout,
         timeout: args.timeout,
-        deadline: args.deadline,
         grace: args.grace,
         tag: args.tag,
-        quiet: args.quiet,
     }
 }
 
-fn open_source(args: &mut FetchArgs, draining: &Arc<Latch>) -> Result<Box<dyn Source>, Refusal> {
+/// Says what would happen, as far as that can be known without reading anything.
+fn explain(args: &mut FetchArgs, policy: Policy) -> Result<Ending, Refusal> {
+    let listed = listed(args)?.map(|urls| urls.len() as u64);
+    check_quorum(policy, listed)?;
+    Ok(show(&explain_fetch(args, &Fetched { policy, listed })))
+}
+
+/// The addresses that are given as arguments, if they are given there.
+fn listed(args: &mut FetchArgs) -> Result<Option<Vec<Vec<u8>>>, Refusal> {
     let mut urls: Vec<_> = std::mem::take(&mut args.urls).into_iter().map(OsStringExt::into_vec).collect();
     // As in `headcount run`, where it tells inputs from the command. Here there is nothing to tell them from.
     let lists = urls.iter().filter(|url| *url == b":::").count();
     urls.retain(|url| url != b":::");
-    if !urls.is_empty() || lists > 0 {
-        let clash = [(args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
-        if let Some((_, flag)) = clash.iter().find(|(given, _)| *given) {
-            return Err(Refusal::new(
-                format!("{flag} reads addresses from a file, and some are given here"),
-                format!("leave out {flag}, or put the addresses into the file"),
-            ));
-        }
-        if lists > 1 {
-            return Err(Refusal::new(
-                "two lists of ::: have products, and addresses have none",
-                "give all addresses in one list",
-            ));
-        }
+    if urls.is_empty() && lists == 0 {
+        return Ok(None);
+    }
+    let clash = [(args.list.null, "--null"), (args.list.arg_file.is_some(), "--arg-file")];
+    if let Some((_, flag)) = clash.iter().find(|(given, _)| *given) {
+        return Err(Refusal::new(
+            format!("{flag} reads addresses from a file, and some are given here"),
+            format!("leave out {flag}, or put the addresses into the file"),
+        ));
+    }
+    if lists > 1 {
+        return Err(Refusal::new(
+            "two lists of ::: have products, and addresses have none",
+            "give all addresses in one list",
+        ));
+    }
+    Ok(Some(urls))
+}
+
+fn open_source(args: &mut FetchArgs, draining: &Arc<Latch>) -> Result<Box<dyn Source>, Refusal> {
+    if let Some(urls) = listed(args)? {
         return Ok(Box::new(Product::new(vec![urls])));
     }
-    let file = match args.arg_file.as_deref() {
+    let file = match args.list.arg_file.as_deref() {
         Some(path) if path != Path::new("-") => open_file(path)?,
         _ => File::from(own_stdin(args.quiet)?),
     };
     detach_stdin()?;
-    let end = if args.null { 0 } else { b'\n' };
+    let end = if args.list.null { 0 } else { b'\n' };
     Ok(Box::new(Records::new(Gate::new(file, Arc::clone(draining)), end)))
 }
 
@@ -160,19 +176,22 @@ fn read_sums(path: &Path) -> Result<Sums, Refusal> {
     })
 }
 
-/// How many run at once, when there are open files enough for so many: a connection and a file each.
-fn jobs(args: &FetchArgs) -> Result<usize, Refusal> {
-    let jobs = args.jobs.here();
+/// How many run at once, when there are open files enough for so many: a connection and a file each; and how many there could
+/// be, should that be changed.
+fn jobs(args: &FetchArgs) -> Result<(usize, usize), Refusal> {
+    let control = args.pace.control.as_deref();
+    let jobs = control::ordered(control)?.unwrap_or(args.jobs).here();
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let room = limit.map(|limit| limit.saturating_sub(SPARE) / 2);
+    let room = limit.map(|limit| usize::try_from(limit.saturating_sub(SPARE) / 2).unwrap_or(usize::MAX));
     match room {
-        Some(room) if jobs as u64 > room => Err(Refusal::new(
+        Some(room) if jobs > room => Err(Refusal::new(
             format!(
                 "{jobs} transfers at once need more open files than this shell allows; there is room for {room}"
             ),
             "raise the limit with ulimit -n, or ask for fewer transfers with -j",
         )),
-        _ => Ok(jobs),
+        _ if control.is_none() => Ok((jobs, jobs)),
+        _ => Ok((jobs, jobs.max(room.map_or(control::MOST, |room| room.min(control::MOST))))),
     }
 }
 
@@ -205,43 +224,6 @@ fn dry_run(args: &FetchArgs, mut source: Box<dyn Source>, printer: &Printer) -> 
                 ending = Ending::Code(exit::FAILED);
             }
         }
-    }
-    ending
-}
-
-/// Accounts for everyone and finds the ending.
-fn finish(desk: &Desk, signals: &Signals, ran: Ran, unread: Unread) -> Ending {
-    let (tally, outcome, remark) = {
-        let mut ledger = locked(&desk.ledger);
-        (ledger.close(), ledger.outcome(), ledger.remark())
-    };
-    desk.close_journal();
-    let signal = desk.stop.signal().or_else(|| signals.caught());
-    let late = desk.late();
-    if !desk.rules.quiet && signal != Some(signal_hook::consts::SIGPIPE) {
-        let signal_first = desk.stop.is_signal_first();
-        let remark = [remark, were_there(desk)].into_iter().flatten().collect::<Vec<_>>().join("\n");
-        let remark = (!remark.is_empty()).then_some(remark);
-        let end = TheEnd { unread, signal, signal_first, late, remark };
-        // Nobody is left to tell that it could not be told.
-        let _ = locked(&desk.account).print(&tally, &end, &desk.printer);
-    }
-    // Relaxed: everyone is back.
-    let trouble = desk.trouble.load(Ordering::Relaxed);
-    let ending = match (signal, outcome) {
-        (Some(signal), _) => Ending::Signal(signal),
-        _ if late.is_some() => Ending::Code(exit::DEADLINE),
-        _ if tally.lost > 0 || ran == Ran::Dry => Ending::Code(exit::LOST),
-        (_, Outcome::QuorumMissed) => Ending::Code(exit::QUORUM),
-        (_, Outcome::Failed) => Ending::Code(exit::FAILED),
-        (_, Outcome::Well) if trouble => Ending::Code(exit::FAILED),
-        (_, Outcome::Well) => Ending::Code(exit::OK),
-    };
-    let (ending, faults) = desk.record.close(&tally, ending);
-    for fault in faults {
-        desk.printer.note(&format!(
-            "headcount: {fault}\nhint: the members and their account are not touched by that\n"
-        ));
     }
     ending
 }

@@ -13,24 +13,24 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use headcount::{Context, Discard, Panics, Token, WaitGroup, task};
+use headcount::{Cancelled, Context, Discard, Panics, Token, WaitGroup, task};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::desk::Desk;
-use super::exchange;
+use super::exchange::{self, within};
 use super::listing::Secrets;
 use super::transfer::{Doing, Job, Transfer};
 use super::trouble::{Next, Trouble};
 use super::view::View;
 use crate::account::Unread;
+use crate::books::{Dry, Ran};
 use crate::input::{Columns, InputError, Source};
-use crate::intake::Ran;
 use crate::journal::Backlog;
 use crate::ledger::{Number, Verdict};
 use crate::locked;
+use crate::pace::control::{self, Control};
 use crate::record::Happening;
-use crate::stop::Strength;
 use crate::tries::Miss;
 
 /// A server that wants to be left alone is, for this long.
@@ -101,11 +101,14 @@ pub(crate) fn run(
             everyone: everyone.clone(),
         };
         let (token, runtime) = (everyone.add(), Handle::current());
+        let limited =
+            desk.control.is_some().then(|| obey(Arc::clone(desk), attempts.spawner())).transpose()?;
         let intake =
             std::thread::Builder::new().name("intake".into()).spawn(move || intake.run(&runtime, token))?;
         let killed = contexts.kill.run_async(until_all_are_back(&everyone, desk, view)).await.is_err();
         view.clear();
         drop((attempts, waits));
+        drop(limited);
         if killed {
             // They have been called off with their groups.
             let _ = tokio::time::timeout(GONE, everyone.wait_async()).await;
@@ -119,15 +122,39 @@ pub(crate) fn run(
     taken
 }
 
-/// One thread for the network and the files keeps up with most networks; with TLS a few more help.
+/// Closes the control file when it is dropped.
+struct Obeying(Arc<Desk>);
+
+impl Drop for Obeying {
+    fn drop(&mut self) {
+        self.0.control.iter().for_each(Control::close);
+    }
+}
+
+/// Changes the limit as the control file says, each time it is asked for, on a thread of its own.
+fn obey(desk: Arc<Desk>, attempts: Spawner) -> io::Result<Obeying> {
+    let obeying = Obeying(Arc::clone(&desk));
+    std::thread::Builder::new().name("control".into()).spawn(move || {
+        let allow = |jobs: usize| {
+            let allowed = jobs.clamp(1, desk.rules.most);
+            attempts.set_limit(allowed);
+            allowed
+        };
+        desk.control.iter().for_each(|file| file.serve(|read| desk.books.note(&control::heed(read, allow))));
+    })?;
+    Ok(obeying)
+}
+
+/// One thread keeps up with most networks. With TLS a few more help; but what they hand to each other costs more than it brings
+/// while the system, whose share of a transfer is the larger one, has no core of its own.
 fn workers() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4))
 }
 
 async fn until_all_are_back(everyone: &WaitGroup, desk: &Desk, view: &mut View) {
     while tokio::time::timeout(view.interval(), everyone.wait_async()).await.is_err() {
         if let Some(line) = view.tell(desk) {
-            desk.printer.note(&line);
+            desk.books.printer.note(&line);
         }
     }
 }
@@ -161,7 +188,7 @@ impl Crew {
     }
 
     async fn attempt(self: &Arc<Self>, mut job: Job, ctx: &Context) {
-        if self.begin.is_cancelled() {
+        if job.held_for().is_none() && self.admit(&job).await.is_err() {
             return;
         }
         if job.held_for().is_some() {
@@ -177,7 +204,7 @@ impl Crew {
             let attempt = exchange::attempt(&desk, &transfer);
             match desk.rules.timeout {
                 None => attempt.await,
-                Some(limit) => tokio::time::timeout(limit, attempt).await.unwrap_or_else(|_| {
+                Some(limit) => within(&desk.pause, limit, attempt).await.unwrap_or_else(|| {
                     desk.report_late(&transfer);
                     let what = format!("timed out after {limit:?}");
                     Err(Trouble::passing(
@@ -193,6 +220,16 @@ impl Crew {
             Ok(Ok(stored)) => job.done(&stored),
             Ok(Err(trouble)) => self.again_or_fail(job, &trouble),
         }
+    }
+
+    /// Waits until the next transfer may start. Not when there will be no more.
+    async fn admit(&self, job: &Job) -> Result<(), Cancelled> {
+        let desk = &job.desk;
+        if !desk.pace.is_asked() {
+            return self.begin.check();
+        }
+        job.transfer.does(Doing::Paced);
+        desk.pace.admit_task(&self.begin, |what| desk.books.note(what)).await
     }
 
     fn again_or_fail(self: &Arc<Self>, mut job: Job, trouble: &Trouble) {
@@ -250,7 +287,7 @@ fn pause(job: &Job, own: Duration, asked: Option<Duration>) -> Duration {
     let news = job.host.as_ref().is_some_and(|host| host.hold(alone));
     if news && alone >= LONG {
         let capped = if asked > alone { format!("; it is for {} s", alone.as_secs()) } else { String::new() };
-        job.desk.note(&format!(
+        job.desk.books.note(&format!(
             "headcount: member {}: the server asks to be left alone for {} s{capped}: {}\n",
             job.transfer.number,
             asked.as_secs(),
@@ -297,32 +334,35 @@ impl Intake {
 
     fn take_in(&mut self, room: OwnedSemaphorePermit) -> Result<(), Ran> {
         let desk = &self.desk;
-        if desk.stop.is_asked() || locked(&desk.ledger).verdict() != Verdict::Continue {
+        if desk.books.stop.is_asked() || locked(&desk.books.ledger).verdict() != Verdict::Continue {
             return Err(Ran::Unread);
         }
         if let Some(backlog) = &mut self.inputs.backlog {
-            let known = backlog.next(&locked(&desk.ledger));
+            let known = backlog.next(&locked(&desk.books.ledger));
             match known {
                 Ok(Some((number, columns))) => {
                     self.enter(number, &columns, room);
                     return Ok(());
                 }
                 Ok(None) => self.inputs.backlog = None,
-                Err(error) => return Err(self.dry(&error.to_string())),
+                Err(error) => return Err(self.dry(&Dry::Input(InputError::Read(error)))),
             }
         }
         match self.inputs.source.next() {
             Ok(Some(columns)) => {
-                let number = self.desk.register(&columns).map_err(|why| self.dry(&why))?;
+                let number = desk.books.register(&columns).map_err(|why| self.dry(&why))?;
                 self.enter(number, &columns, room);
                 Ok(())
             }
-            Ok(None) => {
-                self.desk.seal();
-                Err(Ran::Out)
-            }
+            Ok(None) => match desk.books.seal() {
+                Ok(verdict) => {
+                    desk.books.heed(verdict);
+                    Err(Ran::Out)
+                }
+                Err(error) => Err(self.dry(&Dry::Step(error))),
+            },
             Err(InputError::Stopped) => Err(Ran::Unread),
-            Err(error) => Err(self.dry(&error.to_string())),
+            Err(error) => Err(self.dry(&Dry::Input(error))),
         }
     }
 
@@ -330,18 +370,14 @@ impl Intake {
         let desk = &self.desk;
         let (address, name) = self.inputs.secrets.read(columns);
         let transfer = Arc::new(Transfer::new(number, address, name));
-        desk.record.tell(&Happening::Registered(transfer.whose()));
+        desk.books.record.tell(&Happening::Registered(transfer.whose()));
         locked(&desk.transfers).insert(number, Arc::clone(&transfer));
         self.crew.enter(Job::new(Arc::clone(desk), transfer, room, self.everyone.add()));
     }
 
     /// The rest of the input cannot be had.
-    fn dry(&self, why: &str) -> Ran {
-        let next = locked(&self.desk.ledger).last() + 1;
-        self.desk.printer.note(&format!(
-            "headcount: input {next}: {why}\nhint: what was read so far is in order; the members before it go on to their end\n"
-        ));
-        self.desk.stop.raise(Strength::Drain, "the rest of the input cannot be read");
+    fn dry(&self, why: &Dry) -> Ran {
+        self.desk.books.run_dry(why);
         Ran::Dry
     }
 
@@ -351,7 +387,7 @@ impl Intake {
             Ran::Out => Unread::Nothing,
             Ran::Dry => Unread::Something,
             // They are counted, as never begun.
-            Ran::Unread if self.desk.total.is_some() => Unread::Nothing,
+            Ran::Unread if self.desk.books.total.is_some() => Unread::Nothing,
             // What was read ahead is there; beyond that a stopped input gives nothing, and this never waits.
             Ran::Unread => match self.inputs.source.next() {
                 Ok(Some(_)) | Err(InputError::TooLong) => Unread::Something,

@@ -4,20 +4,16 @@
 //! the strengths mean: *drain* cancels who waits (which [`Stop::raise`](crate::stop::Stop::raise) does), *terminate* cancels
 //! who works; they put away what they have, and are called off after the grace. *Kill* waits for nobody.
 
-use std::io::{self, Read};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use headcount::Canceller;
-use rustix::event::{PollFd, PollFlags};
-use signal_hook::consts::SIGINT;
 
 use super::desk::Desk;
-use crate::latch::sleep_on;
-use crate::signal::{self, Signals};
+use crate::bell::Bell;
+use crate::pace::control;
+use crate::signal::Signals;
 use crate::stop::Strength;
 
 /// How long a reader of our output may take nothing once the batch is being ended by a signal.
@@ -31,8 +27,6 @@ const AGAIN: Duration = Duration::from_millis(50);
 pub(crate) struct Watch {
     desk: Arc<Desk>,
     signals: Arc<Signals>,
-    /// Rung by signals and by whoever asks for a stop.
-    bell: UnixStream,
     work: Option<Canceller>,
     kill: Option<Canceller>,
     /// When the transfers were told to end.
@@ -40,65 +34,52 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(
-        desk: Arc<Desk>,
-        signals: Arc<Signals>,
-        bell: UnixStream,
-        work: Canceller,
-        kill: Canceller,
-    ) -> Self {
-        Self { desk, signals, bell, work: Some(work), kill: Some(kill), told: None }
+    pub(crate) fn new(desk: Arc<Desk>, signals: Arc<Signals>, work: Canceller, kill: Canceller) -> Self {
+        Self { desk, signals, work: Some(work), kill: Some(kill), told: None }
     }
 
     /// Begins to watch, for as long as the process lives.
-    pub(crate) fn start(mut self) -> io::Result<()> {
-        self.bell.set_nonblocking(true)?;
-        thread::Builder::new().name("watch".into()).stack_size(256 * 1024).spawn(move || {
-            loop {
-                self.sleep();
-                self.answer();
-                self.carry_out();
-            }
-        })?;
-        Ok(())
+    pub(crate) fn start(mut self, bell: Bell) -> io::Result<()> {
+        bell.watch(move || {
+            self.answer();
+            self.carry_out();
+            self.told.map(|_| AGAIN)
+        })
     }
 
-    fn sleep(&mut self) {
-        let limit = self.told.map(|_| AGAIN);
-        let mut fds = [PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
-        // An error leaves the flags to be looked at, which is all that waking up is for.
-        let _ = sleep_on(&mut fds, limit);
-        let mut rings = [0; 64];
-        while matches!(self.bell.read(&mut rings), Ok(1..)) {}
-    }
-
-    fn answer(&self) {
-        let stop = &self.desk.stop;
+    fn answer(&mut self) {
+        let stop = &Arc::clone(&self.desk.books.stop);
         if let Some(signal) = self.signals.take_deadly() {
-            stop.die_by(signal);
-            stop.raise(Strength::Terminate, &signal::name(signal));
+            stop.end_by(signal);
         }
         if self.signals.take_interrupt() {
-            stop.die_by(SIGINT);
-            let before = stop.strength();
-            if before == Strength::Kill {
-                // There is nothing stronger left, so what is not wanted any more is the output.
-                stop.abandoned.close();
-            }
-            let strength = before.next();
             // Counted first: they begin to go at once.
             let out = self.desk.out();
-            stop.raise(strength, &signal::name(SIGINT));
+            let strength = stop.interrupt();
             self.tell_next(strength, out);
         }
         if self.signals.take_roll_call() {
-            self.desk.printer.note(&self.desk.roll_call());
+            self.desk.books.printer.note(&self.desk.roll_call());
+        }
+        if self.signals.take_limit() {
+            control::asked(self.desk.control.as_ref())
+                .into_iter()
+                .for_each(|said| self.desk.books.note(said));
+        }
+        if self.signals.take_pause() {
+            // Off the screen, which is the shell's meanwhile.
+            let (desk, signals) = (&self.desk, &self.signals);
+            let paused = desk.books.printer.sheet().aside(|| desk.pause.take(&[], || signals.take_resume()));
+            // Nobody could use the grace meanwhile.
+            self.told = self.told.and_then(|told| told.checked_add(paused));
+        } else {
+            self.signals.take_resume();
         }
     }
 
     /// Says what the Ctrl-C did and what one more would do.
     fn tell_next(&self, strength: Strength, out: usize) {
-        self.desk.note(&match strength {
+        self.desk.books.note(&match strength {
             Strength::None | Strength::Drain => {
                 "headcount: no more transfers are started; waiting for those that run; Ctrl-C again ends them and \
                  keeps what they have\n"
@@ -113,23 +94,19 @@ impl Watch {
 
     fn carry_out(&mut self) {
         let desk = &self.desk;
-        let asked = desk.stop.strength();
+        let asked = desk.books.stop.strength();
         if asked >= Strength::Drain {
             desk.room.close();
         }
         if asked >= Strength::Terminate {
             if let Some(work) = self.work.take() {
-                if let Some(deadline) = desk.late() {
-                    desk.note(&format!(
-                        "headcount: the deadline of {deadline:?} has passed\n{}",
-                        desk.roll_call()
-                    ));
-                }
+                desk.books.tell_late(|| desk.roll_call());
                 work.cancel_because("the batch is being stopped");
                 self.told = Some(Instant::now());
             }
-            if desk.stop.signal().is_some() {
-                self.give_up_output();
+            if desk.books.stop.signal().is_some() {
+                let told = self.told.unwrap_or_else(Instant::now);
+                desk.books.give_up_output(told, READER);
             }
         }
         if asked == Strength::Kill {
@@ -137,20 +114,5 @@ impl Watch {
                 kill.cancel_because("the batch is being killed");
             }
         }
-    }
-
-    /// Gives the output up if its reader has taken nothing for too long.
-    fn give_up_output(&self) {
-        let (stop, told) = (&self.desk.stop, self.told.unwrap_or_else(Instant::now));
-        let Some(stalled) = self.desk.printer.sheet().stalled() else { return };
-        if stop.abandoned.is_closed() || stalled.max(told).elapsed() < READER {
-            return;
-        }
-        // Said first: once the output is given up, the command may end at any moment.
-        self.desk.note(&format!(
-            "headcount: the output was not read for {} s; the rest of it is given up\n",
-            READER.as_secs()
-        ));
-        stop.abandoned.close();
     }
 }

@@ -12,7 +12,6 @@
 //! 4. No wait for a reader outlives the batch: when the output is abandoned, printing ends.
 
 mod capture;
-pub(crate) mod closed;
 mod margin;
 mod pages;
 mod sheet;
