@@ -1,7 +1,8 @@
 //! Pace: whether the next member may start now, or what it has to wait for.
 //!
 //! It is asked by each member before its attempt begins, and by nobody when no flag of pace was given and no `make` shares its
-//! tokens out. One asks at a time, so that what the first takes is not counted as there by the second. In this order:
+//! tokens out: by the thread of a child ([`Pace::admit`]), by the task of a transfer ([`Pace::admit_task`]). One asks at a
+//! time, so that what the first takes is not counted as there by the second. In this order:
 //!
 //! 1. the machine: load ([`machine`]) and memory are as asked, and looked at anew until they are;
 //! 2. a token of the jobserver ([`jobserver`]), if there is one: last of all that can take long, because others wait for it;
@@ -18,7 +19,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use headcount::Context;
+use headcount::{Cancelled, Context};
 
 pub(crate) use jobserver::{Jobserver, Token};
 
@@ -41,6 +42,8 @@ const SAY_AGAIN: Duration = Duration::from_secs(60);
 pub(crate) struct Pace {
     /// Nothing when nobody ever waits.
     gate: Option<Mutex<Gate>>,
+    /// Whose turn it is, among tasks. The gate is locked by them for moments only: no thread of theirs may be held up.
+    turn: tokio::sync::Mutex<()>,
     jobserver: Option<Arc<Jobserver>>,
     /// Closed at the first stop.
     draining: Arc<Latch>,
@@ -76,7 +79,12 @@ impl Pace {
         let spacing = args.rate.map(|rate| Spacing::new(rate.period));
         let asks = machine.asks() || spacing.is_some() || jobserver.is_some();
         let gate = asks.then(|| Mutex::new(Gate { machine, spacing, said: None }));
-        Ok(Self { gate, jobserver: jobserver.map(Arc::new), draining })
+        Ok(Self { gate, turn: Default::default(), jobserver: jobserver.map(Arc::new), draining })
+    }
+
+    /// Whether anybody ever waits.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.gate.is_some()
     }
 
     /// Where tokens go back to, for somebody else to do that.
@@ -88,7 +96,10 @@ impl Pace {
     pub(crate) fn admit(&self, ctx: &Context, say: impl Fn(&str)) -> Option<Permit> {
         let Some(gate) = &self.gate else { return Some(Permit { token: None }) };
         let mut gate = locked(gate);
-        gate.wait_for_machine(ctx, say)?;
+        let since = Instant::now();
+        while let Some(wait) = gate.machine_objects(since, &say) {
+            ctx.sleep(wait).ok()?;
+        }
         let token = match &self.jobserver {
             Some(jobserver) => Some(Jobserver::take(jobserver, &self.draining)?),
             None => None,
@@ -100,22 +111,39 @@ impl Pace {
         ctx.check().ok()?;
         Some(Permit { token })
     }
+
+    /// The same for a member that is a task. Of a jobserver's tokens it takes none: they are for what keeps a core busy.
+    pub(crate) async fn admit_task(&self, ctx: &Context, say: impl Fn(&str)) -> Result<(), Cancelled> {
+        let Some(gate) = &self.gate else { return ctx.check() };
+        let _turn = ctx.run_async(self.turn.lock()).await?;
+        let since = Instant::now();
+        loop {
+            let objection = locked(gate).machine_objects(since, &say);
+            let Some(wait) = objection else { break };
+            ctx.sleep_async(wait).await?;
+        }
+        let left = locked(gate).spacing.as_ref().map(|spacing| spacing.left(Instant::now()));
+        if let Some(left) = left {
+            ctx.sleep_async(left).await?;
+            locked(gate).spacing.iter_mut().for_each(|spacing| spacing.stamp(Instant::now()));
+        }
+        ctx.check()
+    }
 }
 
 impl Gate {
-    fn wait_for_machine(&mut self, ctx: &Context, say: impl Fn(&str)) -> Option<()> {
+    /// How long to wait before the machine is looked at again; nothing when it has nothing against another start. Says so if
+    /// somebody has waited for it for long.
+    fn machine_objects(&mut self, since: Instant, say: impl Fn(&str)) -> Option<Duration> {
         if !self.machine.asks() {
-            return Some(());
+            return None;
         }
-        let since = Instant::now();
-        while let Some(why) = self.machine.objects() {
-            let long = since.elapsed() >= SAY && self.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN);
-            if long {
-                self.said = Some(Instant::now());
-                say(&format!("headcount: the next member waits: {why}\n"));
-            }
-            ctx.sleep(LOOK).ok()?;
+        let why = self.machine.objects()?;
+        let long = since.elapsed() >= SAY && self.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN);
+        if long {
+            self.said = Some(Instant::now());
+            say(&format!("headcount: the next member waits: {why}\n"));
         }
-        Some(())
+        Some(LOOK)
     }
 }

@@ -22,7 +22,7 @@ fn state(pid: &str) -> Option<String> {
     Some(stat.rsplit_once(") ")?.1.chars().take(1).collect())
 }
 
-fn is_stopped(playing: &Playing) -> bool {
+pub(crate) fn is_stopped(playing: &Playing) -> bool {
     state(&playing.pid().to_string()).is_some_and(|state| state == "T")
 }
 
@@ -32,7 +32,7 @@ fn stopped_survivors(playing: &Playing) -> usize {
 }
 
 /// Presses Ctrl-Z, and waits until the command has stopped.
-fn pause(playing: &mut Playing) {
+pub(crate) fn pause(playing: &mut Playing) {
     playing.signal(Signal::TSTP);
     playing.until("it to stop", is_stopped);
 }
