@@ -146,7 +146,7 @@ impl Drop for Member {
                 blank.begin(self.turn, None);
                 blank
             });
-            if let Err(error) = self.batch.printer.finish(&mut pages, false) {
+            if let Err(error) = self.batch.printer.finish_here(&mut pages, false) {
                 self.batch.output_failed(&self.label, &error);
             }
             self.tell_dropped();

@@ -21,6 +21,7 @@ use crate::batch::{Batch, Parts, Times};
 use crate::exit::{self, Ending};
 use crate::explain::{self, Known};
 use crate::group;
+use crate::hands::Hands;
 use crate::input::{Gate, Product, Records, Source, Table};
 use crate::intake::Ran;
 use crate::latch::Latch;
@@ -111,13 +112,15 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
         args.deadline.map_or_else(Context::background, |time| Context::background().with_timeout(time));
     let (ctx, canceller) = late.with_cancel();
     batch.stop.cancels(canceller);
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let hands = Hands::new(cores.min(batch.seats.len())).map_err(|error| no_start("a thread", &error))?;
     let watch = Watch::new(Arc::clone(&batch), Arc::clone(&signals), bell);
     watch.start().map_err(|error| no_start("a thread", &error))?;
     let strays = adopt_orphans();
     let stop = Arc::clone(&batch.stop);
     let late = late.on_cancel(move |_| stop.be_late());
     let before = locked(&batch.ledger).tally().ended();
-    group::run(&batch, &ctx, &mut Progress::new(args.quiet, batch.total, before));
+    group::run(&batch, &hands, &ctx, &mut Progress::new(args.quiet, batch.total, before));
     // The group may have ended for the deadline before that was told.
     if ctx.cancelled_because().is_some_and(|why| why.is_deadline()) && !batch.is_whole() {
         batch.stop.be_late();

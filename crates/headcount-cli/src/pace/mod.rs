@@ -7,24 +7,28 @@
 //! 2. a token of the jobserver ([`jobserver`]), if there is one: last of all that can take long, because others wait for it;
 //! 3. the time since the last start ([`rate`]), stamped now that nothing is in the way.
 //!
-//! Any stop ends all waiting.
+//! Any stop ends all waiting. Who waits takes no thread, but for the one who waits for a token.
 
 pub(crate) mod control;
 mod jobserver;
 mod machine;
 mod rate;
 
+use std::future::Future;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use headcount::Context;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) use jobserver::{Jobserver, Token};
 
 use crate::args::PaceArgs;
+use crate::hands::{alarm, aside};
 use crate::latch::Latch;
-use crate::locked;
 use crate::refusal::Refusal;
 use machine::Machine;
 use rate::Spacing;
@@ -40,7 +44,7 @@ const SAY_AGAIN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// Nothing when nobody ever waits.
-    gate: Option<Mutex<Gate>>,
+    gate: Option<Arc<Mutex<Gate>>>,
     jobserver: Option<Arc<Jobserver>>,
     /// Closed at the first stop.
     draining: Arc<Latch>,
@@ -51,6 +55,16 @@ struct Gate {
     machine: Machine,
     spacing: Option<Spacing>,
     said: Option<Instant>,
+}
+
+/// A place in the queue before the gate. They ask in the order in which they queued.
+pub(crate) struct Place(Queued);
+
+enum Queued {
+    /// There is no gate.
+    Free,
+    First(OwnedMutexGuard<Gate>),
+    Waiting(Pin<Box<dyn Future<Output = OwnedMutexGuard<Gate>> + Send>>),
 }
 
 /// Leave to run. What was taken for it is given back with it.
@@ -75,7 +89,7 @@ impl Pace {
         let machine = Machine::new(args)?;
         let spacing = args.rate.map(|rate| Spacing::new(rate.period));
         let asks = machine.asks() || spacing.is_some() || jobserver.is_some();
-        let gate = asks.then(|| Mutex::new(Gate { machine, spacing, said: None }));
+        let gate = asks.then(|| Arc::new(Mutex::new(Gate { machine, spacing, said: None })));
         Ok(Self { gate, jobserver: jobserver.map(Arc::new), draining })
     }
 
@@ -84,26 +98,60 @@ impl Pace {
         self.jobserver.as_ref()?.giving_back().ok()
     }
 
-    /// Waits until the next member may start; nothing when none may any more. `say` is told what is waited for.
-    pub(crate) fn admit(&self, ctx: &Context, say: impl Fn(&str)) -> Option<Permit> {
-        let Some(gate) = &self.gate else { return Some(Permit { token: None }) };
-        let mut gate = locked(gate);
-        gate.wait_for_machine(ctx, say)?;
+    /// Queues a member that is going to ask. Done when it is launched: who is looked after first then is anybody's guess.
+    pub(crate) fn queue(&self) -> Place {
+        let Some(gate) = &self.gate else { return Place(Queued::Free) };
+        let mut waiting = Box::pin(Arc::clone(gate).lock_owned());
+        // It queues when it is asked first.
+        match waiting.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+            Poll::Ready(gate) => Place(Queued::First(gate)),
+            Poll::Pending => Place(Queued::Waiting(waiting)),
+        }
+    }
+
+    /// Waits until the member may start; nothing when it may not any more. `say` is told what is waited for.
+    pub(crate) async fn admit(&self, place: Place, ctx: &Context, say: impl Fn(&str)) -> Option<Permit> {
+        let mut gate = match place.0 {
+            Queued::Free => return Some(Permit { token: None }),
+            Queued::First(gate) => gate,
+            Queued::Waiting(gate) => gate.await,
+        };
+        gate.wait_for_machine(ctx, say).await?;
         let token = match &self.jobserver {
-            Some(jobserver) => Some(Jobserver::take(jobserver, &self.draining)?),
+            Some(jobserver) => Some(self.token(jobserver).await?),
             None => None,
         };
         if let Some(spacing) = &mut gate.spacing {
-            ctx.sleep(spacing.left(Instant::now())).ok()?;
+            sleep(ctx, spacing.left(Instant::now())).await?;
             spacing.stamp(Instant::now());
         }
         ctx.check().ok()?;
         Some(Permit { token })
     }
+
+    async fn token(&self, jobserver: &Arc<Jobserver>) -> Option<Token> {
+        if self.draining.is_closed() {
+            return None;
+        }
+        if let Some(token) = Jobserver::try_take(jobserver) {
+            return Some(token);
+        }
+        // Whoever has one may keep it for hours.
+        let (jobserver, draining) = (Arc::clone(jobserver), Arc::clone(&self.draining));
+        aside("token", move || Jobserver::take(&jobserver, &draining)).await?
+    }
+}
+
+/// Nothing if the batch is stopped meanwhile.
+async fn sleep(ctx: &Context, time: Duration) -> Option<()> {
+    if time.is_zero() {
+        return ctx.check().ok();
+    }
+    ctx.run_async(alarm::sleep(time)).await.ok()
 }
 
 impl Gate {
-    fn wait_for_machine(&mut self, ctx: &Context, say: impl Fn(&str)) -> Option<()> {
+    async fn wait_for_machine(&mut self, ctx: &Context, say: impl Fn(&str)) -> Option<()> {
         if !self.machine.asks() {
             return Some(());
         }
@@ -114,7 +162,7 @@ impl Gate {
                 self.said = Some(Instant::now());
                 say(&format!("headcount: the next member waits: {why}\n"));
             }
-            ctx.sleep(LOOK).ok()?;
+            sleep(ctx, LOOK).await?;
         }
         Some(())
     }

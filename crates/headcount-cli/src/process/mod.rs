@@ -34,13 +34,14 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Resource, Signal, WaitId, WaitIdOptions, getrlimit, kill_process_group, waitid};
 
-pub(crate) use attend::{Ended, News};
+pub(crate) use attend::{Ended, Step};
+use crate::hands::alarm;
 use guard::{Book, Guard};
 pub(crate) use limit::Limit;
 pub(crate) use lookup::look_up;
@@ -159,42 +160,27 @@ impl Running {
         Ok(waitid(WaitId::Pid(self.group), how)?.is_some())
     }
 
-    /// Sleeps until the leader has ended, without reaping it.
-    fn wait_end(&self) -> io::Result<()> {
-        loop {
-            match waitid(WaitId::Pid(self.group), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-                Ok(_) => return Ok(()),
-            }
-        }
-    }
-
-    /// Ends the member: kills what the leader left behind, reaps the leader, empties the seat, and waits
-    /// until the group is empty. The leader has ended.
+    /// Ends the member: kills what the leader left behind, reaps the leader and empties the seat. The leader has
+    /// ended.
     fn bury(&mut self, seat: &Seat) -> (io::Result<ExitStatus>, Option<Sitter>) {
         let mut sitting = seat.lock();
         signal_group(self.group, Signal::KILL);
         // Before the number can go to somebody else.
         self.entry.iter().for_each(Entry::is_over);
         let status = self.child.wait();
-        let sitter = sitting.take();
-        drop(sitting);
-        self.wait_group_empty();
-        (status, sitter)
+        (status, sitting.take())
     }
 
     /// Reaps the orphans of the group until there are none (rule 4). They are killed already. Without
-    /// adoption there are none to reap, and this returns at once.
-    fn wait_group_empty(&self) {
-        let mut waited = Duration::ZERO;
-        let mut pause = Duration::from_micros(100);
-        while waited < BURIAL {
+    /// adoption there are none to reap, and this is over at once.
+    async fn wait_group_empty(&self) {
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        while began.elapsed() < BURIAL {
             match waitid(WaitId::Pgid(Some(self.group)), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
                 Ok(Some(_)) | Err(Errno::INTR) => {}
                 Ok(None) => {
-                    std::thread::sleep(pause);
-                    waited += pause;
+                    alarm::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_millis(10));
                 }
                 Err(_) => return,
