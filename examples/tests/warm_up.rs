@@ -7,7 +7,7 @@ use headcount::Context;
 use headcount_examples::cache::Cache;
 
 fn patience() -> Context {
-    Context::background().with_timeout(Duration::from_secs(20))
+    Context::background().with_timeout(Duration::from_secs(90))
 }
 
 #[test]
@@ -37,6 +37,6 @@ fn a_warm_up_that_is_cancelled_says_so() {
     canceller.cancel_because("nobody will ask");
     let (done, is_done) = mpsc::channel();
     std::thread::spawn(move || done.send(Cache::default().warm_up(&ctx, &[1, 2, 3])));
-    let error = is_done.recv_timeout(Duration::from_secs(20)).unwrap().unwrap_err();
+    let error = is_done.recv_timeout(Duration::from_secs(90)).unwrap().unwrap_err();
     assert!(error.cancelled().is_some(), "{error}");
 }

@@ -40,8 +40,8 @@ pub(crate) struct TheEnd {
     pub(crate) signal_first: bool,
     /// The deadline, if it passed.
     pub(crate) late: Option<Duration>,
-    /// What the ledger has to say to its counts.
-    pub(crate) remark: Option<String>,
+    /// What there is to say to the counts.
+    pub(crate) remarks: Vec<String>,
 }
 
 /// One failure.
@@ -193,7 +193,7 @@ impl Account {
     /// Prints it all.
     pub(crate) fn print(&mut self, tally: &Tally, end: &TheEnd, printer: &Printer) -> Result<(), PrintError> {
         let mut counts = format!("{tally}\n");
-        if let Some(remark) = &end.remark {
+        for remark in &end.remarks {
             let _ = writeln!(counts, "{remark}");
         }
         if let Some(before) = &self.before {

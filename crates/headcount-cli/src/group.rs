@@ -40,7 +40,7 @@ impl Policy<(), Infallible> for Verdicts {
     type Output = ();
 
     fn judge(&mut self, _: &Outcome<'_, (), Infallible>) -> Verdict {
-        match locked(&self.0.ledger).verdict() {
+        match locked(&self.0.books.ledger).verdict() {
             ledger::Verdict::Continue => Verdict::Continue,
             ledger::Verdict::StopTheRest(_) => Verdict::Finish,
         }
@@ -62,10 +62,10 @@ pub(crate) fn run(batch: &Arc<Batch>, hands: &Hands, ctx: &Context, progress: &m
         .panics(Panics::AsError)
         .on(hands.executor());
     batch.roll.open(group.spawner());
-    let (stop, waiting) = (Arc::clone(&batch.stop), Arc::clone(batch));
+    let (stop, waiting) = (Arc::clone(&batch.books.stop), Arc::clone(batch));
     let over = group.context().on_cancel(move |why| {
-        // Whoever asked for a stop cancelled the context with it, and the deadline asks for itself.
-        if !why.is_deadline() && !stop.is_asked() {
+        // Whoever asked for a stop cancelled the context with it.
+        if !stop.is_asked() {
             stop.raise(Strength::Terminate, &why.to_string());
         }
         if let Some(waits) = &waiting.waits {
@@ -125,9 +125,7 @@ impl Crew {
             Ok(None) => "headcount: the control file says nothing; the limit stays\n".into(),
             Err(why) => format!("headcount: {why}; the limit stays\n"),
         };
-        if !self.batch.quiet {
-            self.batch.printer.note(&said);
-        }
+        self.batch.books.note(&said);
     }
 
     /// The lane has nothing to run.
@@ -230,9 +228,9 @@ fn tell(crew: &Crew, progress: &mut Progress) {
     batch.begin_guard();
     let mut wait = progress.interval().saturating_sub(UNGUARDED);
     while !crew.is_idle_within(wait) {
-        let tally = locked(&batch.ledger).tally();
-        if let Some(line) = progress.tell(&tally, batch.slowest().as_ref(), batch.printer.sheet()) {
-            batch.printer.note(&line);
+        let tally = locked(&batch.books.ledger).tally();
+        if let Some(line) = progress.tell(&tally, batch.slowest().as_ref(), batch.books.printer.sheet()) {
+            batch.books.printer.note(&line);
         }
         wait = progress.interval();
     }

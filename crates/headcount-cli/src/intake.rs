@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use crate::account::{Stopped, Unread};
 use crate::batch::{Batch, Member};
+use crate::books::{Dry, Ran};
 use crate::input::{Columns, InputError, Source};
-use crate::journal::{Backlog, JournalError};
-use crate::ledger::{Attempt, End, Number, StepError, Verdict};
+use crate::journal::Backlog;
+use crate::ledger::{Attempt, End, Number, Verdict};
 use crate::legible;
 use crate::locked;
 use crate::record::Happening;
-use crate::stop::Strength;
 use crate::waits::Waits;
 
 /// See the room's text.
@@ -42,17 +42,6 @@ impl std::fmt::Debug for Intake {
     }
 }
 
-/// How the input came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ran {
-    /// The last one was read.
-    Out,
-    /// The rest was left unread because of a stop.
-    Unread,
-    /// The rest could not be read.
-    Dry,
-}
-
 /// Whether one may read.
 enum Turn<'a> {
     Mine(MutexGuard<'a, Intake>),
@@ -60,13 +49,6 @@ enum Turn<'a> {
     Over,
     /// Somebody else reads, or nobody may.
     Busy,
-}
-
-/// Why nothing more comes.
-enum Dry {
-    Input(InputError),
-    Step(StepError),
-    TooLong(JournalError),
 }
 
 impl Intake {
@@ -94,7 +76,7 @@ impl Batch {
             let intake = self.intake.try_lock().ok()?;
             return if intake.is_ready() { self.take_in(intake) } else { None };
         };
-        if self.stop.is_asked() {
+        if self.books.stop.is_asked() {
             return None;
         }
         let mut queue = waits.queue();
@@ -124,7 +106,7 @@ impl Batch {
     fn next_or_again(self: &Arc<Self>, waits: &Waits) -> Option<Member> {
         let mut queue = waits.queue();
         loop {
-            if self.stop.is_asked() {
+            if self.books.stop.is_asked() {
                 return None;
             }
             if let Some(member) = queue.take_due() {
@@ -176,15 +158,15 @@ impl Batch {
             return None;
         }
         // The ledger knows first that the batch is over. It may have been before it began.
-        let verdict = locked(&self.ledger).verdict();
-        if self.stop.is_asked() || verdict != Verdict::Continue {
+        let verdict = locked(&self.books.ledger).verdict();
+        if self.books.stop.is_asked() || verdict != Verdict::Continue {
             intake.ended = Some(Ran::Unread);
             drop(intake);
-            self.heed(verdict);
+            self.books.heed(verdict);
             return None;
         }
         if let Some(backlog) = &mut intake.backlog {
-            let known = backlog.next(&locked(&self.ledger));
+            let known = backlog.next(&locked(&self.books.ledger));
             match known {
                 Ok(Some((number, columns))) => return Some(self.member(&mut intake, number, columns)),
                 Ok(None) => intake.backlog = None,
@@ -192,15 +174,15 @@ impl Batch {
             }
         }
         match intake.source.next() {
-            Ok(Some(columns)) => match self.register(&columns) {
+            Ok(Some(columns)) => match self.books.register(&columns) {
                 Ok(number) => Some(self.member(&mut intake, number, columns)),
                 Err(dry) => self.dry(&mut intake, &dry),
             },
-            Ok(None) => match self.seal() {
+            Ok(None) => match self.books.seal() {
                 Ok(verdict) => {
                     intake.ended = Some(Ran::Out);
                     drop(intake);
-                    self.heed(verdict);
+                    self.books.heed(verdict);
                     None
                 }
                 Err(error) => self.dry(&mut intake, &Dry::Step(error)),
@@ -214,46 +196,18 @@ impl Batch {
         }
     }
 
-    /// Writes a new member down, then counts it out. Only who has the intake does.
-    fn register(&self, columns: &Columns) -> Result<Number, Dry> {
-        if let Some(journal) = &self.journal {
-            match journal.registered(columns) {
-                Ok(()) => {}
-                Err(error @ JournalError::TooLong) => return Err(Dry::TooLong(error)),
-                // It is counted all the same. It will not be started, because that cannot be written down either.
-                Err(error) => self.journal_failed(&error),
-            }
-        }
-        locked(&self.ledger).register().map_err(Dry::Step)
-    }
-
     fn member(self: &Arc<Self>, intake: &mut Intake, number: Number, columns: Columns) -> Member {
         intake.taken += 1;
         let label = legible::one_line(&columns.join(&b' '));
         let member = Member::new(Arc::clone(self), number, intake.taken, columns, label);
-        self.record.tell(&Happening::Registered(member.whose()));
+        self.books.record.tell(&Happening::Registered(member.whose()));
         member
     }
 
     /// The rest of the input cannot be had.
     fn dry(&self, intake: &mut Intake, why: &Dry) -> Option<Member> {
         intake.ended = Some(Ran::Dry);
-        let next = locked(&self.ledger).last() + 1;
-        let rest = "what was read so far is in order";
-        let (what, hint) = match why {
-            Dry::Input(error @ InputError::TooLong) => {
-                (error.to_string(), "is the separator right? -0 is for NUL, the default is line breaks")
-            }
-            Dry::Input(error) => (error.to_string(), rest),
-            Dry::TooLong(error) => (format!("it does not fit into the journal: {error}"), rest),
-            Dry::Step(error) => {
-                (format!("the inputs are not those of the journal: {error}"), "resume with the same inputs")
-            }
-        };
-        self.printer.note(&format!(
-            "headcount: input {next}: {what}\nhint: {hint}; the members before it are run to their end\n"
-        ));
-        self.stop.raise(Strength::Drain, "the rest of the input cannot be read");
+        self.books.run_dry(why);
         None
     }
 
@@ -262,15 +216,9 @@ impl Batch {
         locked(&self.intake).ended.unwrap_or(Ran::Unread)
     }
 
-    /// Whether everyone had a turn, up to the last input.
-    pub(crate) fn is_whole(&self) -> bool {
-        let tally = locked(&self.ledger).tally();
-        self.input_ran() == Ran::Out && tally.ended() == tally.registered && tally.cancelled == 0
-    }
-
     /// Whether inputs were left that nobody has seen. Asked when the group is over, because it may take one in.
     pub(crate) fn unread(&self) -> Unread {
-        if self.total.is_some() {
+        if self.books.total.is_some() {
             // They are counted, as never begun.
             return Unread::Nothing;
         }
@@ -294,7 +242,7 @@ impl Batch {
     /// Lets a member wait for its next attempt.
     pub(crate) fn put_off(&self, member: Member, attempt: Attempt, wait: Duration) {
         if let Some(waits) = &self.waits {
-            if self.enter_put_off(member.number, attempt) {
+            if self.books.put_off(member.number, attempt) {
                 waits.add(member, attempt.saturating_add(1), wait);
             }
         }
@@ -304,8 +252,8 @@ impl Batch {
     pub(crate) fn settle_waits(&self) {
         for (mut member, _) in self.waits.iter().flat_map(Waits::clear) {
             if let Some(mut pages) = member.pages.take() {
-                if let Err(error) = self.printer.finish_here(&mut pages, false) {
-                    self.output_failed(&member.label, &error);
+                if let Err(error) = self.books.printer.finish_here(&mut pages, false) {
+                    self.books.output_failed(&member.label, &error);
                 }
                 member.printed = true;
             }
@@ -319,9 +267,9 @@ impl Batch {
                 took,
                 last_lines: &[],
             };
-            locked(&self.account).add_stopped(&stopped, &self.printer);
-            self.record.tell(&Happening::Ended { whose: member.whose(), end: End::Cancelled });
-            self.cancel(member.number);
+            locked(&self.books.account).add_stopped(&stopped, &self.books.printer);
+            self.books.record.tell(&Happening::Ended { whose: member.whose(), end: End::Cancelled });
+            self.books.cancel(member.number);
         }
     }
 

@@ -59,25 +59,20 @@ impl Lane {
         if let Some(pages) = member.pages.take() {
             self.pages = pages;
         } else {
-            let tag = batch.printer.tag(&member.columns);
+            let tag = batch.books.printer.tag(&member.columns);
             self.pages.begin(member.turn, tag.as_deref());
         }
-        let say = |what: &str| {
-            if !batch.quiet {
-                batch.printer.note(what)
-            }
-        };
-        let permit = batch.pace.admit(place, ctx, say).await;
+        let permit = batch.pace.admit(place, ctx, |what| batch.books.note(what)).await;
         self.token = permit.as_ref().and_then(Permit::token);
-        let attempt = permit.as_ref().and_then(|_| batch.begin(member.number));
+        let attempt = permit.as_ref().and_then(|_| batch.books.begin(member.number));
         let mut outcome = match attempt {
-            Some(attempt) => self.outcome(member, attempt, ctx).await,
+            Some(attempt) => self.outcome(member, attempt).await,
             None => Outcome::unstarted(End::Cancelled, "never started".into(), Vec::new()),
         };
         outcome.attempt = attempt;
         drop(permit);
         if let Some((attempt, wait)) = self.tries_again(&outcome) {
-            match batch.printer.part(&mut self.pages).await {
+            match batch.books.printer.part(&mut self.pages).await {
                 Ok(()) => {
                     self.tell_attempt(member, &outcome, true);
                     let how = outcome.how + &batch.tries.told(Some(attempt));
@@ -96,13 +91,13 @@ impl Lane {
         let batch = &self.batch;
         let attempt = outcome.attempt.filter(|_| matches!(outcome.end, End::Failed | End::Lost))?;
         let wait = batch.tries.again(attempt, outcome.miss)?;
-        if batch.stop.is_asked() { None } else { Some((attempt, wait)) }
+        if batch.books.stop.is_asked() { None } else { Some((attempt, wait)) }
     }
 
     /// The member has come to its end.
     async fn finish(&mut self, member: &mut Member, mut outcome: Outcome) -> After {
         let batch = &Arc::clone(&self.batch);
-        if let Err(error) = batch.printer.finish(&mut self.pages, outcome.stopped).await {
+        if let Err(error) = batch.books.printer.finish(&mut self.pages, outcome.stopped).await {
             self.unprinted(member, &error, &mut outcome);
         }
         member.printed = true;
@@ -118,7 +113,7 @@ impl Lane {
                 took: outcome.took,
                 last_lines: outcome.last_lines,
             };
-            locked(&batch.account).add(&failure, &batch.printer);
+            locked(&batch.books.account).add(&failure, &batch.books.printer);
         } else if outcome.end == End::Cancelled && (outcome.began || member.missed.is_some()) {
             if let Some((how, took)) = member.missed.take().filter(|_| !outcome.began) {
                 (outcome.how, outcome.took) = (format!("not tried again: {how}"), took);
@@ -131,11 +126,11 @@ impl Lane {
                 took: outcome.took,
                 last_lines: &outcome.last_lines,
             };
-            locked(&batch.account).add_stopped(&stopped, &batch.printer);
+            locked(&batch.books.account).add_stopped(&stopped, &batch.books.printer);
         }
         let goes_on = match outcome.attempt {
-            Some(attempt) => batch.end(member.number, attempt, outcome.end),
-            None => batch.cancel(member.number),
+            Some(attempt) => batch.books.end(member.number, attempt, outcome.end),
+            None => batch.books.cancel(member.number),
         };
         if goes_on { After::Next } else { After::Over }
     }
@@ -145,25 +140,30 @@ impl Lane {
         if outcome.tried {
             self.tell_attempt(member, outcome, false);
         }
-        self.batch.record.tell(&Happening::Ended { whose: member.whose(), end: outcome.end });
+        self.batch.books.record.tell(&Happening::Ended { whose: member.whose(), end: outcome.end });
     }
 
     fn tell_attempt(&self, member: &Member, outcome: &Outcome, again: bool) {
         let Outcome { end, finish, ref how, took, bytes, attempt, .. } = *outcome;
         let close = Close { end, finish, how, took, bytes, again };
         let (whose, attempt) = (member.whose(), attempt.unwrap_or(1));
-        self.batch.record.tell(&Happening::AttemptEnded { whose, attempt, words: &outcome.words, close });
+        self.batch.books.record.tell(&Happening::AttemptEnded {
+            whose,
+            attempt,
+            words: &outcome.words,
+            close,
+        });
     }
 
     /// An attempt has begun: with this process, or with none because none could be started.
     fn tell_start(&self, member: &Member, attempt: Attempt, words: &[OsString], pid: Option<i32>) {
         let (whose, slot) = (member.whose(), self.slot + 1);
-        self.batch.record.tell(&Happening::Started { whose, attempt, slot, pid, words });
+        self.batch.books.record.tell(&Happening::Started { whose, attempt, slot, pid, words });
     }
 
     /// A member whose output is not where it belongs has not done its work.
     fn unprinted(&self, member: &Member, error: &PrintError, outcome: &mut Outcome) {
-        self.batch.output_failed(&member.label, error);
+        self.batch.books.output_failed(&member.label, error);
         if outcome.end == End::Done {
             outcome.end = match error {
                 PrintError::Write(..) | PrintError::Spool(_) => End::Failed,
@@ -173,7 +173,7 @@ impl Lane {
         }
     }
 
-    async fn outcome(&mut self, member: &Member, attempt: Attempt, ctx: &Context) -> Outcome {
+    async fn outcome(&mut self, member: &Member, attempt: Attempt) -> Outcome {
         let batch = &self.batch;
         let values = Values { columns: &member.columns, number: member.number, slot: self.slot + 1 };
         let words = match batch.template.fill(values) {
@@ -184,7 +184,7 @@ impl Lane {
                 return Outcome::unstarted(End::Failed, error.to_string(), Vec::new());
             }
         };
-        match self.launch(member, &words, ctx) {
+        match self.launch(member, &words) {
             Launched::Runs(running) => {
                 self.tell_start(member, attempt, &words, Some(running.group().as_raw_nonzero().get()));
                 self.attend(member, running, words).await
@@ -200,14 +200,14 @@ impl Lane {
     }
 
     /// Starts the child and seats it, in one: who signals the seats finds it there, or it sees the stop.
-    fn launch(&self, member: &Member, words: &[OsString], ctx: &Context) -> Launched {
+    fn launch(&self, member: &Member, words: &[OsString]) -> Launched {
         let batch = &self.batch;
         let _going = batch.pause.pass();
         let mut seat = batch.seats[self.slot].lock();
-        if batch.stop.is_asked() {
+        if batch.books.stop.is_asked() {
             return Launched::Refused;
         }
-        let left = ctx.remaining().into_iter().chain(batch.times.timeout).min();
+        let left = batch.books.time_left().into_iter().chain(batch.times.timeout).min();
         match batch.launcher.start(self.slot, self.token, words, left) {
             Ok(running) => {
                 *seat = Some(Sitter {
@@ -242,11 +242,11 @@ impl Lane {
                 Step::Late => report_late(batch, member),
                 Step::Speaks(stream) if unprinted.is_none() => {
                     // Had before the child is read, so that nothing more is read than can be printed or put away.
-                    let turn = batch.printer.turn_of(pages).await;
+                    let turn = batch.books.printer.turn_of(pages).await;
                     child.read(stream, seat, |bytes| {
                         said += bytes.len() as u64;
-                        if let Err(error) = batch.printer.take(turn, pages, stream, bytes) {
-                            batch.output_failed(&member.label, &error);
+                        if let Err(error) = batch.books.printer.take(turn, pages, stream, bytes) {
+                            batch.books.output_failed(&member.label, &error);
                             unprinted = Some(error);
                         }
                     });
@@ -259,7 +259,7 @@ impl Lane {
         let mut outcome = judge(&ended, words, timeout);
         outcome.bytes = said;
         if let Some(error) = unprinted {
-            self.batch.printer.forget(&mut self.pages);
+            self.batch.books.printer.forget(&mut self.pages);
             self.unprinted_while_running(&error, &mut outcome);
         }
         outcome
@@ -269,7 +269,7 @@ impl Lane {
     fn unprinted_while_running(&self, error: &PrintError, outcome: &mut Outcome) {
         let broken = matches!(error, PrintError::Write(..) | PrintError::Spool(_));
         // Its own stop is told to every member; for this one it is a consequence of the error.
-        if broken && self.batch.stop.strength() >= Strength::Terminate {
+        if broken && self.batch.books.stop.strength() >= Strength::Terminate {
             outcome.end = End::Failed;
             outcome.how = error.to_string();
         }
@@ -278,11 +278,11 @@ impl Lane {
 
 /// A member's time is up: says so, and who else is out.
 fn report_late(batch: &Batch, member: &Member) {
-    if !batch.quiet {
+    if !batch.books.quiet {
         let (number, label) = (member.number, &member.label);
         let roll_call = batch.roll.call_for(number, &batch.seats);
         let what = timed_out(batch.times.timeout);
-        batch.printer.note(&format!("headcount: member {number} {what}: {label}\n{roll_call}"));
+        batch.books.printer.note(&format!("headcount: member {number} {what}: {label}\n{roll_call}"));
     }
 }
 

@@ -10,6 +10,7 @@
 //! | [`args`] | the flag table |
 //! | `cmd` | one file a subcommand: from arguments to an ending |
 //! | [`input`], [`template`] | where members come from, and the command with its holes |
+//! | `books` | what every batch keeps of its members, and how it ends |
 //! | `batch`, `group`, `lane`, `outcome` | what all members share, the group they are, where each runs, and how it ended |
 //! | `hands` | the few threads that carry all lanes |
 //! | `intake`, `waits` | taking members in, one at a time; those between two attempts |
@@ -38,6 +39,7 @@ pub mod tries;
 
 mod account;
 mod batch;
+mod books;
 mod census;
 mod cmd;
 mod explain;

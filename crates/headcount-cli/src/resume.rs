@@ -16,15 +16,14 @@ use crate::refusal::Refusal;
 pub(crate) struct Book {
     pub(crate) ledger: Ledger,
     pub(crate) journal: Option<Journal>,
-    /// Those of runs before who have something left to do.
-    pub(crate) backlog: Option<Backlog>,
     /// What is known already of what will be said at the end.
     pub(crate) account: Account,
 }
 
 impl Book {
     /// Opens it. `work` is what is done with the inputs: the subcommand, and whatever makes that another work when it
-    /// is another. Inputs that the journal knows are taken from the source.
+    /// is another. Inputs that the journal knows are taken from the source; those of them who have something left to do are
+    /// handed out beside the book.
     pub(crate) fn open(
         args: &JournalArgs,
         work: Vec<Vec<u8>>,
@@ -32,11 +31,11 @@ impl Book {
         source: &mut Box<dyn Source>,
         printer: &Printer,
         quiet: bool,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<(Self, Option<Backlog>), Refusal> {
         let total = source.total();
         let mut account = Account::default();
         let Some(path) = &args.journal else {
-            return Ok(Self { ledger: Ledger::new(policy, total), journal: None, backlog: None, account });
+            return Ok((Self { ledger: Ledger::new(policy, total), journal: None, account }, None));
         };
         let failed_too = args.resume_failed;
         let mode = if args.resume || failed_too { Mode::Resume { failed_too } } else { Mode::New };
@@ -78,6 +77,6 @@ impl Book {
             (Some(total), _) if total == ledger.last() => *source = Box::new(Product::new(Vec::new())),
             _ => {}
         }
-        Ok(Self { ledger, journal: Some(journal), backlog, account })
+        Ok((Self { ledger, journal: Some(journal), account }, backlog))
     }
 }

@@ -77,7 +77,7 @@ impl Watch {
     }
 
     fn answer(&mut self) {
-        let stop = &Arc::clone(&self.batch.stop);
+        let stop = &Arc::clone(&self.batch.books.stop);
         if let Some(signal) = self.signals.take_deadly() {
             stop.die_by(signal);
             stop.raise(Strength::Terminate, &signal::name(signal));
@@ -94,13 +94,12 @@ impl Watch {
             self.tell_next(strength);
         }
         if self.signals.take_roll_call() {
-            self.batch.printer.note(&self.batch.roll_call());
+            self.batch.books.printer.note(&self.batch.roll_call());
         }
         if self.signals.take_limit() {
             match &self.batch.control {
                 Some(control) => control.ask(),
-                None if self.batch.quiet => {}
-                None => self.batch.printer.note(
+                None => self.batch.books.note(
                     "headcount: SIGUSR2 changes nothing: no file was named with --control to read the limit from\n",
                 ),
             }
@@ -127,56 +126,28 @@ impl Watch {
             }
             Strength::Kill => format!("headcount: killing {running}\n"),
         };
-        if !self.batch.quiet {
-            self.batch.printer.note(&text);
-        }
+        self.batch.books.note(&text);
     }
 
     fn carry_out(&mut self) {
-        let asked = self.batch.stop.strength();
+        let asked = self.batch.books.stop.strength();
         let due = self.due.is_some_and(|due| due <= Instant::now());
         if asked == Strength::Kill || (due && self.done >= Strength::Terminate) {
             self.batch.seats.iter().for_each(|seat| seat.kill());
             self.done = Strength::Kill;
             self.due = Some(Instant::now() + AGAIN);
             let told = *self.told.get_or_insert_with(Instant::now);
-            if self.batch.stop.signal().is_some() {
-                self.give_up_output(told);
+            if self.batch.books.stop.signal().is_some() {
+                let patience = self.batch.times.grace.clamp(READER[0], READER[1]);
+                self.batch.books.give_up_output(told, patience);
             }
         } else if asked == Strength::Terminate && self.done < Strength::Terminate {
-            self.tell_late();
+            self.batch.books.tell_late(|| self.batch.roll_call());
             self.batch.seats.iter().for_each(|seat| seat.terminate());
             self.done = Strength::Terminate;
             self.told = Some(Instant::now());
             // A grace beyond the end of time is a grace without end.
             self.due = Instant::now().checked_add(self.batch.times.grace);
         }
-    }
-
-    /// Says that the deadline has passed, and for whom it was too early.
-    fn tell_late(&self) {
-        let batch = &self.batch;
-        if let Some(deadline) = batch.late().filter(|_| !batch.quiet) {
-            let roll_call = batch.roll_call();
-            batch.printer.note(&format!("headcount: the deadline of {deadline:?} has passed\n{roll_call}"));
-        }
-    }
-
-    /// Gives the output up if its reader has taken nothing for too long.
-    fn give_up_output(&self, told: Instant) {
-        let batch = &self.batch;
-        let Some(stalled) = batch.printer.sheet().stalled() else { return };
-        let patience = self.batch.times.grace.clamp(READER[0], READER[1]);
-        if batch.stop.abandoned.is_closed() || stalled.max(told).elapsed() < patience {
-            return;
-        }
-        // Said first: once the output is given up, the command may end at any moment.
-        if !batch.quiet {
-            let seconds = patience.as_secs_f64();
-            batch.printer.note(&format!(
-                "headcount: the output was not read for {seconds} s; the rest of it is given up\n"
-            ));
-        }
-        batch.stop.abandoned.close();
     }
 }

@@ -4,31 +4,26 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use headcount::Context;
 
-use super::run::{Inspected, check_quorum, detach_stdin, no_start, open_file, own_stdin};
+use super::opening::{
+    Asked, Inspected, check_quorum, detach_stdin, no_start, open_books, open_file, own_stdin, stop_and_bell,
+};
 use super::unprinted;
-use crate::account::{TheEnd, Unread};
 use crate::args::{FetchArgs, Order};
 use crate::exit::{self, Ending};
 use crate::fetch::{self, Address, Contexts, Desk, Folder, Inputs, Listing, Parts, Rules, Sums, View, Watch};
 use crate::input::{Gate, Product, Records, Source};
-use crate::intake::Ran;
 use crate::latch::Latch;
-use crate::ledger::Outcome;
 use crate::legible;
-use crate::locked;
 use crate::output::{Printer, Sheet, Stream, closed, complain};
-use crate::record::{self, Happening, Plan};
+use crate::record::{Happening, Plan};
 use crate::refusal::Refusal;
-use crate::resume::Book;
 use crate::signal::Signals;
-use crate::stop::Stop;
 
 /// Open files that are not connections or files of transfers.
 const SPARE: u64 = 32;
@@ -37,9 +32,7 @@ const SPARE: u64 = 32;
 pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
     closed::refuse()?;
     let policy = args.policies.policy()?;
-    let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
-    let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;
-    let stop = Arc::new(Stop::new(rope).map_err(|error| no_start("a wake-up pipe", &error))?);
+    let (stop, bell, rung) = stop_and_bell()?;
     let (listing, secrets) = Listing::new(open_source(&mut args, &stop.draining)?);
     let mut source: Box<dyn Source> = Box::new(listing);
     let printer = Printer::new(Order::Done, false, Sheet::new(Arc::clone(&stop.abandoned)));
@@ -57,37 +50,37 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
             "are HTTPS_PROXY, and the certificates of SSL_CERT_FILE, in order?",
         )
     })?;
-    let others = [("--arg-file", args.arg_file.as_deref()), ("--journal", args.journal.journal.as_deref())];
-    let files = record::Files::open(&args.record, others)?;
-    let book = Book::open(&args.journal, work(&args)?, policy, &mut source, &printer, args.quiet)?;
-    let Book { ledger, journal, backlog, account } = book;
-    let record = Arc::new(files.begin()?);
-    let (rules, per_host) = (rules(&args, jobs), args.per_host);
-    let parts =
-        Parts { client, folder, sums, per_host, ledger, journal, account, printer, stop, record, rules };
+    let asked = Asked {
+        journal: &args.journal,
+        work: work(&args)?,
+        policy,
+        record: &args.record,
+        inputs: args.arg_file.as_deref(),
+        deadline: args.deadline,
+        quiet: args.quiet,
+    };
+    let (books, backlog) = open_books(asked, &mut source, printer, stop)?;
+    let parts = Parts { books, client, folder, sums, per_host: args.per_host, rules: rules(&args, jobs) };
     let desk = Arc::new(Desk::new(parts));
-    desk.record.tell(&Happening::Begun(Plan { what: "fetch", words: &[], jobs, policy, total }));
+    desk.books.record.tell(&Happening::Begun(Plan { what: "fetch", words: &[], jobs, policy, total }));
     let inspected = Inspected::begin();
     let signals = Arc::new(Signals::catch(&rung).map_err(|error| no_start("signals", &error))?);
     let background = Context::background();
-    let late = args.deadline.map_or_else(Context::background, |time| background.with_timeout(time));
-    // The deadline ends nobody by itself: it is a stop like others, so that it is known before its consequences.
     let (work, end_work) = background.with_cancel();
     let (begin, end_begin) = work.with_cancel();
     let (kill, end_kill) = background.with_cancel();
-    desk.stop.cancels(end_begin);
+    desk.books.stop.cancels(end_begin);
     let watch = Watch::new(Arc::clone(&desk), Arc::clone(&signals), bell, end_work, end_kill);
     watch.start().map_err(|error| no_start("a thread", &error))?;
-    let stop = Arc::clone(&desk.stop);
-    let late = late.on_cancel(move |_| stop.be_late());
+    let alarm = desk.books.alarm();
     let contexts = Contexts { begin, work, kill };
     let inputs = Inputs { backlog, source, secrets };
     let taken = fetch::run(&desk, inputs, &contexts, &mut View::new(args.quiet, total));
     // What is left to do is not held to it.
-    drop(late);
+    drop(alarm);
     drop(inspected);
     let (ran, unread) = taken.map_err(|error| no_start("the network's threads", &error))?;
-    Ok(finish(&desk, &signals, ran, unread))
+    Ok(desk.books.conclude(&signals, ran, || unread, were_there(&desk)))
 }
 
 /// What a journal is of: into another folder the same addresses are another work.
@@ -106,10 +99,8 @@ fn rules(args: &FetchArgs, jobs: usize) -> Rules {
         stall: args.stall_timeout,
         connect: args.connect_timeout,
         timeout: args.timeout,
-        deadline: args.deadline,
         grace: args.grace,
         tag: args.tag,
-        quiet: args.quiet,
     }
 }
 
@@ -205,43 +196,6 @@ fn dry_run(args: &FetchArgs, mut source: Box<dyn Source>, printer: &Printer) -> 
                 ending = Ending::Code(exit::FAILED);
             }
         }
-    }
-    ending
-}
-
-/// Accounts for everyone and finds the ending.
-fn finish(desk: &Desk, signals: &Signals, ran: Ran, unread: Unread) -> Ending {
-    let (tally, outcome, remark) = {
-        let mut ledger = locked(&desk.ledger);
-        (ledger.close(), ledger.outcome(), ledger.remark())
-    };
-    desk.close_journal();
-    let signal = desk.stop.signal().or_else(|| signals.caught());
-    let late = desk.late();
-    if !desk.rules.quiet && signal != Some(signal_hook::consts::SIGPIPE) {
-        let signal_first = desk.stop.is_signal_first();
-        let remark = [remark, were_there(desk)].into_iter().flatten().collect::<Vec<_>>().join("\n");
-        let remark = (!remark.is_empty()).then_some(remark);
-        let end = TheEnd { unread, signal, signal_first, late, remark };
-        // Nobody is left to tell that it could not be told.
-        let _ = locked(&desk.account).print(&tally, &end, &desk.printer);
-    }
-    // Relaxed: everyone is back.
-    let trouble = desk.trouble.load(Ordering::Relaxed);
-    let ending = match (signal, outcome) {
-        (Some(signal), _) => Ending::Signal(signal),
-        _ if late.is_some() => Ending::Code(exit::DEADLINE),
-        _ if tally.lost > 0 || ran == Ran::Dry => Ending::Code(exit::LOST),
-        (_, Outcome::QuorumMissed) => Ending::Code(exit::QUORUM),
-        (_, Outcome::Failed) => Ending::Code(exit::FAILED),
-        (_, Outcome::Well) if trouble => Ending::Code(exit::FAILED),
-        (_, Outcome::Well) => Ending::Code(exit::OK),
-    };
-    let (ending, faults) = desk.record.close(&tally, ending);
-    for fault in faults {
-        desk.printer.note(&format!(
-            "headcount: {fault}\nhint: the members and their account are not touched by that\n"
-        ));
     }
     ending
 }

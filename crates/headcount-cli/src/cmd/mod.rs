@@ -1,7 +1,9 @@
-//! One file a subcommand: each takes its arguments and gives an ending, or says why it will not begin.
+//! One file a subcommand: each takes its arguments and gives an ending, or says why it will not begin. `opening` is what
+//! those have in common that run a batch.
 
 pub(crate) mod fetch;
 pub(crate) mod manual;
+mod opening;
 pub(crate) mod ps;
 pub(crate) mod report;
 pub(crate) mod run;

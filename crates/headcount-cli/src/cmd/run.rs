@@ -4,18 +4,16 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, IsTerminal};
-use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use headcount::Context;
 
+use super::opening::{
+    Asked, Inspected, check_quorum, detach_stdin, no_start, open_books, open_file, own_stdin, stop_and_bell,
+};
 use super::{show, unprinted};
-use crate::account::TheEnd;
 use crate::args::RunArgs;
 use crate::batch::{Batch, Parts, Times};
 use crate::exit::{self, Ending};
@@ -23,9 +21,8 @@ use crate::explain::{self, Known};
 use crate::group;
 use crate::hands::Hands;
 use crate::input::{Gate, Product, Records, Source, Table};
-use crate::intake::Ran;
 use crate::latch::Latch;
-use crate::ledger::{Outcome, Policy};
+use crate::ledger::Policy;
 use crate::legible;
 use crate::locked;
 use crate::output::{Printer, Sheet, Stream, closed, complain};
@@ -33,11 +30,10 @@ use crate::pace::control::{self, Control};
 use crate::pace::{Jobserver, Pace};
 use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
 use crate::progress::Progress;
-use crate::record::{self, Happening, Plan};
+use crate::record::{Happening, Plan};
 use crate::refusal::Refusal;
-use crate::resume::Book;
 use crate::signal::Signals;
-use crate::stop::{Stop, Strength};
+use crate::stop::Strength;
 use crate::template::{Template, Values};
 use crate::watch::Watch;
 
@@ -63,9 +59,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     if args.explain {
         return explain(&args, policy, &words, lists);
     }
-    let (bell, rope) = UnixStream::pair().map_err(|error| no_start("a wake-up pipe", &error))?;
-    let rung = rope.try_clone().map_err(|error| no_start("a wake-up pipe", &error))?;
-    let stop = Arc::new(Stop::new(rope).map_err(|error| no_start("a wake-up pipe", &error))?);
+    let (stop, bell, rung) = stop_and_bell()?;
     let (mut source, header, columns) = open_source(&args, lists, &stop.draining)?;
     let template = Template::compile(&words, header.as_deref(), args.shell);
     check_columns(&template, columns)?;
@@ -79,80 +73,48 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     check_quorum(policy, total)?;
     let (jobs, seats) = jobs(&args, total)?;
     let pace = Pace::new(&args.pace, jobserver, Arc::clone(&stop.draining))?;
-    let others = [("--arg-file", args.arg_file.as_deref()), ("--journal", args.journal.journal.as_deref())];
-    // Opened, but begun only when the journal has nothing against it: a resumption that is refused must not cost the
-    // record of the run before.
-    let files = record::Files::open(&args.record, others)?;
-    let book =
-        Book::open(&args.journal, work(&words, args.shell), policy, &mut source, &printer, args.quiet)?;
-    let record = Arc::new(files.begin()?);
-    let times = Times { timeout: args.timeout, deadline: args.deadline, grace: args.grace };
+    let asked = Asked {
+        journal: &args.journal,
+        work: work(&words, args.shell),
+        policy,
+        record: &args.record,
+        inputs: args.arg_file.as_deref(),
+        deadline: args.deadline,
+        quiet: args.quiet,
+    };
+    let (books, backlog) = open_books(asked, &mut source, printer, stop)?;
     let parts = Parts {
+        books,
         template,
         launcher: Launcher::new(path),
+        backlog,
         source,
-        book,
         tries: args.attempts.tries(),
         jobs,
         seats,
         pace,
         control: args.pace.control.take().map(Control::new),
-        printer,
-        stop,
-        record,
-        times,
-        quiet: args.quiet,
+        times: Times { timeout: args.timeout, grace: args.grace },
     };
     let batch = Arc::new(Batch::new(parts));
-    batch.record.tell(&Happening::Begun(Plan { what: "run", words: &words, jobs, policy, total }));
+    batch.books.record.tell(&Happening::Begun(Plan { what: "run", words: &words, jobs, policy, total }));
     let inspected = Inspected::begin();
     let signals = Signals::catch_for_children(&rung).map_err(|error| no_start("signals", &error))?;
     let signals = Arc::new(signals);
-    let late =
-        args.deadline.map_or_else(Context::background, |time| Context::background().with_timeout(time));
-    let (ctx, canceller) = late.with_cancel();
-    batch.stop.cancels(canceller);
+    let (ctx, canceller) = Context::background().with_cancel();
+    batch.books.stop.cancels(canceller);
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let hands = Hands::new(cores.min(batch.seats.len())).map_err(|error| no_start("a thread", &error))?;
     let watch = Watch::new(Arc::clone(&batch), Arc::clone(&signals), bell);
     watch.start().map_err(|error| no_start("a thread", &error))?;
     let strays = adopt_orphans();
-    let stop = Arc::clone(&batch.stop);
-    let late = late.on_cancel(move |_| stop.be_late());
-    let before = locked(&batch.ledger).tally().ended();
-    group::run(&batch, &hands, &ctx, &mut Progress::new(args.quiet, batch.total, before));
-    // The group may have ended for the deadline before that was told.
-    if ctx.cancelled_because().is_some_and(|why| why.is_deadline()) && !batch.is_whole() {
-        batch.stop.be_late();
-    }
+    let alarm = batch.books.alarm();
+    let before = locked(&batch.books.ledger).tally().ended();
+    group::run(&batch, &hands, &ctx, &mut Progress::new(args.quiet, batch.books.total, before));
     // What is left to do is not held to it.
-    drop(late);
+    drop(alarm);
     drop(inspected);
     Ok(finish(&batch, &signals, &strays))
-}
-
-/// As long as it lives `headcount ps`, `tree` and `why` are answered.
-pub(super) struct Inspected;
-
-impl Inspected {
-    pub(super) fn begin() -> Self {
-        // Without a place for the socket the batch is none the worse.
-        let _ = headcount::inspect();
-        Self
-    }
-}
-
-impl Drop for Inspected {
-    fn drop(&mut self) {
-        headcount::inspect::close();
-    }
-}
-
-pub(super) fn no_start(what: &str, error: &io::Error) -> Refusal {
-    Refusal::new(
-        format!("could not set up {what}: {error}"),
-        "is the system short of resources? see ulimit -a",
-    )
 }
 
 /// Splits what follows the options into the command and the lists.
@@ -253,43 +215,6 @@ fn explain(
     Ok(show(&explain::explain(args, &Known { template: &template, words, policy, listed })))
 }
 
-pub(super) fn open_file(path: &Path) -> Result<File, Refusal> {
-    let shown = legible::one_line(path.as_os_str().as_bytes());
-    let file = File::open(path).map_err(|error| {
-        let hint = match error.kind() {
-            io::ErrorKind::NotFound => "is the path right? it counts from the current folder",
-            io::ErrorKind::PermissionDenied => "may you read it? see ls -l",
-            _ => "name a file that can be read, or - for standard input",
-        };
-        Refusal::new(format!("cannot read the inputs from {shown}: {error}"), hint)
-    })?;
-    if file.metadata().is_ok_and(|what| what.is_dir()) {
-        return Err(Refusal::new(
-            format!("cannot read the inputs from {shown}: it is a folder"),
-            format!("for the files in it: find {shown} -type f -print0 | headcount run -0 ..."),
-        ));
-    }
-    Ok(file)
-}
-
-/// Our own way to stdin, before it is taken from the children.
-pub(super) fn own_stdin(quiet: bool) -> Result<std::os::fd::OwnedFd, Refusal> {
-    if io::stdin().is_terminal() && !quiet {
-        complain(
-            &"reading inputs from the terminal, one a line",
-            "end them with Ctrl-D, or give them after :::",
-        );
-    }
-    rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)
-        .map_err(|error| no_start("standard input", &error.into()))
-}
-
-/// From here on stdin is `/dev/null`, for us and for every child: replaced once instead of for each start.
-pub(super) fn detach_stdin() -> Result<(), Refusal> {
-    let null = File::open("/dev/null").map_err(|error| no_start("/dev/null", &error))?;
-    rustix::stdio::dup2_stdin(null.as_fd()).map_err(|error| no_start("standard input", &error.into()))
-}
-
 fn check_columns(template: &Template, columns: Option<usize>) -> Result<(), Refusal> {
     match columns {
         Some(there) if template.columns() > there => {
@@ -313,19 +238,6 @@ fn check_names(template: &Template, header: Option<&[Vec<u8>]>) -> Result<(), Re
         format!("the command asks for {{{name}}}, and the columns are {}", names.join(", ")),
         format!("for the text itself write it with a blank: {{ {name} }}"),
     ))
-}
-
-pub(super) fn check_quorum(policy: Policy, total: Option<u64>) -> Result<(), Refusal> {
-    match (policy, total) {
-        (Policy::Quorum(needed), Some(total)) if needed > total => {
-            let inputs = if total == 1 { "is 1 input" } else { &format!("are {total} inputs") };
-            Err(Refusal::new(
-                format!("--quorum {needed} asks for more successes than there can be: there {inputs}"),
-                "ask for as many as there are inputs, or fewer",
-            ))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// How many run at once, when there are files enough for so many; and for how many there are seats, should that be changed.
@@ -393,45 +305,14 @@ fn finish(batch: &Batch, signals: &Signals, strays: &Strays) -> Ending {
     // Empty, unless a member's thread broke down; its child must not outlive us.
     batch.seats.iter().for_each(process::Seat::kill);
     batch.launcher.guard.dismiss();
-    if batch.stop.strength() >= Strength::Terminate {
+    if batch.books.stop.strength() >= Strength::Terminate {
         strays.kill();
-    } else if !batch.quiet {
+    } else if !batch.books.quiet {
         for (pid, name) in strays.list() {
-            batch.printer.note(&format!(
+            batch.books.note(&format!(
                 "headcount: left running in a session of its own, out of our reach: {name} (pid {pid})\n"
             ));
         }
     }
-    let ran = batch.input_ran();
-    let (tally, outcome, remark) = {
-        let mut ledger = locked(&batch.ledger);
-        (ledger.close(), ledger.outcome(), ledger.remark())
-    };
-    batch.close_journal();
-    let signal = batch.stop.signal().or_else(|| signals.caught());
-    let late = batch.late();
-    if !batch.quiet && signal != Some(signal_hook::consts::SIGPIPE) {
-        let signal_first = batch.stop.is_signal_first();
-        let end = TheEnd { unread: batch.unread(), signal, signal_first, late, remark };
-        // Nobody is left to tell that it could not be told.
-        let _ = locked(&batch.account).print(&tally, &end, &batch.printer);
-    }
-    // Relaxed: the group is over.
-    let trouble = batch.trouble.load(Ordering::Relaxed);
-    let ending = match (signal, outcome) {
-        (Some(signal), _) => Ending::Signal(signal),
-        _ if late.is_some() => Ending::Code(exit::DEADLINE),
-        _ if tally.lost > 0 || ran == Ran::Dry => Ending::Code(exit::LOST),
-        (_, Outcome::QuorumMissed) => Ending::Code(exit::QUORUM),
-        (_, Outcome::Failed) => Ending::Code(exit::FAILED),
-        (_, Outcome::Well) if trouble => Ending::Code(exit::FAILED),
-        (_, Outcome::Well) => Ending::Code(exit::OK),
-    };
-    let (ending, faults) = batch.record.close(&tally, ending);
-    for fault in faults {
-        batch.printer.note(&format!(
-            "headcount: {fault}\nhint: the members and their account are not touched by that\n"
-        ));
-    }
-    ending
+    batch.books.conclude(signals, batch.input_ran(), || batch.unread(), None)
 }

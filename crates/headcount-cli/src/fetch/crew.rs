@@ -24,13 +24,12 @@ use super::transfer::{Doing, Job, Transfer};
 use super::trouble::{Next, Trouble};
 use super::view::View;
 use crate::account::Unread;
+use crate::books::{Dry, Ran};
 use crate::input::{Columns, InputError, Source};
-use crate::intake::Ran;
 use crate::journal::Backlog;
 use crate::ledger::{Number, Verdict};
 use crate::locked;
 use crate::record::Happening;
-use crate::stop::Strength;
 use crate::tries::Miss;
 
 /// A server that wants to be left alone is, for this long.
@@ -127,7 +126,7 @@ fn workers() -> usize {
 async fn until_all_are_back(everyone: &WaitGroup, desk: &Desk, view: &mut View) {
     while tokio::time::timeout(view.interval(), everyone.wait_async()).await.is_err() {
         if let Some(line) = view.tell(desk) {
-            desk.printer.note(&line);
+            desk.books.printer.note(&line);
         }
     }
 }
@@ -250,7 +249,7 @@ fn pause(job: &Job, own: Duration, asked: Option<Duration>) -> Duration {
     let news = job.host.as_ref().is_some_and(|host| host.hold(alone));
     if news && alone >= LONG {
         let capped = if asked > alone { format!("; it is for {} s", alone.as_secs()) } else { String::new() };
-        job.desk.note(&format!(
+        job.desk.books.note(&format!(
             "headcount: member {}: the server asks to be left alone for {} s{capped}: {}\n",
             job.transfer.number,
             asked.as_secs(),
@@ -297,32 +296,35 @@ impl Intake {
 
     fn take_in(&mut self, room: OwnedSemaphorePermit) -> Result<(), Ran> {
         let desk = &self.desk;
-        if desk.stop.is_asked() || locked(&desk.ledger).verdict() != Verdict::Continue {
+        if desk.books.stop.is_asked() || locked(&desk.books.ledger).verdict() != Verdict::Continue {
             return Err(Ran::Unread);
         }
         if let Some(backlog) = &mut self.inputs.backlog {
-            let known = backlog.next(&locked(&desk.ledger));
+            let known = backlog.next(&locked(&desk.books.ledger));
             match known {
                 Ok(Some((number, columns))) => {
                     self.enter(number, &columns, room);
                     return Ok(());
                 }
                 Ok(None) => self.inputs.backlog = None,
-                Err(error) => return Err(self.dry(&error.to_string())),
+                Err(error) => return Err(self.dry(&Dry::Input(InputError::Read(error)))),
             }
         }
         match self.inputs.source.next() {
             Ok(Some(columns)) => {
-                let number = self.desk.register(&columns).map_err(|why| self.dry(&why))?;
+                let number = desk.books.register(&columns).map_err(|why| self.dry(&why))?;
                 self.enter(number, &columns, room);
                 Ok(())
             }
-            Ok(None) => {
-                self.desk.seal();
-                Err(Ran::Out)
-            }
+            Ok(None) => match desk.books.seal() {
+                Ok(verdict) => {
+                    desk.books.heed(verdict);
+                    Err(Ran::Out)
+                }
+                Err(error) => Err(self.dry(&Dry::Step(error))),
+            },
             Err(InputError::Stopped) => Err(Ran::Unread),
-            Err(error) => Err(self.dry(&error.to_string())),
+            Err(error) => Err(self.dry(&Dry::Input(error))),
         }
     }
 
@@ -330,18 +332,14 @@ impl Intake {
         let desk = &self.desk;
         let (address, name) = self.inputs.secrets.read(columns);
         let transfer = Arc::new(Transfer::new(number, address, name));
-        desk.record.tell(&Happening::Registered(transfer.whose()));
+        desk.books.record.tell(&Happening::Registered(transfer.whose()));
         locked(&desk.transfers).insert(number, Arc::clone(&transfer));
         self.crew.enter(Job::new(Arc::clone(desk), transfer, room, self.everyone.add()));
     }
 
     /// The rest of the input cannot be had.
-    fn dry(&self, why: &str) -> Ran {
-        let next = locked(&self.desk.ledger).last() + 1;
-        self.desk.printer.note(&format!(
-            "headcount: input {next}: {why}\nhint: what was read so far is in order; the members before it go on to their end\n"
-        ));
-        self.desk.stop.raise(Strength::Drain, "the rest of the input cannot be read");
+    fn dry(&self, why: &Dry) -> Ran {
+        self.desk.books.run_dry(why);
         Ran::Dry
     }
 
@@ -351,7 +349,7 @@ impl Intake {
             Ran::Out => Unread::Nothing,
             Ran::Dry => Unread::Something,
             // They are counted, as never begun.
-            Ran::Unread if self.desk.total.is_some() => Unread::Nothing,
+            Ran::Unread if self.desk.books.total.is_some() => Unread::Nothing,
             // What was read ahead is there; beyond that a stopped input gives nothing, and this never waits.
             Ran::Unread => match self.inputs.source.next() {
                 Ok(Some(_)) | Err(InputError::TooLong) => Unread::Something,

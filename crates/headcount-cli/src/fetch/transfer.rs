@@ -188,13 +188,13 @@ impl Job {
     /// Its next attempt begins. False if it may not, because nobody could go on with it.
     pub(super) fn begin(&mut self) -> bool {
         let transfer = &self.transfer;
-        let Some(attempt) = self.desk.begin(transfer.number) else { return false };
+        let Some(attempt) = self.desk.books.begin(transfer.number) else { return false };
         self.runs = Some((attempt, Instant::now()));
         // Relaxed: see `Transfer::attempt`.
         transfer.attempt.store(attempt, Ordering::Relaxed);
         self.slot = self.desk.take_slot();
         let (whose, slot) = (transfer.whose(), self.slot);
-        self.desk.record.tell(&Happening::Started { whose, attempt, slot, pid: None, words: &[] });
+        self.desk.books.record.tell(&Happening::Started { whose, attempt, slot, pid: None, words: &[] });
         true
     }
 
@@ -206,7 +206,7 @@ impl Job {
         let (attempt, took, bytes) = (self.transfer.attempt(), self.took(), self.transfer.got());
         let close = Close { end, finish: Finish::Unknown, how, took, bytes, again };
         let whose = self.transfer.whose();
-        self.desk.record.tell(&Happening::AttemptEnded { whose, attempt, words: &[], close });
+        self.desk.books.record.tell(&Happening::AttemptEnded { whose, attempt, words: &[], close });
         self.desk.free_slot(std::mem::take(&mut self.slot));
     }
 
@@ -215,7 +215,7 @@ impl Job {
         self.tell_attempt(End::Failed, &trouble.what, true);
         let took = self.took().as_secs_f64();
         let Some((attempt, _)) = self.runs.take() else { return };
-        self.desk.put_off(self.transfer.number, attempt);
+        self.desk.books.put_off(self.transfer.number, attempt);
         if self.earlier.len() < EARLIER {
             self.earlier.push(format!("attempt {attempt}, after {took:.3} s: {}", trouble.what));
         }
@@ -235,7 +235,7 @@ impl Job {
         self.tell_attempt(End::Failed, &trouble.what, false);
         let text = self.complaint(trouble);
         let desk = &self.desk;
-        locked(&desk.account).add_told(&text, &desk.printer);
+        locked(&desk.books.account).add_told(&text, &desk.books.printer);
         if trouble.is_ours {
             desk.cannot_store(&self.transfer, trouble);
         }
@@ -274,11 +274,11 @@ impl Job {
         }
         let number = self.transfer.number;
         locked(&self.desk.transfers).remove(&number);
-        self.desk.record.tell(&Happening::Ended { whose: self.transfer.whose(), end });
+        self.desk.books.record.tell(&Happening::Ended { whose: self.transfer.whose(), end });
         match self.runs {
-            Some((attempt, _)) => self.desk.end(number, attempt, end),
-            None => self.desk.cancel(number),
-        }
+            Some((attempt, _)) => self.desk.books.end(number, attempt, end),
+            None => self.desk.books.cancel(number),
+        };
         // Whoever waits for it may have it before this is gone.
         self.place = None;
     }

@@ -105,7 +105,7 @@ impl View {
         if matches!(self.kind, Kind::Silent) {
             return None;
         }
-        let tally = locked(&desk.ledger).tally();
+        let tally = locked(&desk.books.ledger).tally();
         let mut running: Vec<_> =
             locked(&desk.transfers).values().filter(|one| runs(one)).map(Arc::clone).collect();
         running.sort_by_key(|transfer| transfer.since);
@@ -169,7 +169,7 @@ impl Bars {
         if let Some(total) = total {
             all.set_length(total);
         }
-        desk.printer.sheet().share_with(all.clone());
+        desk.books.printer.sheet().share_with(all.clone());
         Self { all, rows: Vec::new(), screen }
     }
 

@@ -73,7 +73,7 @@ impl Watch {
     }
 
     fn answer(&self) {
-        let stop = &self.desk.stop;
+        let stop = &self.desk.books.stop;
         if let Some(signal) = self.signals.take_deadly() {
             stop.die_by(signal);
             stop.raise(Strength::Terminate, &signal::name(signal));
@@ -92,13 +92,13 @@ impl Watch {
             self.tell_next(strength, out);
         }
         if self.signals.take_roll_call() {
-            self.desk.printer.note(&self.desk.roll_call());
+            self.desk.books.printer.note(&self.desk.roll_call());
         }
     }
 
     /// Says what the Ctrl-C did and what one more would do.
     fn tell_next(&self, strength: Strength, out: usize) {
-        self.desk.note(&match strength {
+        self.desk.books.note(&match strength {
             Strength::None | Strength::Drain => {
                 "headcount: no more transfers are started; waiting for those that run; Ctrl-C again ends them and \
                  keeps what they have\n"
@@ -113,23 +113,19 @@ impl Watch {
 
     fn carry_out(&mut self) {
         let desk = &self.desk;
-        let asked = desk.stop.strength();
+        let asked = desk.books.stop.strength();
         if asked >= Strength::Drain {
             desk.room.close();
         }
         if asked >= Strength::Terminate {
             if let Some(work) = self.work.take() {
-                if let Some(deadline) = desk.late() {
-                    desk.note(&format!(
-                        "headcount: the deadline of {deadline:?} has passed\n{}",
-                        desk.roll_call()
-                    ));
-                }
+                desk.books.tell_late(|| desk.roll_call());
                 work.cancel_because("the batch is being stopped");
                 self.told = Some(Instant::now());
             }
-            if desk.stop.signal().is_some() {
-                self.give_up_output();
+            if desk.books.stop.signal().is_some() {
+                let told = self.told.unwrap_or_else(Instant::now);
+                desk.books.give_up_output(told, READER);
             }
         }
         if asked == Strength::Kill {
@@ -137,20 +133,5 @@ impl Watch {
                 kill.cancel_because("the batch is being killed");
             }
         }
-    }
-
-    /// Gives the output up if its reader has taken nothing for too long.
-    fn give_up_output(&self) {
-        let (stop, told) = (&self.desk.stop, self.told.unwrap_or_else(Instant::now));
-        let Some(stalled) = self.desk.printer.sheet().stalled() else { return };
-        if stop.abandoned.is_closed() || stalled.max(told).elapsed() < READER {
-            return;
-        }
-        // Said first: once the output is given up, the command may end at any moment.
-        self.desk.note(&format!(
-            "headcount: the output was not read for {} s; the rest of it is given up\n",
-            READER.as_secs()
-        ));
-        stop.abandoned.close();
     }
 }

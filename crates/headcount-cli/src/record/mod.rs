@@ -11,12 +11,11 @@
 //! | file | idea |
 //! |---|---|
 //! | `scribe` | one file, and the thread that writes it |
-//! | `events`, `line`, `base64`, `stamp` | JSON lines, and what they are made of |
+//! | `events`, `line`, `stamp` | JSON lines, and what they are made of |
 //! | `joblog` | the columns of GNU parallel |
 //! | `story` | the page, and a summary |
 //! | `reading` | the same from events that were written before |
 
-mod base64;
 mod events;
 mod joblog;
 mod line;

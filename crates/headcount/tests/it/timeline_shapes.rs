@@ -20,7 +20,7 @@ fn all_jobs_of_a_crew_are_told_under_one_count_whichever_round_they_are_of() {
         crew.post(1).unwrap();
         crew.round([0]).unwrap_err();
         assert_eq!(crew.round([4]).unwrap(), [4]);
-        crew.stop(Duration::from_secs(20)).unwrap_err();
+        crew.stop(Duration::from_secs(90)).unwrap_err();
 
         let jobs = timeline.members();
         assert_eq!(jobs.iter().map(TimelineMember::number).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);

@@ -48,7 +48,7 @@ fn the_last_who_waits_for_the_others_to_leave_is_told_with_all_who_wait() {
             messages.lock().unwrap().extend(message);
         });
     }
-    group.wait_timeout(Duration::from_secs(20)).unwrap();
+    group.wait_timeout(Duration::from_secs(90)).unwrap();
     let messages = messages.lock().unwrap();
     // One is left, for whom the others then make room.
     assert_eq!(messages.len(), 2, "{messages:?}");
@@ -72,7 +72,7 @@ fn members_that_wait_for_as_few_as_they_are_themselves_are_let_be() {
     }
     let fourth = group.add();
     drop(fourth);
-    group.wait_timeout(Duration::from_secs(20)).unwrap();
+    group.wait_timeout(Duration::from_secs(90)).unwrap();
     assert_eq!(over.load(Relaxed), 3, "nobody was told anything");
 }
 
@@ -136,10 +136,10 @@ fn a_job_that_stops_its_crew_is_told_and_its_rounds_are_not() {
     }));
     *own.lock().unwrap() = Some(Arc::clone(&crew));
     crew.round([1]).unwrap();
-    let message = heard.recv_timeout(Duration::from_secs(20)).unwrap();
+    let message = heard.recv_timeout(Duration::from_secs(90)).unwrap();
     assert!(message.contains("would wait for itself"), "{message}");
     own.lock().unwrap().take();
-    crew.stop(Duration::from_secs(20)).unwrap();
+    crew.stop(Duration::from_secs(90)).unwrap();
 }
 
 #[test]

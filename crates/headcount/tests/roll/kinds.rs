@@ -97,7 +97,7 @@ fn maps_of_tasks_count_their_members() {
             drop(held);
         };
         let (items, ()) =
-            tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(items, look) }).await.unwrap();
+            tokio::time::timeout(Duration::from_secs(90), async { tokio::join!(items, look) }).await.unwrap();
         items.unwrap();
         assert!(headcount::roll_call().is_empty(), "{}", headcount::roll_call());
 
@@ -116,7 +116,7 @@ fn maps_of_tasks_count_their_members() {
         assert!(find(&roll, "spawned").unwrap().roll_call().iter().all(|item| item.can_be_stopped()));
         assert!(find(&roll, "group").is_none(), "who runs them is not listed: {roll}");
         drop(held);
-        tokio::time::timeout(Duration::from_secs(20), items).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(90), items).await.unwrap().unwrap().unwrap();
     });
     drop(runtime);
     assert!(headcount::roll_call().is_empty(), "{}", headcount::roll_call());
@@ -151,7 +151,7 @@ fn groups_of_tasks_say_who_is_queued_and_who_blocks() {
         assert_eq!(context.roll_call().to_string(), "context: 1 waiting for it", "{roll}");
         drop(over);
         group.cancel();
-        let _ = tokio::time::timeout(Duration::from_secs(20), group.wait()).await.unwrap();
+        let _ = tokio::time::timeout(Duration::from_secs(90), group.wait()).await.unwrap();
     });
     drop(runtime);
     assert!(headcount::roll_call().is_empty(), "{}", headcount::roll_call());
@@ -206,7 +206,7 @@ fn crews_list_posts_and_rounds() {
         assert_eq!(clerks.count(), 2, "{roll}");
         drop(held);
     });
-    crew.stop(Duration::from_secs(20)).unwrap();
+    crew.stop(Duration::from_secs(90)).unwrap();
     assert!(headcount::roll_call().is_empty(), "{}", headcount::roll_call());
 }
 

@@ -20,7 +20,7 @@ fn alone() -> MutexGuard<'static, ()> {
 /// Calls the roll until it is as it should be: a member says that it waits before it does, and others see it when they do.
 #[track_caller]
 fn until(what: &str, is: impl Fn(&RollTree) -> bool) -> RollTree {
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(90);
     loop {
         let roll = headcount::roll_call();
         if is(&roll) {

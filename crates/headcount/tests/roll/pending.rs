@@ -12,7 +12,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// Lets the other tasks run until the roll is as it should be.
 async fn until(what: &str, is: impl Fn(&RollTree) -> bool) -> RollTree {
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(90);
     loop {
         tokio::task::yield_now().await;
         let roll = headcount::roll_call();

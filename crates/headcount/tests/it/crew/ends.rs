@@ -8,7 +8,7 @@ use std::time::Duration;
 use headcount::{BoxError, Crew, PostError, State};
 
 use super::{background, because, doers, job};
-use crate::{LIMIT, within};
+use crate::{Count, LIMIT, within};
 
 #[test]
 fn posted_jobs_are_done_and_the_first_that_failed_is_told_at_the_stop() {
@@ -151,17 +151,17 @@ fn a_crew_that_is_stopped_by_its_own_job_says_so_and_goes_on() {
 #[test]
 fn dropping_a_crew_cancels_its_jobs_and_waits_for_them() {
     within(|| {
-        let ended = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&ended);
+        let (begun, ended) = (Arc::new(Count::default()), Arc::new(AtomicUsize::new(0)));
+        let (begins, count) = (Arc::clone(&begun), Arc::clone(&ended));
         let crew = Crew::new(&background(), 2, move |ctx, (): ()| {
+            begins.add();
             ctx.wait();
             headcount::ok(_ = count.fetch_add(1, SeqCst))
         });
         crew.round([]).unwrap();
         (0..2).for_each(|_| crew.post(()).unwrap());
-        while crew.running() < 2 {
-            thread::yield_now();
-        }
+        // Who is merely counted as running may still find the crew cancelled, and never begin.
+        begun.reaches(2);
         drop(crew);
         assert_eq!((ended.load(SeqCst), Arc::strong_count(&ended)), (2, 1));
     });
