@@ -37,6 +37,8 @@ pub(crate) struct Books {
     /// How many inputs there are, where that is known.
     pub(crate) total: Option<u64>,
     deadline: Option<Deadline>,
+    /// That it has passed was said.
+    told_late: Mutex<bool>,
     /// Only what members print, and errors.
     pub(crate) quiet: bool,
     /// Something went wrong that is no member's fault: output that could not be printed.
@@ -101,6 +103,7 @@ impl Books {
             stop,
             record,
             deadline: deadline.map(|time| Deadline { time, ends: Instant::now().checked_add(time) }),
+            told_late: Mutex::default(),
             quiet,
             trouble: AtomicBool::new(false),
         }
@@ -305,9 +308,12 @@ impl Books {
         self.deadline.filter(|_| self.stop.is_late()).map(|deadline| deadline.time)
     }
 
-    /// Says that the deadline has passed, if it was that, and for whom it was too early.
+    /// Says that the deadline has passed, if it was that, and for whom it was too early. It is said once, and whoever comes
+    /// second waits until it was.
     pub(crate) fn tell_late(&self, roll_call: impl FnOnce() -> String) {
-        if let Some(deadline) = self.late().filter(|_| !self.quiet) {
+        let mut told = locked(&self.told_late);
+        if let Some(deadline) = self.late().filter(|_| !self.quiet && !*told) {
+            *told = true;
             let roll_call = roll_call();
             self.printer.note(&format!("headcount: the deadline of {deadline:?} has passed\n{roll_call}"));
         }

@@ -28,7 +28,7 @@ use crate::locked;
 use crate::output::{Printer, Sheet, Stream, closed, complain};
 use crate::pace::control::{self, Control};
 use crate::pace::{Jobserver, Pace};
-use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
+use crate::process::{self, Launcher, Room, Strays, adopt_orphans, look_up};
 use crate::progress::Progress;
 use crate::record::{Happening, Plan};
 use crate::refusal::Refusal;
@@ -71,7 +71,8 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     }
     let total = source.total();
     check_quorum(policy, total)?;
-    let (jobs, seats) = jobs(&args, total)?;
+    let mut room = Room::found();
+    let (jobs, seats) = jobs(&args, total, &mut room)?;
     let pace = Pace::new(&args.pace, jobserver, Arc::clone(&stop.draining))?;
     let asked = Asked {
         journal: &args.journal,
@@ -86,7 +87,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let parts = Parts {
         books,
         template,
-        launcher: Launcher::new(path),
+        launcher: Launcher::new(path, room),
         backlog,
         source,
         tries: args.attempts.tries(),
@@ -240,8 +241,8 @@ fn check_names(template: &Template, header: Option<&[Vec<u8>]>) -> Result<(), Re
     ))
 }
 
-/// How many run at once, when there are files enough for so many; and for how many there are seats, should that be changed.
-fn jobs(args: &RunArgs, total: Option<u64>) -> Result<(usize, usize), Refusal> {
+/// How many run at once, when files can be had for so many; and for how many there are seats, should that be changed.
+fn jobs(args: &RunArgs, total: Option<u64>, room: &mut Room) -> Result<(usize, usize), Refusal> {
     let control = args.pace.control.as_deref();
     let ordered = control.map(control::read).transpose().map_err(|why| {
         Refusal::new(why, "the file holds what -j takes: a number, 50% or +2; without the file -j holds")
@@ -250,7 +251,8 @@ fn jobs(args: &RunArgs, total: Option<u64>) -> Result<(usize, usize), Refusal> {
     let inputs =
         |jobs: usize| total.map_or(jobs, |total| jobs.min(usize::try_from(total).unwrap_or(jobs))).max(1);
     let jobs = inputs(asked);
-    let room = process::room_for_jobs().map(|room| usize::try_from(room).unwrap_or(usize::MAX));
+    room.make(u64::try_from(jobs).unwrap_or(u64::MAX));
+    let room = room.jobs().map(|room| usize::try_from(room).unwrap_or(usize::MAX));
     match room {
         Some(room) if jobs > room => Err(Refusal::new(
             format!(

@@ -20,6 +20,7 @@ pub(crate) mod guard;
 mod limit;
 mod lookup;
 mod pause;
+mod room;
 mod seat;
 #[cfg(target_os = "linux")]
 mod sight;
@@ -38,7 +39,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Resource, Signal, WaitId, WaitIdOptions, getrlimit, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 pub(crate) use attend::{Ended, Step};
 use crate::hands::alarm;
@@ -46,6 +47,7 @@ use guard::{Book, Guard};
 pub(crate) use limit::Limit;
 pub(crate) use lookup::look_up;
 pub(crate) use pause::Pause;
+pub(crate) use room::Room;
 pub(crate) use seat::{Seat, Sitter};
 pub(crate) use strays::{Strays, adopt_orphans};
 pub(crate) use tail::Tail;
@@ -56,21 +58,12 @@ const BURIAL: Duration = Duration::from_secs(1);
 /// Where a child finds how much time is left to it, in seconds.
 const LEFT: &str = "HEADCOUNT_DEADLINE";
 
-/// File descriptors a running member needs, counted generously, and those the command needs itself.
-const FDS_EACH: u64 = 6;
-const FDS_OWN: u64 = 24;
-
-/// How many members may run at once before file descriptors run out.
-pub(crate) fn room_for_jobs() -> Option<u64> {
-    let limit = getrlimit(Resource::Nofile).current?;
-    Some(limit.saturating_sub(FDS_OWN) / FDS_EACH)
-}
-
 /// Starts members.
 #[derive(Debug)]
 pub(crate) struct Launcher {
     /// Where the command lies, when it is the same for all: looked up once.
     path: Option<PathBuf>,
+    room: Room,
     pub(crate) guard: Guard,
 }
 
@@ -100,8 +93,8 @@ impl Entry {
 }
 
 impl Launcher {
-    pub(crate) fn new(path: Option<PathBuf>) -> Self {
-        Self { path, guard: Guard::new() }
+    pub(crate) fn new(path: Option<PathBuf>, room: Room) -> Self {
+        Self { path, room, guard: Guard::new() }
     }
 
     /// Starts a child, which is told how much time is left to it. The caller holds the seat it will sit in, and the token.
@@ -120,8 +113,10 @@ impl Launcher {
         if self.path.is_some() {
             command.arg0(name);
         }
+        let _starting = self.room.begin();
         let (out, child_out) = pipe_with(PipeFlags::CLOEXEC)?;
         let (err, child_err) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (out, err) = (self.room.keep(out), self.room.keep(err));
         if let Some(book) = self.guard.book() {
             command.env(guard::BATCH, book.batch());
         }
@@ -133,14 +128,16 @@ impl Launcher {
         if let Some(left) = left {
             command.env(LEFT, format!("{:.3}", left.as_secs_f64()));
         }
-        let child =
-            command.process_group(0).spawn().inspect_err(|_| entry.iter().for_each(Entry::is_over))?;
+        let lowered = self.room.lower();
+        let child = lowered.and_then(|_lowered| command.process_group(0).spawn());
+        let child = child.inspect_err(|_| entry.iter().for_each(Entry::is_over))?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let group = group.ok_or_else(|| io::Error::other("the child has no process id"))?;
         if let Some(entry) = &entry {
             entry.book.runs(seat, group);
         }
-        Ok(Running { child, group, end: system::watch_end(group), out: Some(out), err: Some(err), entry })
+        let end = system::watch_end(group).map(|end| self.room.keep(end));
+        Ok(Running { child, group, end, out: Some(out), err: Some(err), entry })
     }
 }
 
