@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::args::{AttemptArgs, Given, JournalArgs, Order, RunArgs};
+use crate::args::{AttemptArgs, Given, JournalArgs, Order, RunArgs, WaitArgs};
 use crate::ledger::{Budget, Policy};
 use crate::legible;
 use crate::template::Template;
@@ -109,13 +109,13 @@ fn inputs(args: &RunArgs, known: &Known<'_>) -> String {
             ),
         };
     }
-    let from = match args.arg_file.as_deref() {
+    let from = match args.list.arg_file.as_deref() {
         Some(path) if path != Path::new("-") => {
             format!("the file {}", legible::one_line(path.as_os_str().as_bytes()))
         }
         _ => "standard input".into(),
     };
-    let what = match (args.csv, args.header, args.null) {
+    let what = match (args.csv, args.header, args.list.null) {
         (true, true, _) => "Every row of comma-separated values but the first, which names the columns, of",
         (true, false, _) => "Every row of comma-separated values of",
         (_, _, true) => "Everything that ends with a NUL byte in",
@@ -202,7 +202,7 @@ fn time(args: &RunArgs) -> String {
 const ATTEMPTS: &[&str] = &["retries", "backoff", "jitter", "retry_on"];
 
 fn attempts(args: &RunArgs) -> String {
-    let AttemptArgs { retries, backoff, jitter, .. } = &args.attempts;
+    let AttemptArgs { retries, wait: WaitArgs { backoff, jitter }, .. } = &args.attempts;
     if *retries == 0 {
         return "Each member is tried once.".into();
     }

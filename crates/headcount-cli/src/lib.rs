@@ -19,7 +19,7 @@
 //! | `process` | the only room that starts and stops children |
 //! | `fetch` | downloads as members: addresses, names, partial files, attempts |
 //! | `output` | the only printer |
-//! | `stop`, `signal`, `watch` | how strongly to stop, what signals ask for, and who does it |
+//! | `stop`, `signal`, `bell`, `watch` | how strongly to stop, what signals ask for, what wakes who does it, and who does it |
 //! | `pace` | whether the next member may start now: rate, load, memory, a jobserver; the limit changed while members run |
 //! | `census`, `live` | who is out in another process, in words; the same again and again |
 //! | `account`, `progress`, `roll` | what is said at the end, and meanwhile |
@@ -39,6 +39,7 @@ pub mod tries;
 
 mod account;
 mod batch;
+mod bell;
 mod books;
 mod census;
 mod cmd;

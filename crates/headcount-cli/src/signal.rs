@@ -26,18 +26,18 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Catches from now on what every subcommand answers; each rings the bell.
-    pub(crate) fn catch(bell: &UnixStream) -> io::Result<Self> {
+    /// Catches from now on what every subcommand answers; each pulls the rope.
+    pub(crate) fn catch(rope: &UnixStream) -> io::Result<Self> {
         let caught = Arc::new(AtomicUsize::new(0));
         let deadly = |signal| {
             signal_hook::flag::register_usize(signal, Arc::clone(&caught), signal.unsigned_abs() as usize)?;
-            catch(signal, bell)
+            catch(signal, rope)
         };
         Ok(Self {
             interrupt: deadly(SIGINT)?,
             terminate: deadly(SIGTERM)?,
             hang_up: if Ignored::at_start().has(SIGHUP) { Arc::default() } else { deadly(SIGHUP)? },
-            roll_call: catch(SIGUSR1, bell)?,
+            roll_call: catch(SIGUSR1, rope)?,
             pause: Arc::default(),
             limit: Arc::default(),
             resume: Arc::default(),
@@ -46,12 +46,12 @@ impl Signals {
     }
 
     /// The same, and what only somebody answers who has children to stop and to start.
-    pub(crate) fn catch_for_children(bell: &UnixStream) -> io::Result<Self> {
+    pub(crate) fn catch_for_children(rope: &UnixStream) -> io::Result<Self> {
         Ok(Self {
-            pause: if Ignored::at_start().has(SIGTSTP) { Arc::default() } else { catch(SIGTSTP, bell)? },
-            limit: catch(SIGUSR2, bell)?,
-            resume: catch(SIGCONT, bell)?,
-            ..Self::catch(bell)?
+            pause: if Ignored::at_start().has(SIGTSTP) { Arc::default() } else { catch(SIGTSTP, rope)? },
+            limit: catch(SIGUSR2, rope)?,
+            resume: catch(SIGCONT, rope)?,
+            ..Self::catch(rope)?
         })
     }
 
@@ -97,11 +97,11 @@ impl Signals {
     }
 }
 
-fn catch(signal: i32, bell: &UnixStream) -> io::Result<Arc<AtomicBool>> {
+fn catch(signal: i32, rope: &UnixStream) -> io::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     // The flag first: who is woken must find it. Actions run in the order they were registered.
     signal_hook::flag::register(signal, Arc::clone(&flag))?;
-    signal_hook::low_level::pipe::register(signal, bell.try_clone()?)?;
+    signal_hook::low_level::pipe::register(signal, rope.try_clone()?)?;
     Ok(flag)
 }
 

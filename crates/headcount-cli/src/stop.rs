@@ -2,8 +2,8 @@
 //!
 //! Anyone may ask for a stop: a signal, the policy, the deadline, a reader that went away. Asking cancels the
 //! group's context, whatever the strength: nobody begins any more. The watch ([`crate::watch`]) does what the
-//! strength means for those who run. It goes the other way too: when the group's context is cancelled by the
-//! policy or the deadline, a stop is asked for.
+//! strength means for those who run. It goes the other way too: when the group's context is cancelled by its policy, a stop
+//! is asked for.
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
@@ -11,10 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use headcount::Canceller;
+use signal_hook::consts::SIGINT;
 
 use crate::latch::Latch;
 use crate::locked;
 use crate::record::{Happening, Record};
+use crate::signal;
 
 /// The three strengths of stopping, and none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,17 +57,15 @@ pub(crate) struct Stop {
     pub(crate) draining: Arc<Latch>,
     /// Closed when output is not waited for any more.
     pub(crate) abandoned: Arc<Latch>,
-    /// Wakes the watch.
-    bell: UnixStream,
+    /// Wakes the watch ([`crate::bell`]).
+    rope: UnixStream,
     /// What is told of every stop.
     record: OnceLock<Arc<Record>>,
 }
 
 impl Stop {
-    /// `bell` is what the watch sleeps on.
-    pub(crate) fn new(bell: UnixStream) -> io::Result<Self> {
-        // A full bell has been rung often enough.
-        bell.set_nonblocking(true)?;
+    /// `rope` rings what the watch sleeps on.
+    pub(crate) fn new(rope: UnixStream) -> io::Result<Self> {
         Ok(Self {
             strength: AtomicU8::new(Strength::None as u8),
             signal: AtomicI32::new(0),
@@ -74,7 +74,7 @@ impl Stop {
             group: Mutex::default(),
             draining: Arc::new(Latch::new()?),
             abandoned: Arc::new(Latch::new()?),
-            bell,
+            rope,
             record: OnceLock::new(),
         })
     }
@@ -104,7 +104,7 @@ impl Stop {
         let before = self.strength.fetch_max(strength as u8, Ordering::SeqCst);
         if before < strength as u8 {
             self.draining.close();
-            let _ = (&self.bell).write(b"!");
+            let _ = (&self.rope).write(b"!");
             if let Some(record) = self.record.get() {
                 record.tell(&Happening::Stopping { strength, why });
             }
@@ -128,6 +128,25 @@ impl Stop {
     pub(crate) fn is_late(&self) -> bool {
         // SeqCst: as above.
         self.late.load(Ordering::SeqCst)
+    }
+
+    /// Ctrl-C: one strength more each time. Says which it is now.
+    pub(crate) fn interrupt(&self) -> Strength {
+        self.die_by(SIGINT);
+        let before = self.strength();
+        if before == Strength::Kill {
+            // There is nothing stronger left, so what is not wanted any more is the output.
+            self.abandoned.close();
+        }
+        let strength = before.next();
+        self.raise(strength, &signal::name(SIGINT));
+        strength
+    }
+
+    /// A signal that asks for the command's end: terminates, and the command dies by it.
+    pub(crate) fn end_by(&self, signal: i32) {
+        self.die_by(signal);
+        self.raise(Strength::Terminate, &signal::name(signal));
     }
 
     /// The command is to die by this signal in the end.

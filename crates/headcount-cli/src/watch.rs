@@ -12,19 +12,13 @@
 //! A member that is killed is printed after its death, so its output outlives it: a reader
 //! has some time, counted anew with everything it takes. One that reads gets all there is.
 
-use std::io::{self, Read};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
-use signal_hook::consts::SIGINT;
-
 use crate::batch::Batch;
-use crate::latch::sleep_on;
-use crate::signal::{self, Signals};
+use crate::bell::Bell;
+use crate::signal::Signals;
 use crate::stop::Strength;
 
 /// How soon a kill is repeated.
@@ -39,8 +33,6 @@ const READER: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2
 pub(crate) struct Watch {
     batch: Arc<Batch>,
     signals: Arc<Signals>,
-    /// Rung by signals and by whoever asks for a stop.
-    bell: UnixStream,
     /// What has been carried out.
     done: Strength,
     /// When the next step is due by itself.
@@ -50,47 +42,26 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(batch: Arc<Batch>, signals: Arc<Signals>, bell: UnixStream) -> Self {
-        Self { batch, signals, bell, done: Strength::None, due: None, told: None }
+    pub(crate) fn new(batch: Arc<Batch>, signals: Arc<Signals>) -> Self {
+        Self { batch, signals, done: Strength::None, due: None, told: None }
     }
 
     /// Begins to watch, for as long as the process lives.
-    pub(crate) fn start(mut self) -> io::Result<()> {
-        self.bell.set_nonblocking(true)?;
-        thread::Builder::new().name("watch".into()).stack_size(256 * 1024).spawn(move || {
-            loop {
-                self.sleep();
-                self.answer();
-                self.carry_out();
-            }
-        })?;
-        Ok(())
-    }
-
-    fn sleep(&mut self) {
-        let limit = self.due.map(|due| due.saturating_duration_since(Instant::now()));
-        let mut fds = [PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
-        // An error leaves the flags to be looked at, which is all that waking up is for.
-        let _ = sleep_on(&mut fds, limit);
-        let mut rings = [0; 64];
-        while matches!(self.bell.read(&mut rings), Ok(1..)) {}
+    pub(crate) fn start(mut self, bell: Bell) -> io::Result<()> {
+        bell.watch(move || {
+            self.answer();
+            self.carry_out();
+            self.due.map(|due| due.saturating_duration_since(Instant::now()))
+        })
     }
 
     fn answer(&mut self) {
-        let stop = &Arc::clone(&self.batch.books.stop);
+        let stop = &self.batch.books.stop;
         if let Some(signal) = self.signals.take_deadly() {
-            stop.die_by(signal);
-            stop.raise(Strength::Terminate, &signal::name(signal));
+            stop.end_by(signal);
         }
         if self.signals.take_interrupt() {
-            stop.die_by(SIGINT);
-            let before = stop.strength();
-            if before == Strength::Kill {
-                // There is nothing stronger left, so what is not wanted any more is the output.
-                stop.abandoned.close();
-            }
-            let strength = before.next();
-            stop.raise(strength, &signal::name(SIGINT));
+            let strength = stop.interrupt();
             self.tell_next(strength);
         }
         if self.signals.take_roll_call() {

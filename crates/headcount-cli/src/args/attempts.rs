@@ -15,6 +15,18 @@ pub struct AttemptArgs {
     #[arg(long, value_name = "N", default_value_t = 0, allow_hyphen_values = true, value_parser = parse_retries)]
     pub retries: u32,
 
+    /// How long to wait before that.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+
+    /// Try again only after these ends: exit codes (75), ranges (64-78), signals (SIGSEGV, signal for any), timeout
+    #[arg(long, value_name = "CODES", value_parser = parse_retry_on, allow_hyphen_values = true)]
+    pub retry_on: Option<RetryOn>,
+}
+
+/// How long to wait between two attempts.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct WaitArgs {
     /// How long to wait before another attempt: 100ms and twice as long each time up to 30s (exp), or always D
     #[arg(
         long,
@@ -28,22 +40,20 @@ pub struct AttemptArgs {
     /// Wait up to twice as long, by chance, so that those who failed together do not come back together
     #[arg(long)]
     pub jitter: bool,
-
-    /// Try again only after these ends: exit codes (75), ranges (64-78), signals (SIGSEGV, signal for any), timeout
-    #[arg(long, value_name = "CODES", value_parser = parse_retry_on, allow_hyphen_values = true)]
-    pub retry_on: Option<RetryOn>,
 }
 
 impl AttemptArgs {
     /// As the batch needs it.
     #[must_use]
     pub fn tries(&self) -> Tries {
-        Tries {
-            retries: self.retries,
-            backoff: self.backoff,
-            jitter: self.jitter,
-            on: self.retry_on.clone().unwrap_or_default(),
-        }
+        self.wait.tries(self.retries, self.retry_on.clone().unwrap_or_default())
+    }
+}
+
+impl WaitArgs {
+    /// With so many attempts after the first, after these ends.
+    pub(super) fn tries(self, retries: u32, on: RetryOn) -> Tries {
+        Tries { retries, backoff: self.backoff, jitter: self.jitter, on }
     }
 }
 

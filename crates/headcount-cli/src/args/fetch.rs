@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::attempts::{parse_backoff, parse_retries};
-use super::{Jobs, JournalArgs, PolicyArgs, RecordArgs, parse_limit, parse_span};
-use crate::tries::{Backoff, RetryOn, Tries};
+use super::attempts::parse_retries;
+use super::{Jobs, JournalArgs, ListArgs, PolicyArgs, RecordArgs, WaitArgs, parse_limit, parse_span};
+use crate::tries::{RetryOn, Tries};
 
 const TEMPLATE: &str = "\
 {about-with-newline}
@@ -76,13 +76,9 @@ pub struct FetchArgs {
     #[arg(long, alias = "limit-per-host", value_name = "N", value_parser = parse_places, allow_hyphen_values = true)]
     pub per_host: Option<usize>,
 
-    /// Read the addresses from FILE instead of standard input
-    #[arg(short, long, value_name = "FILE")]
-    pub arg_file: Option<PathBuf>,
-
-    /// Addresses end with a NUL byte instead of a line break
-    #[arg(short = '0', long)]
-    pub null: bool,
+    /// Where addresses are read from.
+    #[command(flatten)]
+    pub list: ListArgs,
 
     /// Store the files in DIR, which is made if it is not there, instead of the current folder
     #[arg(short, long, value_name = "DIR")]
@@ -104,19 +100,9 @@ pub struct FetchArgs {
     #[arg(long, value_name = "N", default_value_t = 3, allow_hyphen_values = true, value_parser = parse_retries)]
     pub retries: u32,
 
-    /// How long to wait before that: 100ms and twice as long each time up to 30s (exp), or always D
-    #[arg(
-        long,
-        value_name = "exp|fixed:D",
-        default_value = "exp",
-        value_parser = parse_backoff,
-        allow_hyphen_values = true
-    )]
-    pub backoff: Backoff,
-
-    /// Wait up to twice as long, by chance, so that those who failed together do not come back together
-    #[arg(long)]
-    pub jitter: bool,
+    /// How long to wait before that.
+    #[command(flatten)]
+    pub wait: WaitArgs,
 
     /// How long a server may be silent, before its answer or within
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_limit, allow_hyphen_values = true)]
@@ -171,8 +157,7 @@ impl FetchArgs {
     /// How often a transfer is tried. What an answer means is not asked here.
     #[must_use]
     pub fn tries(&self) -> Tries {
-        let Self { retries, backoff, jitter, .. } = *self;
-        Tries { retries, backoff, jitter, on: RetryOn::default() }
+        self.wait.tries(self.retries, RetryOn::default())
     }
 }
 

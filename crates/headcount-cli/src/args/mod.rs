@@ -9,6 +9,7 @@ mod fetch;
 mod given;
 mod jobs;
 mod journal;
+mod list;
 mod manual;
 mod pace;
 mod parse;
@@ -18,17 +19,17 @@ mod report;
 mod span;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use asking::{PsArgs, TreeArgs, WhyArgs};
-pub use attempts::{AttemptArgs, parse_backoff, parse_retries, parse_retry_on};
+pub use attempts::{AttemptArgs, WaitArgs, parse_backoff, parse_retries, parse_retry_on};
 pub use fetch::{Exists, FetchArgs, parse_size};
 pub use given::Given;
 pub use jobs::Jobs;
 pub use journal::JournalArgs;
+pub use list::ListArgs;
 pub use manual::{CompletionsArgs, ManArgs, table};
 pub use pace::{Load, PaceArgs, Rate};
 pub use parse::{Unparsed, parse};
@@ -157,16 +158,12 @@ pub struct RunArgs {
     #[arg(short, long, value_name = "N|N%|+N", default_value = "100%", allow_hyphen_values = true)]
     pub jobs: Jobs,
 
-    /// Read the inputs from FILE instead of standard input
-    #[arg(short, long, value_name = "FILE")]
-    pub arg_file: Option<PathBuf>,
-
-    /// Inputs end with a NUL byte instead of a line break
-    #[arg(short = '0', long, conflicts_with = "csv")]
-    pub null: bool,
+    /// Where inputs are read from.
+    #[command(flatten)]
+    pub list: ListArgs,
 
     /// Inputs are rows of comma-separated values
-    #[arg(long)]
+    #[arg(long, conflicts_with = "null")]
     pub csv: bool,
 
     /// The first row names the columns

@@ -20,7 +20,7 @@ use crate::fetch::{self, Address, Contexts, Desk, Folder, Inputs, Listing, Parts
 use crate::input::{Gate, Product, Records, Source};
 use crate::latch::Latch;
 use crate::legible;
-use crate::output::{Printer, Sheet, Stream, closed, complain};
+use crate::output::{Printer, Sheet, Stream, complain};
 use crate::record::{Happening, Plan};
 use crate::refusal::Refusal;
 use crate::signal::Signals;
@@ -30,9 +30,8 @@ const SPARE: u64 = 32;
 
 /// Runs a batch to its end.
 pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
-    closed::refuse()?;
     let policy = args.policies.policy()?;
-    let (stop, bell, rung) = stop_and_bell()?;
+    let (stop, bell, rope) = stop_and_bell()?;
     let (listing, secrets) = Listing::new(open_source(&mut args, &stop.draining)?);
     let mut source: Box<dyn Source> = Box::new(listing);
     let printer = Printer::new(Order::Done, false, Sheet::new(Arc::clone(&stop.abandoned)));
@@ -55,7 +54,7 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
         work: work(&args)?,
         policy,
         record: &args.record,
-        inputs: args.arg_file.as_deref(),
+        inputs: args.list.arg_file.as_deref(),
         deadline: args.deadline,
         quiet: args.quiet,
     };
@@ -64,14 +63,14 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
     let desk = Arc::new(Desk::new(parts));
     desk.books.record.tell(&Happening::Begun(Plan { what: "fetch", words: &[], jobs, policy, total }));
     let inspected = Inspected::begin();
-    let signals = Arc::new(Signals::catch(&rung).map_err(|error| no_start("signals", &error))?);
+    let signals = Arc::new(Signals::catch(&rope).map_err(|error| no_start("signals", &error))?);
     let background = Context::background();
     let (work, end_work) = background.with_cancel();
     let (begin, end_begin) = work.with_cancel();
     let (kill, end_kill) = background.with_cancel();
     desk.books.stop.cancels(end_begin);
-    let watch = Watch::new(Arc::clone(&desk), Arc::clone(&signals), bell, end_work, end_kill);
-    watch.start().map_err(|error| no_start("a thread", &error))?;
+    let watch = Watch::new(Arc::clone(&desk), Arc::clone(&signals), end_work, end_kill);
+    watch.start(bell).map_err(|error| no_start("a thread", &error))?;
     let alarm = desk.books.alarm();
     let contexts = Contexts { begin, work, kill };
     let inputs = Inputs { backlog, source, secrets };
@@ -110,7 +109,7 @@ fn open_source(args: &mut FetchArgs, draining: &Arc<Latch>) -> Result<Box<dyn So
     let lists = urls.iter().filter(|url| *url == b":::").count();
     urls.retain(|url| url != b":::");
     if !urls.is_empty() || lists > 0 {
-        let clash = [(args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
+        let clash = [(args.list.null, "--null"), (args.list.arg_file.is_some(), "--arg-file")];
         if let Some((_, flag)) = clash.iter().find(|(given, _)| *given) {
             return Err(Refusal::new(
                 format!("{flag} reads addresses from a file, and some are given here"),
@@ -125,12 +124,12 @@ fn open_source(args: &mut FetchArgs, draining: &Arc<Latch>) -> Result<Box<dyn So
         }
         return Ok(Box::new(Product::new(vec![urls])));
     }
-    let file = match args.arg_file.as_deref() {
+    let file = match args.list.arg_file.as_deref() {
         Some(path) if path != Path::new("-") => open_file(path)?,
         _ => File::from(own_stdin(args.quiet)?),
     };
     detach_stdin()?;
-    let end = if args.null { 0 } else { b'\n' };
+    let end = if args.list.null { 0 } else { b'\n' };
     Ok(Box::new(Records::new(Gate::new(file, Arc::clone(draining)), end)))
 }
 

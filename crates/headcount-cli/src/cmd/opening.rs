@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::args::{JournalArgs, RecordArgs};
+use crate::bell::Bell;
 use crate::books::Books;
 use crate::input::Source;
 use crate::journal::Backlog;
@@ -52,12 +53,12 @@ pub(super) fn open_books(
     Ok((Books::new(book, printer, stop, record, deadline, quiet), backlog))
 }
 
-/// How the batch is stopped; what its watch sleeps on; and what rings that.
-pub(super) fn stop_and_bell() -> Result<(Arc<Stop>, UnixStream, UnixStream), Refusal> {
+/// How the batch is stopped; what its watch sleeps on; and what rings that, for signals.
+pub(super) fn stop_and_bell() -> Result<(Arc<Stop>, Bell, UnixStream), Refusal> {
     let open = || {
-        let (bell, rope) = UnixStream::pair()?;
-        let rung = rope.try_clone()?;
-        io::Result::Ok((Arc::new(Stop::new(rope)?), bell, rung))
+        let (bell, rope) = Bell::new()?;
+        let signals = rope.try_clone()?;
+        io::Result::Ok((Arc::new(Stop::new(rope)?), bell, signals))
     };
     open().map_err(|error| no_start("a wake-up pipe", &error))
 }

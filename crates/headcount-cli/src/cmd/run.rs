@@ -25,7 +25,7 @@ use crate::latch::Latch;
 use crate::ledger::Policy;
 use crate::legible;
 use crate::locked;
-use crate::output::{Printer, Sheet, Stream, closed, complain};
+use crate::output::{Printer, Sheet, Stream, complain};
 use crate::pace::control::{self, Control};
 use crate::pace::{Jobserver, Pace};
 use crate::process::{self, Launcher, Room, Strays, adopt_orphans, look_up};
@@ -44,7 +44,6 @@ type Lists = Vec<Vec<Vec<u8>>>;
 
 /// Runs a batch to its end.
 pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
-    closed::refuse()?;
     let jobserver = Jobserver::find().unwrap_or_else(|error| {
         if !args.quiet {
             complain(
@@ -59,7 +58,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     if args.explain {
         return explain(&args, policy, &words, lists);
     }
-    let (stop, bell, rung) = stop_and_bell()?;
+    let (stop, bell, rope) = stop_and_bell()?;
     let (mut source, header, columns) = open_source(&args, lists, &stop.draining)?;
     let template = Template::compile(&words, header.as_deref(), args.shell);
     check_columns(&template, columns)?;
@@ -79,7 +78,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
         work: work(&words, args.shell),
         policy,
         record: &args.record,
-        inputs: args.arg_file.as_deref(),
+        inputs: args.list.arg_file.as_deref(),
         deadline: args.deadline,
         quiet: args.quiet,
     };
@@ -100,14 +99,14 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let batch = Arc::new(Batch::new(parts));
     batch.books.record.tell(&Happening::Begun(Plan { what: "run", words: &words, jobs, policy, total }));
     let inspected = Inspected::begin();
-    let signals = Signals::catch_for_children(&rung).map_err(|error| no_start("signals", &error))?;
+    let signals = Signals::catch_for_children(&rope).map_err(|error| no_start("signals", &error))?;
     let signals = Arc::new(signals);
     let (ctx, canceller) = Context::background().with_cancel();
     batch.books.stop.cancels(canceller);
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let hands = Hands::new(cores.min(batch.seats.len())).map_err(|error| no_start("a thread", &error))?;
-    let watch = Watch::new(Arc::clone(&batch), Arc::clone(&signals), bell);
-    watch.start().map_err(|error| no_start("a thread", &error))?;
+    let watch = Watch::new(Arc::clone(&batch), Arc::clone(&signals));
+    watch.start(bell).map_err(|error| no_start("a thread", &error))?;
     let strays = adopt_orphans();
     let alarm = batch.books.alarm();
     let before = locked(&batch.books.ledger).tally().ended();
@@ -159,7 +158,7 @@ fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> R
         let columns = product.columns();
         return Ok((Box::new(product), None, Some(columns)));
     }
-    let (file, shown) = match args.arg_file.as_deref() {
+    let (file, shown) = match args.list.arg_file.as_deref() {
         Some(path) if path != Path::new("-") => {
             (open_file(path)?, legible::one_line(path.as_os_str().as_bytes()))
         }
@@ -174,7 +173,7 @@ fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> R
         let header = table.header().map(<[_]>::to_vec);
         return Ok((Box::new(table), header, None));
     }
-    let end = if args.null { 0 } else { b'\n' };
+    let end = if args.list.null { 0 } else { b'\n' };
     // Who waits for an input and for somebody's next attempt needs another way to the file.
     let twin = if args.attempts.retries > 0 { gate.twin().ok() } else { None };
     let mut records = Records::new(gate, end);
@@ -185,7 +184,8 @@ fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> R
 }
 
 fn check_lists(args: &RunArgs) -> Result<(), Refusal> {
-    let clash = [(args.csv, "--csv"), (args.null, "--null"), (args.arg_file.is_some(), "--arg-file")];
+    let clash =
+        [(args.csv, "--csv"), (args.list.null, "--null"), (args.list.arg_file.is_some(), "--arg-file")];
     match clash.iter().find(|(given, _)| *given) {
         Some((_, flag)) => Err(Refusal::new(
             format!("{flag} reads inputs from a file, and ::: gives them here"),

@@ -4,20 +4,15 @@
 //! the strengths mean: *drain* cancels who waits (which [`Stop::raise`](crate::stop::Stop::raise) does), *terminate* cancels
 //! who works; they put away what they have, and are called off after the grace. *Kill* waits for nobody.
 
-use std::io::{self, Read};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use headcount::Canceller;
-use rustix::event::{PollFd, PollFlags};
-use signal_hook::consts::SIGINT;
 
 use super::desk::Desk;
-use crate::latch::sleep_on;
-use crate::signal::{self, Signals};
+use crate::bell::Bell;
+use crate::signal::Signals;
 use crate::stop::Strength;
 
 /// How long a reader of our output may take nothing once the batch is being ended by a signal.
@@ -31,8 +26,6 @@ const AGAIN: Duration = Duration::from_millis(50);
 pub(crate) struct Watch {
     desk: Arc<Desk>,
     signals: Arc<Signals>,
-    /// Rung by signals and by whoever asks for a stop.
-    bell: UnixStream,
     work: Option<Canceller>,
     kill: Option<Canceller>,
     /// When the transfers were told to end.
@@ -40,55 +33,28 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(
-        desk: Arc<Desk>,
-        signals: Arc<Signals>,
-        bell: UnixStream,
-        work: Canceller,
-        kill: Canceller,
-    ) -> Self {
-        Self { desk, signals, bell, work: Some(work), kill: Some(kill), told: None }
+    pub(crate) fn new(desk: Arc<Desk>, signals: Arc<Signals>, work: Canceller, kill: Canceller) -> Self {
+        Self { desk, signals, work: Some(work), kill: Some(kill), told: None }
     }
 
     /// Begins to watch, for as long as the process lives.
-    pub(crate) fn start(mut self) -> io::Result<()> {
-        self.bell.set_nonblocking(true)?;
-        thread::Builder::new().name("watch".into()).stack_size(256 * 1024).spawn(move || {
-            loop {
-                self.sleep();
-                self.answer();
-                self.carry_out();
-            }
-        })?;
-        Ok(())
-    }
-
-    fn sleep(&mut self) {
-        let limit = self.told.map(|_| AGAIN);
-        let mut fds = [PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
-        // An error leaves the flags to be looked at, which is all that waking up is for.
-        let _ = sleep_on(&mut fds, limit);
-        let mut rings = [0; 64];
-        while matches!(self.bell.read(&mut rings), Ok(1..)) {}
+    pub(crate) fn start(mut self, bell: Bell) -> io::Result<()> {
+        bell.watch(move || {
+            self.answer();
+            self.carry_out();
+            self.told.map(|_| AGAIN)
+        })
     }
 
     fn answer(&self) {
         let stop = &self.desk.books.stop;
         if let Some(signal) = self.signals.take_deadly() {
-            stop.die_by(signal);
-            stop.raise(Strength::Terminate, &signal::name(signal));
+            stop.end_by(signal);
         }
         if self.signals.take_interrupt() {
-            stop.die_by(SIGINT);
-            let before = stop.strength();
-            if before == Strength::Kill {
-                // There is nothing stronger left, so what is not wanted any more is the output.
-                stop.abandoned.close();
-            }
-            let strength = before.next();
             // Counted first: they begin to go at once.
             let out = self.desk.out();
-            stop.raise(strength, &signal::name(SIGINT));
+            let strength = stop.interrupt();
             self.tell_next(strength, out);
         }
         if self.signals.take_roll_call() {

@@ -14,7 +14,6 @@
 //!    ([`held_up`](crate::hands::held_up)).
 
 mod capture;
-pub(crate) mod closed;
 mod margin;
 mod pages;
 mod sheet;

@@ -1,4 +1,4 @@
-//! Thousands at once: a child costs no thread, and the files that a shell allows are no limit.
+//! Many at once: a child costs no thread, and the files that a shell allows are no limit.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::stage::{fifo, folder, headcount, script};
 
 /// How many there are at once.
-const MANY: usize = 1000;
+const MANY: usize = 500;
 
 /// The hands, who waits for inputs or a reader, the watch, and who answers questions.
 const BESIDE_THE_CORES: usize = 8;
@@ -23,7 +23,7 @@ fn opened(gate: &Path) -> File {
 }
 
 #[test]
-fn thousands_at_once_take_a_bounded_number_of_threads() {
+fn hundreds_at_once_take_a_bounded_number_of_threads() {
     let folder = folder();
     let gate = fifo(&folder, "gate");
     let jobs = format!("-j{MANY}");

@@ -5,10 +5,14 @@ use std::path::Path;
 
 use crate::stage::{fifo, folder, headcount};
 
-/// The most memory a process ever held, in kilobytes.
+/// The most memory a process ever held, in kilobytes, without what is mapped of its program: how much of that the system keeps
+/// in memory is the system's affair, and in a debug build it is most of all.
 fn peak(status: &str) -> u64 {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a VmHWM line");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+    let figure = |name: &str| -> u64 {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line for each figure");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    };
+    figure("VmHWM:").saturating_sub(figure("RssFile:"))
 }
 
 #[test]
@@ -30,7 +34,7 @@ fn a_million_lines_of_input_are_streamed() {
     drop(read_enough);
     playing.end().ended(0);
     feeder.join().unwrap();
-    assert!(peak(&status) < 16 * 1024, "{} kB", peak(&status));
+    assert!(peak(&status) < 8 * 1024, "{} kB", peak(&status));
 }
 
 #[test]
@@ -40,7 +44,7 @@ fn a_million_lines_are_not_read_before_they_are_needed() {
     std::fs::write(&file, "a line of input\n".repeat(1_000_000)).unwrap();
     let seen = headcount(["-a", file.to_str().unwrap(), "sh", "-c", "cat /proc/$PPID/status; exit 1"]).run();
     seen.ended(1);
-    assert!(peak(seen.out()) < 16 * 1024, "{} kB", peak(seen.out()));
+    assert!(peak(seen.out()) < 8 * 1024, "{} kB", peak(seen.out()));
 }
 
 #[test]
@@ -59,7 +63,7 @@ fn output_behind_a_slow_head_is_not_held_in_memory() {
     assert_eq!(seen.out.iter().filter(|&&byte| byte == 0).count(), BEHIND);
     let status = seen.out.rsplit(|&byte| byte == 0).next().unwrap();
     let peak = peak(std::str::from_utf8(status).unwrap());
-    assert!(peak < 24 * 1024, "{peak} kB");
+    assert!(peak < 12 * 1024, "{peak} kB");
 }
 
 #[test]
@@ -71,7 +75,7 @@ fn a_member_that_prints_much_is_not_held_in_memory() {
     assert_eq!(seen.out.iter().filter(|&&byte| byte == 0).count(), 100_000_000);
     let status = seen.out.rsplit(|&byte| byte == 0).next().unwrap();
     let peak = peak(std::str::from_utf8(status).unwrap());
-    assert!(peak < 16 * 1024, "{peak} kB");
+    assert!(peak < 8 * 1024, "{peak} kB");
 }
 
 /// A journal in which all of so many members have ended, but the last one has not begun.
@@ -111,5 +115,5 @@ fn many_inputs_are_resumed_without_holding_them() {
     seen.ended(0);
     let counts = format!("{MEMBERS} members: {MEMBERS} ok, 0 failed, 0 lost, 0 cancelled\n");
     assert!(seen.err.contains(&counts), "{}", seen.err);
-    assert!(peak(seen.out()) < 16 * 1024, "{} kB", peak(seen.out()));
+    assert!(peak(seen.out()) < 8 * 1024, "{} kB", peak(seen.out()));
 }
