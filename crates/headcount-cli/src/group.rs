@@ -107,7 +107,8 @@ struct Crew {
     resting: Arc<Mutex<Resting>>,
 }
 
-/// Lanes that have nothing to run. While there is one, there is a turn: both are looked at under one lock.
+/// Lanes that have nothing to run. While there is one, there is a turn: both are looked at under one lock, within which lanes
+/// are opened and closed.
 #[derive(Default)]
 struct Resting {
     lanes: Vec<Lane>,

@@ -95,8 +95,7 @@ impl Hands {
     /// # Errors
     /// When the system gives no thread, or no place to sleep in.
     pub(crate) fn new(most: usize) -> io::Result<Self> {
-        let shared =
-            Arc::new(Shared { set: Set::new()?, inner: Mutex::default(), most: most.max(1) });
+        let shared = Arc::new(Shared { set: Set::new()?, inner: Mutex::default(), most: most.max(1) });
         locked(&shared.inner).hands = 1;
         shared.start()?;
         Ok(Self(shared))
@@ -192,8 +191,7 @@ impl Shared {
             }
             if in_one_go < IN_ONE_GO {
                 if let Some(task) = inner.ready.pop_front() {
-                    let call =
-                        if inner.ready.is_empty() { Call::Nobody } else { inner.call(self.most) };
+                    let call = if inner.ready.is_empty() { Call::Nobody } else { inner.call(self.most) };
                     drop(inner);
                     self.carry_out(call);
                     in_one_go += 1;

@@ -220,11 +220,19 @@ impl Printer {
         let _turn: Option<Turn<'_>> = loop {
             match self.queue.try_lock() {
                 Ok(turn) => break Some(turn),
-                Err(_) if asked.elapsed() < NOTE_PATIENCE => std::thread::sleep(Duration::from_millis(1)),
+                // Who is stuck already is not given the time anew by each of a thousand notes.
+                Err(_) if asked.elapsed() < NOTE_PATIENCE && !self.is_stuck() => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
                 Err(_) => break None,
             }
         };
         self.sheet.try_write(text.as_bytes());
+    }
+
+    /// Whether whoever prints has waited for a reader for as long as a note would.
+    fn is_stuck(&self) -> bool {
+        self.sheet.stalled().is_some_and(|since| since.elapsed() >= NOTE_PATIENCE)
     }
 
     /// Prints bytes of the command itself on one of the streams: in full, or, when the output is abandoned, as

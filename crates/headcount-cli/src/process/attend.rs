@@ -308,7 +308,8 @@ impl Attended {
                     }
                     take(piece);
                 }
-                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
                 Err(error) => match self.phase {
                     // How it ended is known.
                     Phase::Rest => *self.pipe(stream) = None,

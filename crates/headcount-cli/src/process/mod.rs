@@ -13,7 +13,7 @@
 //! 6. Who runs stands in the [`guard`]'s book, which is read when we are gone and could not do any of this.
 //!
 //! `std` starts children by `posix_spawn` as long as nothing has to run between fork and exec; nothing here
-//! asks for that. What is not the same on every system is in `system.rs`, and so is what is missing where.
+//! asks for that. How many files may be open for them is in `room.rs`. What is not the same on every system is in `system.rs`, and so is what is missing where.
 
 mod attend;
 pub(crate) mod guard;
@@ -41,8 +41,8 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-pub(crate) use attend::{Ended, Step};
 use crate::hands::alarm;
+pub(crate) use attend::{Ended, Step};
 use guard::{Book, Guard};
 pub(crate) use limit::Limit;
 pub(crate) use lookup::look_up;

@@ -55,7 +55,7 @@ impl Room {
         let wanted = jobs.saturating_mul(EACH).saturating_add(OWN).saturating_add(there);
         let most = self.theirs.maximum.map_or(wanted, |hard| hard.min(wanted));
         let ours = Rlimit { current: Some(most), maximum: self.theirs.maximum };
-        if setrlimit(Resource::Nofile, ours.clone()).is_ok() {
+        if setrlimit(Resource::Nofile, ours).is_ok() {
             self.ours = Some(ours);
         }
     }
@@ -70,7 +70,7 @@ impl Room {
         if self.ours.is_none() {
             return Ok(None);
         }
-        setrlimit(Resource::Nofile, self.theirs.clone())?;
+        setrlimit(Resource::Nofile, self.theirs)?;
         Ok(Some(Lowered(self)))
     }
 
@@ -86,7 +86,7 @@ impl Drop for Lowered<'_> {
     fn drop(&mut self) {
         if let Some(ours) = &self.0.ours {
             // It was ours a moment ago, and the hard limit is as it was.
-            let _ = setrlimit(Resource::Nofile, ours.clone());
+            let _ = setrlimit(Resource::Nofile, *ours);
         }
     }
 }
