@@ -71,7 +71,7 @@ const CHECKS: &[Check] = &[
     },
     Check {
         name: "fuzz",
-        promise: "the inspection socket's protocol from either side, and the command's journal, fuzzed for a quarter of a minute each",
+        promise: "the inspection socket's protocol from either side, the command's journal and its placeholders, fuzzed for a quarter of a minute each",
         run: fuzz::check,
     },
     Check { name: "readme", promise: "the README's main job runs on this checkout", run: checks::readme },
@@ -80,8 +80,8 @@ const CHECKS: &[Check] = &[
 const HELP: &str = "\
 cargo xtask test [NAME ...]   run every check, or the named ones
 cargo xtask bench [ARG ...]   time headcount beside its peers (`bench --help` for the rows)
-cargo xtask compare [PART ...]   do the same with headcount run, xargs, GNU parallel and rust-parallel
-cargo xtask fuzz [SECONDS]    fuzz the inspection socket's protocol and the journal, each target for so long (60)
+cargo xtask compare [PART ...]   do the same with headcount run, xargs, GNU parallel and rust-parallel; with headcount fetch and curl
+cargo xtask fuzz [SECONDS]    fuzz the inspection socket's protocol, the journal and the placeholders, each for so long (60)
 cargo xtask list              name the checks
 cargo xtask help              this text";
 

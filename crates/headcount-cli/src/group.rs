@@ -25,7 +25,7 @@ use crate::hands::{Hands, aside, wait_here, wait_here_for};
 use crate::lane::{After, Lane};
 use crate::ledger;
 use crate::locked;
-use crate::pace::control::Control;
+use crate::pace::control::{self, Control};
 use crate::process::guard::UNGUARDED;
 use crate::progress::Progress;
 use crate::roll;
@@ -119,15 +119,11 @@ impl Crew {
     /// The limit as the control file has it now. The group's own limit stays at the number of seats: it is the lanes that are
     /// fewer or more, so that slots stay below the limit and nobody who has an input in hand queues behind those who wait for one.
     fn limit(&self, read: Result<Option<Jobs>, String>) {
-        let said = match read {
-            Ok(Some(jobs)) => {
-                let allowed = self.batch.allow(jobs.here());
-                self.call_turn();
-                format!("headcount: {allowed} at once from now on\n")
-            }
-            Ok(None) => "headcount: the control file says nothing; the limit stays\n".into(),
-            Err(why) => format!("headcount: {why}; the limit stays\n"),
-        };
+        let said = control::heed(read, |jobs| {
+            let allowed = self.batch.allow(jobs);
+            self.call_turn();
+            allowed
+        });
         self.batch.books.note(&said);
     }
 

@@ -116,8 +116,10 @@ impl Progress {
 }
 
 fn open_bar(total: Option<u64>, sheet: &Sheet) -> ProgressBar {
-    let bar =
-        ProgressBar::with_draw_target(total, ProgressDrawTarget::term_like_with_hz(Box::new(Margin), 20));
+    let bar = ProgressBar::with_draw_target(
+        total,
+        ProgressDrawTarget::term_like_with_hz(Box::<Margin>::default(), 20),
+    );
     let template = if total.is_some() { "[{bar:24}] {wide_msg}" } else { "{spinner} {wide_msg}" };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));

@@ -26,32 +26,23 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Catches from now on what every subcommand answers; each pulls the rope.
+    /// Catches them from now on; each pulls the rope.
     pub(crate) fn catch(rope: &UnixStream) -> io::Result<Self> {
         let caught = Arc::new(AtomicUsize::new(0));
         let deadly = |signal| {
             signal_hook::flag::register_usize(signal, Arc::clone(&caught), signal.unsigned_abs() as usize)?;
             catch(signal, rope)
         };
+        let ignored = Ignored::at_start();
         Ok(Self {
             interrupt: deadly(SIGINT)?,
             terminate: deadly(SIGTERM)?,
-            hang_up: if Ignored::at_start().has(SIGHUP) { Arc::default() } else { deadly(SIGHUP)? },
+            hang_up: if ignored.has(SIGHUP) { Arc::default() } else { deadly(SIGHUP)? },
             roll_call: catch(SIGUSR1, rope)?,
-            pause: Arc::default(),
-            limit: Arc::default(),
-            resume: Arc::default(),
-            caught,
-        })
-    }
-
-    /// The same, and what only somebody answers who has children to stop and to start.
-    pub(crate) fn catch_for_children(rope: &UnixStream) -> io::Result<Self> {
-        Ok(Self {
-            pause: if Ignored::at_start().has(SIGTSTP) { Arc::default() } else { catch(SIGTSTP, rope)? },
+            pause: if ignored.has(SIGTSTP) { Arc::default() } else { catch(SIGTSTP, rope)? },
             limit: catch(SIGUSR2, rope)?,
             resume: catch(SIGCONT, rope)?,
-            ..Self::catch(rope)?
+            caught,
         })
     }
 

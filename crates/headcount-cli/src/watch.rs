@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::batch::Batch;
 use crate::bell::Bell;
+use crate::pace::control;
 use crate::signal::Signals;
 use crate::stop::Strength;
 
@@ -68,11 +69,8 @@ impl Watch {
             self.batch.books.printer.note(&self.batch.roll_call());
         }
         if self.signals.take_limit() {
-            match &self.batch.control {
-                Some(control) => control.ask(),
-                None => self.batch.books.note(
-                    "headcount: SIGUSR2 changes nothing: no file was named with --control to read the limit from\n",
-                ),
+            if let Some(said) = control::asked(self.batch.control.as_ref()) {
+                self.batch.books.note(said);
             }
         }
         if self.signals.take_pause() {

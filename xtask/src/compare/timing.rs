@@ -61,7 +61,8 @@ fn time(tool: &Tool, inputs: &[u8]) -> Result<f64, String> {
     if status.success() { Ok(took) } else { Err(format!("{} ended with {status}", tool.name)) }
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
+/// The one in the middle.
+pub(super) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
 }

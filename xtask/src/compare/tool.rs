@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::run;
@@ -41,12 +41,17 @@ pub(crate) fn all() -> Result<Vec<Tool>, String> {
     Ok(tools)
 }
 
-fn in_path(program: &str) -> Option<PathBuf> {
+/// Where a program is.
+pub(super) fn in_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
 }
 
 impl Tool {
+    pub(super) fn program(&self) -> &Path {
+        &self.program
+    }
+
     pub(crate) fn version(&self) -> String {
         let said = Command::new(&self.program).arg("--version").stdin(Stdio::null()).output();
         let text = said.map(|said| String::from_utf8_lossy(&said.stdout).into_owned()).unwrap_or_default();

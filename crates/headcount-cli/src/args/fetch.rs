@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::attempts::parse_retries;
-use super::{Jobs, JournalArgs, ListArgs, PolicyArgs, RecordArgs, WaitArgs, parse_limit, parse_span};
+use super::{
+    Given, Jobs, JournalArgs, ListArgs, PaceArgs, PolicyArgs, RecordArgs, WaitArgs, parse_limit, parse_span,
+};
 use crate::tries::{RetryOn, Tries};
 
 const TEMPLATE: &str = "\
@@ -26,6 +28,8 @@ Examples:
       headcount fetch --sha256 SHA256SUMS https://example.org/{a,b}.tar.gz
   Whatever fails, with more patience for a busy server:
       headcount fetch --keep-going --retries 10 --stall-timeout 2m < addresses.txt
+  Twenty files a minute from a server that asks for it:
+      headcount fetch --rate 20/m -a addresses.txt
   See first under which names it would be stored:
       headcount fetch --dry-run -o downloads < addresses.txt
 ";
@@ -49,7 +53,13 @@ What is tried again:
 Stopping:
   The first Ctrl-C starts no more transfers and waits for the running ones, the second ends them and keeps
   what there is of their files, the third drops them. TERM and HUP end them at once. SIGUSR1 prints who is
-  out.
+  out. Ctrl-Z stops everything, and fg goes on with it; --timeout and --stall-timeout do not count that,
+  --deadline does.
+
+Pace:
+  With --control FILE the number of transfers at once stands in FILE, as -j takes it: change it, and send
+  SIGUSR2. Nobody is stopped for that. Another attempt is a start like any other. make's jobserver is not
+  joined: a transfer keeps no core busy.
 
 Environment:
   HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY are heeded. Certificates are the system's, or those that
@@ -140,6 +150,14 @@ pub struct FetchArgs {
     #[arg(long)]
     pub dry_run: bool,
 
+    /// Say in words what would happen with the flags that are given, and fetch nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub explain: bool,
+
+    /// When the next transfer may start.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+
     /// What is written down for a later run.
     #[command(flatten)]
     pub journal: JournalArgs,
@@ -151,6 +169,10 @@ pub struct FetchArgs {
     /// The addresses; without any they are read from standard input
     #[arg(value_name = "URL")]
     pub urls: Vec<OsString>,
+
+    /// The flags that were given, if they are to be explained.
+    #[arg(skip)]
+    pub given: Vec<Given>,
 }
 
 impl FetchArgs {

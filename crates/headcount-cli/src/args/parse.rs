@@ -45,12 +45,19 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Unpar
     let unparsed = |error| unparsed(error, asks.as_deref());
     let matches = table.try_get_matches_from_mut(options).map_err(unparsed)?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(unparsed)?;
-    if let Command::Run(run) = &mut cli.command {
-        run.words = words;
-        if run.explain {
-            let told = table.find_subcommand("run").zip(matches.subcommand_matches("run"));
-            run.given = told.map(|(table, matches)| given(table, matches)).unwrap_or_default();
+    let told = |name: &str| {
+        let told = table.find_subcommand(name).zip(matches.subcommand_matches(name));
+        told.map(|(table, matches)| given(table, matches)).unwrap_or_default()
+    };
+    match &mut cli.command {
+        Command::Run(run) => {
+            run.words = words;
+            if run.explain {
+                run.given = told("run");
+            }
         }
+        Command::Fetch(fetch) if fetch.explain => fetch.given = told("fetch"),
+        _ => {}
     }
     Ok(cli)
 }

@@ -13,14 +13,18 @@ use headcount::Context;
 use super::opening::{
     Asked, Inspected, check_quorum, detach_stdin, no_start, open_books, open_file, own_stdin, stop_and_bell,
 };
-use super::unprinted;
+use super::{show, unprinted};
 use crate::args::{FetchArgs, Order};
 use crate::exit::{self, Ending};
+use crate::explain::{Fetched, explain_fetch};
 use crate::fetch::{self, Address, Contexts, Desk, Folder, Inputs, Listing, Parts, Rules, Sums, View, Watch};
 use crate::input::{Gate, Product, Records, Source};
 use crate::latch::Latch;
+use crate::ledger::Policy;
 use crate::legible;
 use crate::output::{Printer, Sheet, Stream, complain};
+use crate::pace::Pace;
+use crate::pace::control::{self, Control};
 use crate::record::{Happening, Plan};
 use crate::refusal::Refusal;
 use crate::signal::Signals;
@@ -31,6 +35,9 @@ const SPARE: u64 = 32;
 /// Runs a batch to its end.
 pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
     let policy = args.policies.policy()?;
+    if args.explain {
+        return explain(&mut args, policy);
+    }
     let (stop, bell, rope) = stop_and_bell()?;
     let (listing, secrets) = Listing::new(open_source(&mut args, &stop.draining)?);
     let mut source: Box<dyn Source> = Box::new(listing);
@@ -41,9 +48,10 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
     }
     let total = source.total();
     check_quorum(policy, total)?;
-    let jobs = jobs(&args)?;
+    let (jobs, most) = jobs(&args)?;
+    let pace = Pace::new(&args.pace, None, Arc::clone(&stop.draining))?;
     let folder = Folder::open(args.output.as_deref())?;
-    let client = fetch::client(args.connect_timeout, jobs).map_err(|error| {
+    let client = fetch::client(args.connect_timeout, most).map_err(|error| {
         Refusal::new(
             format!("could not set up HTTP: {error}"),
             "are HTTPS_PROXY, and the certificates of SSL_CERT_FILE, in order?",
@@ -59,7 +67,9 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
         quiet: args.quiet,
     };
     let (books, backlog) = open_books(asked, &mut source, printer, stop)?;
-    let parts = Parts { books, client, folder, sums, per_host: args.per_host, rules: rules(&args, jobs) };
+    let (rules, per_host) = (rules(&args, jobs, most), args.per_host);
+    let control = args.pace.control.take().map(Control::new);
+    let parts = Parts { books, client, folder, sums, per_host, pace, control, rules };
     let desk = Arc::new(Desk::new(parts));
     desk.books.record.tell(&Happening::Begun(Plan { what: "fetch", words: &[], jobs, policy, total }));
     let inspected = Inspected::begin();
@@ -89,9 +99,10 @@ fn work(args: &FetchArgs) -> Result<Vec<Vec<u8>>, Refusal> {
     Ok(vec![b"fetch".to_vec(), whole.into_os_string().into_vec()])
 }
 
-fn rules(args: &FetchArgs, jobs: usize) -> Rules {
+fn rules(args: &FetchArgs, jobs: usize, most: usize) -> Rules {
     Rules {
         jobs,
+        most,
         exists: args.exists,
         max_body: args.max_body,
         tries: args.tries(),
@@ -103,25 +114,40 @@ fn rules(args: &FetchArgs, jobs: usize) -> Rules {
     }
 }
 
-fn open_source(args: &mut FetchArgs, draining: &Arc<Latch>) -> Result<Box<dyn Source>, Refusal> {
+/// Says what would happen, as far as that can be known without reading anything.
+fn explain(args: &mut FetchArgs, policy: Policy) -> Result<Ending, Refusal> {
+    let listed = listed(args)?.map(|urls| urls.len() as u64);
+    check_quorum(policy, listed)?;
+    Ok(show(&explain_fetch(args, &Fetched { policy, listed })))
+}
+
+/// The addresses that are given as arguments, if they are given there.
+fn listed(args: &mut FetchArgs) -> Result<Option<Vec<Vec<u8>>>, Refusal> {
     let mut urls: Vec<_> = std::mem::take(&mut args.urls).into_iter().map(OsStringExt::into_vec).collect();
     // As in `headcount run`, where it tells inputs from the command. Here there is nothing to tell them from.
     let lists = urls.iter().filter(|url| *url == b":::").count();
     urls.retain(|url| url != b":::");
-    if !urls.is_empty() || lists > 0 {
-        let clash = [(args.list.null, "--null"), (args.list.arg_file.is_some(), "--arg-file")];
-        if let Some((_, flag)) = clash.iter().find(|(given, _)| *given) {
-            return Err(Refusal::new(
-                format!("{flag} reads addresses from a file, and some are given here"),
-                format!("leave out {flag}, or put the addresses into the file"),
-            ));
-        }
-        if lists > 1 {
-            return Err(Refusal::new(
-                "two lists of ::: have products, and addresses have none",
-                "give all addresses in one list",
-            ));
-        }
+    if urls.is_empty() && lists == 0 {
+        return Ok(None);
+    }
+    let clash = [(args.list.null, "--null"), (args.list.arg_file.is_some(), "--arg-file")];
+    if let Some((_, flag)) = clash.iter().find(|(given, _)| *given) {
+        return Err(Refusal::new(
+            format!("{flag} reads addresses from a file, and some are given here"),
+            format!("leave out {flag}, or put the addresses into the file"),
+        ));
+    }
+    if lists > 1 {
+        return Err(Refusal::new(
+            "two lists of ::: have products, and addresses have none",
+            "give all addresses in one list",
+        ));
+    }
+    Ok(Some(urls))
+}
+
+fn open_source(args: &mut FetchArgs, draining: &Arc<Latch>) -> Result<Box<dyn Source>, Refusal> {
+    if let Some(urls) = listed(args)? {
         return Ok(Box::new(Product::new(vec![urls])));
     }
     let file = match args.list.arg_file.as_deref() {
@@ -150,19 +176,22 @@ fn read_sums(path: &Path) -> Result<Sums, Refusal> {
     })
 }
 
-/// How many run at once, when there are open files enough for so many: a connection and a file each.
-fn jobs(args: &FetchArgs) -> Result<usize, Refusal> {
-    let jobs = args.jobs.here();
+/// How many run at once, when there are open files enough for so many: a connection and a file each; and how many there could
+/// be, should that be changed.
+fn jobs(args: &FetchArgs) -> Result<(usize, usize), Refusal> {
+    let control = args.pace.control.as_deref();
+    let jobs = control::ordered(control)?.unwrap_or(args.jobs).here();
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let room = limit.map(|limit| limit.saturating_sub(SPARE) / 2);
+    let room = limit.map(|limit| usize::try_from(limit.saturating_sub(SPARE) / 2).unwrap_or(usize::MAX));
     match room {
-        Some(room) if jobs as u64 > room => Err(Refusal::new(
+        Some(room) if jobs > room => Err(Refusal::new(
             format!(
                 "{jobs} transfers at once need more open files than this shell allows; there is room for {room}"
             ),
             "raise the limit with ulimit -n, or ask for fewer transfers with -j",
         )),
-        _ => Ok(jobs),
+        _ if control.is_none() => Ok((jobs, jobs)),
+        _ => Ok((jobs, jobs.max(room.map_or(control::MOST, |room| room.min(control::MOST))))),
     }
 }
 

@@ -99,8 +99,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let batch = Arc::new(Batch::new(parts));
     batch.books.record.tell(&Happening::Begun(Plan { what: "run", words: &words, jobs, policy, total }));
     let inspected = Inspected::begin();
-    let signals = Signals::catch_for_children(&rope).map_err(|error| no_start("signals", &error))?;
-    let signals = Arc::new(signals);
+    let signals = Arc::new(Signals::catch(&rope).map_err(|error| no_start("signals", &error))?);
     let (ctx, canceller) = Context::background().with_cancel();
     batch.books.stop.cancels(canceller);
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
@@ -244,10 +243,7 @@ fn check_names(template: &Template, header: Option<&[Vec<u8>]>) -> Result<(), Re
 /// How many run at once, when files can be had for so many; and for how many there are seats, should that be changed.
 fn jobs(args: &RunArgs, total: Option<u64>, room: &mut Room) -> Result<(usize, usize), Refusal> {
     let control = args.pace.control.as_deref();
-    let ordered = control.map(control::read).transpose().map_err(|why| {
-        Refusal::new(why, "the file holds what -j takes: a number, 50% or +2; without the file -j holds")
-    })?;
-    let asked = ordered.flatten().unwrap_or(args.jobs).here();
+    let asked = control::ordered(control)?.unwrap_or(args.jobs).here();
     let inputs =
         |jobs: usize| total.map_or(jobs, |total| jobs.min(usize::try_from(total).unwrap_or(jobs))).max(1);
     let jobs = inputs(asked);

@@ -59,6 +59,9 @@ fn has_user(url: &Url) -> bool {
 
 /// A URL for people: without credentials, on one line, and without the fragment, which is never asked for.
 pub(super) fn show(url: &Url) -> String {
+    if url.fragment().is_none() && !has_user(url) {
+        return url.as_str().to_owned();
+    }
     let mut url = url.clone();
     url.set_fragment(None);
     if has_user(&url) {

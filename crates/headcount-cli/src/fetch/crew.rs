@@ -13,12 +13,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use headcount::{Context, Discard, Panics, Token, WaitGroup, task};
+use headcount::{Cancelled, Context, Discard, Panics, Token, WaitGroup, task};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::desk::Desk;
-use super::exchange;
+use super::exchange::{self, within};
 use super::listing::Secrets;
 use super::transfer::{Doing, Job, Transfer};
 use super::trouble::{Next, Trouble};
@@ -29,6 +29,7 @@ use crate::input::{Columns, InputError, Source};
 use crate::journal::Backlog;
 use crate::ledger::{Number, Verdict};
 use crate::locked;
+use crate::pace::control::{self, Control};
 use crate::record::Happening;
 use crate::tries::Miss;
 
@@ -100,11 +101,14 @@ pub(crate) fn run(
             everyone: everyone.clone(),
         };
         let (token, runtime) = (everyone.add(), Handle::current());
+        let limited =
+            desk.control.is_some().then(|| obey(Arc::clone(desk), attempts.spawner())).transpose()?;
         let intake =
             std::thread::Builder::new().name("intake".into()).spawn(move || intake.run(&runtime, token))?;
         let killed = contexts.kill.run_async(until_all_are_back(&everyone, desk, view)).await.is_err();
         view.clear();
         drop((attempts, waits));
+        drop(limited);
         if killed {
             // They have been called off with their groups.
             let _ = tokio::time::timeout(GONE, everyone.wait_async()).await;
@@ -118,9 +122,33 @@ pub(crate) fn run(
     taken
 }
 
-/// One thread for the network and the files keeps up with most networks; with TLS a few more help.
+/// Closes the control file when it is dropped.
+struct Obeying(Arc<Desk>);
+
+impl Drop for Obeying {
+    fn drop(&mut self) {
+        self.0.control.iter().for_each(Control::close);
+    }
+}
+
+/// Changes the limit as the control file says, each time it is asked for, on a thread of its own.
+fn obey(desk: Arc<Desk>, attempts: Spawner) -> io::Result<Obeying> {
+    let obeying = Obeying(Arc::clone(&desk));
+    std::thread::Builder::new().name("control".into()).spawn(move || {
+        let allow = |jobs: usize| {
+            let allowed = jobs.clamp(1, desk.rules.most);
+            attempts.set_limit(allowed);
+            allowed
+        };
+        desk.control.iter().for_each(|file| file.serve(|read| desk.books.note(&control::heed(read, allow))));
+    })?;
+    Ok(obeying)
+}
+
+/// One thread keeps up with most networks. With TLS a few more help; but what they hand to each other costs more than it brings
+/// while the system, whose share of a transfer is the larger one, has no core of its own.
 fn workers() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4))
 }
 
 async fn until_all_are_back(everyone: &WaitGroup, desk: &Desk, view: &mut View) {
@@ -160,7 +188,7 @@ impl Crew {
     }
 
     async fn attempt(self: &Arc<Self>, mut job: Job, ctx: &Context) {
-        if self.begin.is_cancelled() {
+        if job.held_for().is_none() && self.admit(&job).await.is_err() {
             return;
         }
         if job.held_for().is_some() {
@@ -176,7 +204,7 @@ impl Crew {
             let attempt = exchange::attempt(&desk, &transfer);
             match desk.rules.timeout {
                 None => attempt.await,
-                Some(limit) => tokio::time::timeout(limit, attempt).await.unwrap_or_else(|_| {
+                Some(limit) => within(&desk.pause, limit, attempt).await.unwrap_or_else(|| {
                     desk.report_late(&transfer);
                     let what = format!("timed out after {limit:?}");
                     Err(Trouble::passing(
@@ -192,6 +220,16 @@ impl Crew {
             Ok(Ok(stored)) => job.done(&stored),
             Ok(Err(trouble)) => self.again_or_fail(job, &trouble),
         }
+    }
+
+    /// Waits until the next transfer may start. Not when there will be no more.
+    async fn admit(&self, job: &Job) -> Result<(), Cancelled> {
+        let desk = &job.desk;
+        if !desk.pace.is_asked() {
+            return self.begin.check();
+        }
+        job.transfer.does(Doing::Paced);
+        desk.pace.admit_task(&self.begin, |what| desk.books.note(what)).await
     }
 
     fn again_or_fail(self: &Arc<Self>, mut job: Job, trouble: &Trouble) {

@@ -23,6 +23,9 @@ use crate::books::Books;
 use crate::ledger::Number;
 use crate::locked;
 use crate::output::Stream;
+use crate::pace::Pace;
+use crate::pace::control::Control;
+use crate::process::Pause;
 use crate::tries::Tries;
 
 /// Beyond those that run so many may wait for their hosts, or for their next attempts.
@@ -35,6 +38,8 @@ const SOON: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) jobs: usize,
+    /// So many may be allowed to run at once at some time: as many as `jobs`, or more.
+    pub(crate) most: usize,
     pub(crate) exists: Exists,
     pub(crate) max_body: Option<u64>,
     pub(crate) tries: Tries,
@@ -52,6 +57,8 @@ pub(crate) struct Parts {
     pub(crate) folder: Folder,
     pub(crate) sums: Option<Sums>,
     pub(crate) per_host: Option<usize>,
+    pub(crate) pace: Pace,
+    pub(crate) control: Option<Control>,
     pub(crate) rules: Rules,
 }
 
@@ -63,6 +70,9 @@ pub(crate) struct Desk {
     pub(super) folder: Folder,
     pub(super) sums: Option<Sums>,
     pub(super) hosts: Hosts,
+    pub(super) pace: Pace,
+    pub(super) control: Option<Control>,
+    pub(super) pause: Pause,
     pub(crate) rules: Rules,
     /// The slots of attempts that run, for the record: from 1.
     slots: Mutex<BTreeSet<usize>>,
@@ -86,8 +96,11 @@ impl Desk {
             folder: parts.folder,
             sums: parts.sums,
             hosts: Hosts::new(parts.per_host),
+            pace: parts.pace,
+            control: parts.control,
+            pause: Pause::default(),
             room: Arc::new(Semaphore::new(
-                parts.rules.jobs.saturating_add(AHEAD).min(Semaphore::MAX_PERMITS),
+                parts.rules.most.saturating_add(AHEAD).min(Semaphore::MAX_PERMITS),
             )),
             rules: parts.rules,
             slots: Mutex::default(),

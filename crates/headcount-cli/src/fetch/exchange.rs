@@ -1,6 +1,7 @@
 //! One attempt: a request, its answer, and the file that comes of it.
 
 use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use reqwest::header::{IF_RANGE, RANGE};
@@ -15,6 +16,7 @@ use super::sums::{Sum, digits};
 use super::transfer::{Doing, Transfer};
 use super::trouble::Trouble;
 use crate::args::Exists;
+use crate::process::Pause;
 use std::sync::atomic::Ordering;
 
 /// The file is where it belongs.
@@ -33,8 +35,9 @@ pub(super) async fn attempt(desk: &Desk, transfer: &Transfer) -> Result<Stored, 
     if desk.rules.exists != Exists::Replace && desk.folder.has(name).map_err(|error| storing(&error))? {
         return there_already(desk, name, sum).await;
     }
+    let first = transfer.attempt() <= 1;
     let mut part =
-        Part::find(&desk.folder, name, &transfer.address.shown).map_err(|error| storing(&error))?;
+        Part::find(&desk.folder, name, &transfer.address.shown, first).map_err(|error| storing(&error))?;
     let asked = part.asks();
     let outcome = receive(desk, transfer, url, &mut part, asked.as_ref(), sum.is_some()).await;
     let found = match outcome {
@@ -126,7 +129,7 @@ async fn receive(
     let (stall, connect) = (desk.rules.stall, desk.rules.connect);
     // Connecting has its own limit.
     let patience = stall.saturating_add(connect);
-    let mut response = soon(patience, "did not answer", ask(desk, url, asked)).await??;
+    let mut response = soon(desk, patience, "did not answer", ask(desk, url, asked)).await??;
     let body = answer::judge(response.status(), response.headers(), asked)?;
     too_large(desk, body.size)?;
     part.begin(&body).map_err(storing)?;
@@ -135,7 +138,7 @@ async fn receive(
     transfer.does(Doing::Receives);
     let mut hasher = (sums && body.from == 0).then(Sha256::new);
     loop {
-        let chunk = soon(stall, "sent nothing more", response.chunk()).await?;
+        let chunk = soon(desk, stall, "sent nothing more", response.chunk()).await?;
         let Some(chunk) = chunk.map_err(|error| client::trouble(error, connect))? else { break };
         // Relaxed: a figure for people.
         desk.bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
@@ -178,13 +181,35 @@ async fn ask(desk: &Desk, url: &Url, asked: Option<&Asked>) -> Result<Response, 
 }
 
 /// Waits for the server, but not for ever.
-async fn soon<T>(limit: Duration, what: &str, future: impl Future<Output = T>) -> Result<T, Trouble> {
-    tokio::time::timeout(limit, future).await.map_err(|_| {
+async fn soon<T>(
+    desk: &Desk,
+    limit: Duration,
+    what: &str,
+    future: impl Future<Output = T>,
+) -> Result<T, Trouble> {
+    within(&desk.pause, limit, future).await.ok_or_else(|| {
         Trouble::passing(
             format!("the server {what} within {limit:?}"),
             "is it busy? --stall-timeout gives it more time",
         )
     })
+}
+
+/// Waits so long; the time for which we were stopped does not count, for then nobody could come.
+pub(super) async fn within<T>(pause: &Pause, limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let (mut left, mut paused) = (limit, pause.total());
+    loop {
+        if let Ok(came) = tokio::time::timeout(left, &mut future).await {
+            return Some(came);
+        }
+        let now = pause.total();
+        left = now.saturating_sub(paused);
+        if left.is_zero() {
+            return None;
+        }
+        paused = now;
+    }
 }
 
 fn too_large(desk: &Desk, size: Option<u64>) -> Result<(), Trouble> {

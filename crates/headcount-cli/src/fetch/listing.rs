@@ -13,17 +13,28 @@ use super::name::Names;
 use crate::input::{Columns, InputError, Source};
 use crate::locked;
 
-/// Addresses with credentials, by the names of their files.
+/// What is not in the columns: addresses with credentials, by the names of their files.
 #[derive(Debug, Default)]
-pub(crate) struct Secrets(Mutex<HashMap<Vec<u8>, Vec<u8>>>);
+pub(crate) struct Secrets {
+    told: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
+    /// The last address that was listed, as it was read, with its file's name: whoever takes it in does so at once, and
+    /// need not read it again.
+    last: Mutex<Option<(Vec<u8>, Address)>>,
+}
 
 impl Secrets {
     /// The address and the name of its file in these columns.
     pub(super) fn read(&self, columns: &Columns) -> (Address, String) {
         let column = |at: usize| columns.get(at).map_or(&[][..], Vec::as_slice);
-        let secret = locked(&self.0).remove(column(1));
-        let address = Address::read(secret.as_deref().unwrap_or(column(0)));
-        (address, String::from_utf8_lossy(column(1)).into_owned())
+        let (kept, name) = (column(0), column(1));
+        let secret = locked(&self.told).remove(name);
+        let last = locked(&self.last).take().filter(|(of, last)| of == name && last.kept == kept);
+        let address = match (last, &secret) {
+            (Some((_, last)), _) => last,
+            (None, Some(secret)) => Address::read(secret),
+            (None, None) => Address::read(kept),
+        };
+        (address, String::from_utf8_lossy(name).into_owned())
     }
 }
 
@@ -48,9 +59,11 @@ impl Source for Listing {
         let address = Address::read(&input);
         let name = address.url.as_ref().map(|url| self.names.give(url)).unwrap_or_default().into_bytes();
         if address.is_secret {
-            locked(&self.secrets.0).insert(name.clone(), input);
+            locked(&self.secrets.told).insert(name.clone(), input);
         }
-        Ok(Some(vec![address.kept, name]))
+        let columns = vec![address.kept.clone(), name.clone()];
+        *locked(&self.secrets.last) = Some((name, address));
+        Ok(Some(columns))
     }
 
     fn is_ready(&self) -> bool {

@@ -26,6 +26,8 @@ const EARLIER: usize = 5;
 pub(super) enum Doing {
     /// It waits for one of the batch's slots.
     Queued,
+    /// It has a slot, and waits until it may start.
+    Paced,
     /// It waits until another transfer from its host has ended.
     WaitsForHost,
     /// It waits for its next attempt, until then.
@@ -119,6 +121,7 @@ impl Transfer {
     pub(super) fn state(&self) -> String {
         let mut text = match self.doing() {
             Doing::Queued => "queued".to_owned(),
+            Doing::Paced => "waits until it may start".to_owned(),
             Doing::WaitsForHost => "waits for its host".to_owned(),
             Doing::Pauses(until) => {
                 let left = until.saturating_duration_since(Instant::now()).as_secs_f64();

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use unicode_width::UnicodeWidthChar;
 
 use super::desk::Desk;
 use super::transfer::{Doing, Transfer};
@@ -24,8 +25,12 @@ const LINE: Duration = Duration::from_secs(10);
 /// More transfers are not shown, however tall the terminal is.
 const ROWS: usize = 12;
 
-/// How wide a name is shown.
-const NAME: usize = 32;
+/// How wide a name is shown at least, and at most; and what stands behind it, which has more to say.
+const NAME: (usize, usize) = (8, 32);
+const FIGURES: usize = 51;
+
+/// On less than that a bar would leave no room for what it stands for.
+const NARROW: usize = 60;
 
 /// How much the last moment counts in a speed.
 const NEWS: f64 = 0.3;
@@ -47,11 +52,12 @@ enum Kind {
     Bars(Option<Bars>),
 }
 
+/// All lines are one bar, of several lines: so they are drawn at once, and none stands there twice when one above it ends.
 #[derive(Debug)]
 struct Bars {
-    all: ProgressBar,
-    rows: Vec<ProgressBar>,
-    screen: MultiProgress,
+    bar: ProgressBar,
+    /// How it is laid out, if it was: on a narrow terminal, and with rows.
+    layout: Option<(bool, bool)>,
 }
 
 /// A speed that does not jump about.
@@ -125,23 +131,26 @@ impl View {
             return Some(format!("headcount: {text}{slowest}\n"));
         };
         let bars = bars.get_or_insert_with(|| Bars::open(desk, self.total));
-        let shown = &running[..running.len().min(rows())];
+        let (shown, usable) = (&running[..running.len().min(rows())], Margin::usable());
         self.meters.retain(|number, _| shown.iter().any(|transfer| transfer.number == *number));
         let lines = shown.iter().map(|transfer| {
             let meter = self.meters.entry(transfer.number).or_insert_with(|| Meter::new(transfer.got()));
-            row(transfer, meter.look(transfer.got()))
+            fit(row(transfer, meter.look(transfer.got()), usable).trim_end(), usable)
         });
         let more = (running.len() > shown.len()).then(|| format!("and {} more", running.len() - shown.len()));
-        bars.show(lines.chain(more).collect(), tally.ended(), text);
+        let lines: Vec<_> = lines.chain(more).collect();
+        bars.lay_out(usable < NARROW, !lines.is_empty(), self.total.is_some());
+        bars.bar.set_position(tally.ended());
+        bars.bar.set_prefix(lines.join("\n"));
+        bars.bar.set_message(text);
+        bars.bar.tick();
         None
     }
 
     /// Takes it off the screen.
     pub(super) fn clear(&mut self) {
-        if let Kind::Bars(Some(bars)) = &mut self.kind {
-            bars.show(Vec::new(), 0, String::new());
-            bars.all.finish_and_clear();
-            let _ = bars.screen.clear();
+        if let Kind::Bars(Some(bars)) = &self.kind {
+            bars.bar.finish_and_clear();
         }
     }
 }
@@ -159,41 +168,26 @@ fn rows() -> usize {
 
 impl Bars {
     fn open(desk: &Desk, total: Option<u64>) -> Self {
-        let screen =
-            MultiProgress::with_draw_target(ProgressDrawTarget::term_like_with_hz(Box::new(Margin), 20));
-        let all = screen.add(ProgressBar::no_length());
-        let template = if total.is_some() { "[{bar:24}] {wide_msg}" } else { "{spinner} {wide_msg}" };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            all.set_style(style.progress_chars("=> "));
-        }
-        if let Some(total) = total {
-            all.set_length(total);
-        }
-        desk.books.printer.sheet().share_with(all.clone());
-        Self { all, rows: Vec::new(), screen }
+        let target = ProgressDrawTarget::term_like_with_hz(Box::<Margin>::default(), 20);
+        let bar = ProgressBar::with_draw_target(total, target);
+        desk.books.printer.sheet().share_with(bar.clone());
+        Self { bar, layout: None }
     }
 
-    fn show(&mut self, lines: Vec<String>, ended: u64, text: String) {
-        while self.rows.len() > lines.len() {
-            if let Some(row) = self.rows.pop() {
-                row.finish_and_clear();
-                self.screen.remove(&row);
-            }
+    /// The line for all below those of transfers, as the terminal's width allows.
+    fn lay_out(&mut self, narrow: bool, rows: bool, total: bool) {
+        if self.layout.replace((narrow, rows)) == Some((narrow, rows)) {
+            return;
         }
-        while self.rows.len() < lines.len() {
-            let row = self.screen.insert_before(&self.all, ProgressBar::no_length());
-            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
-                row.set_style(style);
-            }
-            self.rows.push(row);
+        let all = match (total, narrow) {
+            (true, false) => "[{bar:24}] {wide_msg}",
+            (true, true) => "[{bar:6}] {wide_msg}",
+            (false, _) => "{spinner} {wide_msg}",
+        };
+        let template = if rows { format!("{{prefix}}\n{all}") } else { all.to_owned() };
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            self.bar.set_style(style.progress_chars("=> "));
         }
-        for (row, line) in self.rows.iter().zip(lines) {
-            row.set_message(line);
-            row.tick();
-        }
-        self.all.set_position(ended);
-        self.all.set_message(text);
-        self.all.tick();
     }
 }
 
@@ -206,12 +200,8 @@ fn amount(transfer: &Transfer) -> String {
 }
 
 /// One transfer's line.
-fn row(transfer: &Transfer, speed: f64) -> String {
-    let mut name: String = transfer.name.chars().take(NAME).collect();
-    if name.len() < transfer.name.len() {
-        name.pop();
-        name.push('…');
-    }
+fn row(transfer: &Transfer, speed: f64, usable: usize) -> String {
+    let name = fit(&transfer.name, usable.saturating_sub(FIGURES).clamp(NAME.0, NAME.1));
     let what = match transfer.doing() {
         Doing::Receives => {
             let left = transfer.size().map(|size| size.saturating_sub(transfer.got()));
@@ -219,7 +209,28 @@ fn row(transfer: &Transfer, speed: f64) -> String {
         }
         _ => transfer.state(),
     };
-    format!("{name:<NAME$}  {what}")
+    format!("{name}  {what}")
+}
+
+/// A text that takes just so many columns of a terminal, on which some characters are two wide and some none.
+fn fit(text: &str, columns: usize) -> String {
+    let wide = |c: char| c.width().unwrap_or(0);
+    let whole: usize = text.chars().map(wide).sum();
+    let room = if whole <= columns { columns } else { columns.saturating_sub(1) };
+    let (mut fitted, mut taken) = (String::new(), 0);
+    for c in text.chars() {
+        if taken + wide(c) > room {
+            break;
+        }
+        taken += wide(c);
+        fitted.push(c);
+    }
+    if whole > columns {
+        fitted.push('…');
+        taken += 1;
+    }
+    fitted.extend(std::iter::repeat_n(' ', columns.saturating_sub(taken)));
+    fitted
 }
 
 /// The line for all.
@@ -289,7 +300,7 @@ fn size(bytes: u64) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{all, eta, size};
+    use super::{all, eta, fit, size};
     use crate::ledger::Tally;
 
     #[test]
@@ -303,6 +314,21 @@ mod tests {
             (u64::MAX, "16384.0 PiB"),
         ] {
             assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn a_text_takes_the_columns_it_is_given() {
+        for (name, fitted) in [
+            ("", "        "),
+            ("a.txt", "a.txt   "),
+            ("12345678", "12345678"),
+            ("123456789", "1234567…"),
+            ("日本語名", "日本語名"),
+            ("日本語名x", "日本語… "),
+            ("e\u{301}clair", "e\u{301}clair  "),
+        ] {
+            assert_eq!(fit(name, 8), fitted, "{name}");
         }
     }
 

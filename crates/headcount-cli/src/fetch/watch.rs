@@ -12,6 +12,7 @@ use headcount::Canceller;
 
 use super::desk::Desk;
 use crate::bell::Bell;
+use crate::pace::control;
 use crate::signal::Signals;
 use crate::stop::Strength;
 
@@ -46,8 +47,8 @@ impl Watch {
         })
     }
 
-    fn answer(&self) {
-        let stop = &self.desk.books.stop;
+    fn answer(&mut self) {
+        let stop = &Arc::clone(&self.desk.books.stop);
         if let Some(signal) = self.signals.take_deadly() {
             stop.end_by(signal);
         }
@@ -59,6 +60,20 @@ impl Watch {
         }
         if self.signals.take_roll_call() {
             self.desk.books.printer.note(&self.desk.roll_call());
+        }
+        if self.signals.take_limit() {
+            control::asked(self.desk.control.as_ref())
+                .into_iter()
+                .for_each(|said| self.desk.books.note(said));
+        }
+        if self.signals.take_pause() {
+            // Off the screen, which is the shell's meanwhile.
+            let (desk, signals) = (&self.desk, &self.signals);
+            let paused = desk.books.printer.sheet().aside(|| desk.pause.take(&[], || signals.take_resume()));
+            // Nobody could use the grace meanwhile.
+            self.told = self.told.and_then(|told| told.checked_add(paused));
+        } else {
+            self.signals.take_resume();
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{FileType, fstat, stat};
 use rustix::io::Errno;
 
 use crate::hands::held_up;
@@ -76,7 +76,7 @@ pub(crate) struct Sheet {
     abandoned: Arc<Latch>,
     /// Set by the first failed write to a stream. What comes later would be a text with a hole.
     spoilt: [AtomicBool; 2],
-    /// Files never make a writer wait, so they are written in one go.
+    /// Files and `/dev/null` never make a writer wait, so they are written in one go.
     files: [bool; 2],
     /// Since when a writer has been waiting for a reader to take something.
     stalled: Mutex<Option<Instant>>,
@@ -86,9 +86,13 @@ pub(crate) struct Sheet {
 
 impl Sheet {
     pub(crate) fn new(abandoned: Arc<Latch>) -> Self {
+        let null = stat("/dev/null");
         let is_file = |stream: Stream| {
-            fstat(stream.fd())
-                .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+            fstat(stream.fd()).is_ok_and(|to| match FileType::from_raw_mode(to.st_mode) {
+                FileType::RegularFile => true,
+                FileType::CharacterDevice => null.is_ok_and(|null| null.st_rdev == to.st_rdev),
+                _ => false,
+            })
         };
         let files = [is_file(Stream::Out), is_file(Stream::Err)];
         Self { abandoned, spoilt: Default::default(), files, stalled: Mutex::default(), bar: OnceLock::new() }
@@ -165,6 +169,15 @@ impl Sheet {
         held_up(|| self.abandoned.wait_or_ready(stream, PollFlags::OUT))
     }
 
+    /// Takes the bar off the screen while this is done; not if somebody holds it who waits for a reader, for whom nobody
+    /// else must wait.
+    pub(crate) fn aside<T>(&self, what: impl FnOnce() -> T) -> T {
+        match self.bar.get() {
+            Some(bar) if self.stalled().is_none() => bar.suspend(what),
+            _ => what(),
+        }
+    }
+
     /// Writes to stderr what it takes without waiting.
     pub(super) fn try_write(&self, text: &[u8]) {
         let write = || {
@@ -176,11 +189,7 @@ impl Sheet {
                 }
             }
         };
-        match self.bar.get() {
-            // Who holds the bar and waits for a reader must not make a note wait.
-            Some(bar) if self.stalled().is_none() => bar.suspend(write),
-            _ => write(),
-        }
+        self.aside(write);
     }
 }
 

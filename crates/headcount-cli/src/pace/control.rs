@@ -11,6 +11,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use crate::args::Jobs;
 use crate::legible;
 use crate::locked;
+use crate::refusal::Refusal;
 use std::os::unix::ffi::OsStrExt;
 
 /// So many seats are there at most for a limit to be raised to.
@@ -72,11 +73,38 @@ impl Control {
     }
 }
 
+/// What the file, if there is one, says before the batch begins.
+pub(crate) fn ordered(file: Option<&Path>) -> Result<Option<Jobs>, Refusal> {
+    const HINT: &str = "the file holds what -j takes: a number, 50% or +2; without the file -j holds";
+    Ok(file.map(read).transpose().map_err(|why| Refusal::new(why, HINT))?.flatten())
+}
+
+/// Tells what became of what was read: what is allowed from now on is what `allow` makes of it.
+pub(crate) fn heed(read: Result<Option<Jobs>, String>, allow: impl FnOnce(usize) -> usize) -> String {
+    match read {
+        Ok(Some(jobs)) => format!("headcount: {} at once from now on\n", allow(jobs.here())),
+        Ok(None) => "headcount: the control file says nothing; the limit stays\n".into(),
+        Err(why) => format!("headcount: {why}; the limit stays\n"),
+    }
+}
+
+/// SIGUSR2 came: asks for the file to be read again. Where there is none, gives what is to be said of that.
+pub(crate) fn asked(control: Option<&Control>) -> Option<&'static str> {
+    match control {
+        Some(control) => control.ask(),
+        None => return Some(NONE),
+    }
+    None
+}
+
+const NONE: &str =
+    "headcount: SIGUSR2 changes nothing: no file was named with --control to read the limit from\n";
+
 /// What the file says; nothing if it is not there, or empty.
 ///
 /// # Errors
 /// When it says something else, in words.
-pub(crate) fn read(file: &Path) -> Result<Option<Jobs>, String> {
+fn read(file: &Path) -> Result<Option<Jobs>, String> {
     let shown = legible::one_line(file.as_os_str().as_bytes());
     match fs::read_to_string(file) {
         Ok(text) if text.trim().is_empty() => Ok(None),

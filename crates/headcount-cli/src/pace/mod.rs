@@ -1,7 +1,8 @@
 //! Pace: whether the next member may start now, or what it has to wait for.
 //!
 //! It is asked by each member before its attempt begins, and by nobody when no flag of pace was given and no `make` shares its
-//! tokens out. One asks at a time, so that what the first takes is not counted as there by the second. In this order:
+//! tokens out: for a child ([`Pace::admit`]), for a transfer ([`Pace::admit_task`]). One asks at a
+//! time, so that what the first takes is not counted as there by the second. In this order:
 //!
 //! 1. the machine: load ([`machine`]) and memory are as asked, and looked at anew until they are;
 //! 2. a token of the jobserver ([`jobserver`]), if there is one: last of all that can take long, because others wait for it;
@@ -21,13 +22,13 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use headcount::Context;
+use headcount::{Cancelled, Context};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) use jobserver::{Jobserver, Token};
 
 use crate::args::PaceArgs;
-use crate::hands::{alarm, aside};
+use crate::hands::aside;
 use crate::latch::Latch;
 use crate::refusal::Refusal;
 use machine::Machine;
@@ -93,6 +94,11 @@ impl Pace {
         Ok(Self { gate, jobserver: jobserver.map(Arc::new), draining })
     }
 
+    /// Whether anybody ever waits.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.gate.is_some()
+    }
+
     /// Where tokens go back to, for somebody else to do that.
     pub(crate) fn tokens(&self) -> Option<OwnedFd> {
         self.jobserver.as_ref()?.giving_back().ok()
@@ -116,16 +122,12 @@ impl Pace {
             Queued::First(gate) => gate,
             Queued::Waiting(gate) => gate.await,
         };
-        gate.wait_for_machine(ctx, say).await?;
+        gate.wait_for_machine(ctx, say).await.ok()?;
         let token = match &self.jobserver {
             Some(jobserver) => Some(self.token(jobserver).await?),
             None => None,
         };
-        if let Some(spacing) = &mut gate.spacing {
-            sleep(ctx, spacing.left(Instant::now())).await?;
-            spacing.stamp(Instant::now());
-        }
-        ctx.check().ok()?;
+        gate.wait_for_rate(ctx).await.ok()?;
         Some(Permit { token })
     }
 
@@ -140,20 +142,21 @@ impl Pace {
         let (jobserver, draining) = (Arc::clone(jobserver), Arc::clone(&self.draining));
         aside("token", move || Jobserver::take(&jobserver, &draining)).await?
     }
-}
 
-/// Nothing if the batch is stopped meanwhile.
-async fn sleep(ctx: &Context, time: Duration) -> Option<()> {
-    if time.is_zero() {
-        return ctx.check().ok();
+    /// The same for a member that has no process. Of a jobserver's tokens it takes none: they are for what keeps a core busy.
+    pub(crate) async fn admit_task(&self, ctx: &Context, say: impl Fn(&str)) -> Result<(), Cancelled> {
+        let Some(gate) = &self.gate else { return ctx.check() };
+        let mut gate = ctx.run_async(gate.lock()).await?;
+        gate.wait_for_machine(ctx, say).await?;
+        gate.wait_for_rate(ctx).await
     }
-    ctx.run_async(alarm::sleep(time)).await.ok()
 }
 
 impl Gate {
-    async fn wait_for_machine(&mut self, ctx: &Context, say: impl Fn(&str)) -> Option<()> {
+    /// Waits until the machine has nothing against another start. Says so if somebody has waited for it for long.
+    async fn wait_for_machine(&mut self, ctx: &Context, say: impl Fn(&str)) -> Result<(), Cancelled> {
         if !self.machine.asks() {
-            return Some(());
+            return Ok(());
         }
         let since = Instant::now();
         while let Some(why) = self.machine.objects() {
@@ -162,8 +165,17 @@ impl Gate {
                 self.said = Some(Instant::now());
                 say(&format!("headcount: the next member waits: {why}\n"));
             }
-            sleep(ctx, LOOK).await?;
+            ctx.sleep_async(LOOK).await?;
         }
-        Some(())
+        Ok(())
+    }
+
+    /// Waits until enough time has gone by since the last start, and begins to count anew.
+    async fn wait_for_rate(&mut self, ctx: &Context) -> Result<(), Cancelled> {
+        if let Some(spacing) = &mut self.spacing {
+            ctx.sleep_async(spacing.left(Instant::now())).await?;
+            spacing.stamp(Instant::now());
+        }
+        ctx.check()
     }
 }

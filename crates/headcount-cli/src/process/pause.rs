@@ -11,6 +11,8 @@
 //! A child belongs to our group for a moment, between its fork and its having a group of its own. A Ctrl-Z or STOP of
 //! that moment stops it before its exec, where nobody knows of it yet, and the thread that starts it sleeps until it goes
 //! on. So who closes the pause, or is told to go on, looks for such children and continues them.
+//!
+//! Where members are no processes there is nobody to stop but ourselves: a batch of downloads pauses without seats.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
@@ -68,7 +70,7 @@ impl Pause {
     }
 
     /// For how long the batch has been paused. Waits while it is.
-    pub(super) fn total(&self) -> Duration {
+    pub(crate) fn total(&self) -> Duration {
         self.open().total
     }
 

@@ -90,7 +90,7 @@ fn a_stop_is_accounted_for_with_its_cause_and_whom_it_hit() {
         "[ $0 = hard ] && trap '' TERM; for n in 1 2 3 4; do echo $0 $n; done; echo up >> {}; sleep 1000; sleep 1000",
         ready.display()
     );
-    let args = ["-j2", "--grace", "100ms", "sh", "-c", &command, ":::", "soft", "hard", "x", "y"];
+    let args = ["-j2", "--grace", "2s", "sh", "-c", &command, ":::", "soft", "hard", "x", "y"];
     for quiet in [false, true] {
         let mut playing = headcount(quiet.then_some("-q").iter().chain(&args)).start();
         playing.until("both members", |_| std::fs::read(&ready).is_ok_and(|text| text.len() == 6));

@@ -28,6 +28,23 @@ fn a_journal_that_takes_no_more_stops_the_batch_and_the_account_is_given() {
 }
 
 #[test]
+fn downloads_are_stopped_by_their_journal_too_and_the_account_says_so() {
+    let folder = folder();
+    let journal = folder.path().join("journal");
+    // Nobody is asked: what is no address fails by itself, and the journal is full before the input is.
+    let text = format!(
+        "trap '' XFSZ; ulimit -f 1; seq 1000 | sed s,^,no://, | $HEADCOUNT fetch -k -o {} --journal {}",
+        folder.path().display(),
+        journal.display()
+    );
+    let seen = script(&text).run();
+    seen.ended(1);
+    let told = format!("headcount: the journal {} cannot be written: File too large", journal.display());
+    assert_eq!(seen.err.matches(&told).count(), 1, "said once: {}", seen.err);
+    assert!(seen.err.contains("\nstopped by the journal, which cannot be written: "), "{}", seen.err);
+}
+
+#[test]
 fn a_full_disk_stops_the_batch_and_nothing_of_it_is_lost() {
     let folder = folder();
     let witness = folder.path().join("witness");

@@ -47,7 +47,7 @@ fn nobody_starts_above_the_load() {
             std::hint::spin_loop();
         }
     });
-    let seen = headcount(["--load", "0.001", "--deadline", "3s", "echo", ":::", "1", "2"]).run();
+    let seen = headcount(["--load", "0.001", "--deadline", "5s", "echo", ":::", "1", "2"]).run();
     busy.store(false, Ordering::Relaxed);
     spinner.join().unwrap();
     seen.ended(3);

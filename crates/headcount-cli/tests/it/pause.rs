@@ -22,7 +22,7 @@ fn state(pid: &str) -> Option<String> {
     Some(stat.rsplit_once(") ")?.1.chars().take(1).collect())
 }
 
-fn is_stopped(playing: &Playing) -> bool {
+pub(crate) fn is_stopped(playing: &Playing) -> bool {
     state(&playing.pid().to_string()).is_some_and(|state| state == "T")
 }
 
@@ -32,7 +32,7 @@ fn stopped_survivors(playing: &Playing) -> usize {
 }
 
 /// Presses Ctrl-Z, and waits until the command has stopped.
-fn pause(playing: &mut Playing) {
+pub(crate) fn pause(playing: &mut Playing) {
     playing.signal(Signal::TSTP);
     playing.until("it to stop", is_stopped);
 }
@@ -91,12 +91,12 @@ fn a_batch_in_a_batch_stops_and_goes_on_with_it() {
 
 #[test]
 fn a_member_s_time_does_not_run_while_it_is_stopped() {
-    let limit = Duration::from_secs(3);
+    let limit = Duration::from_secs(6);
     let folder = folder();
     let gate = fifo(&folder, "gate");
     let command = "echo up; read -r line < $0; echo $line";
     let args =
-        ["--order", "live", "--timeout", "3s", "sh", "-c", command, gate.to_str().unwrap(), ":::", "1"];
+        ["--order", "live", "--timeout", "6s", "sh", "-c", command, gate.to_str().unwrap(), ":::", "1"];
     let mut playing = job(&args).start();
     assert_eq!(playing.lines(1), ["up\n"]);
     pause(&mut playing);

@@ -62,13 +62,14 @@ fn a_hang_up_that_was_ignored_stays_ignored() {
 fn polite_members_end_at_once_at_term() {
     let command = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.02; done";
     let mut playing =
-        headcount(["-j2", "--order", "live", "--grace", "20s", "sh", "-c", command, ":::", "1", "2"]).start();
+        headcount(["-j2", "--order", "live", "--grace", "100s", "sh", "-c", command, ":::", "1", "2"])
+            .start();
     assert_eq!(playing.lines(2), ["up\n", "up\n"]);
     let asked = Instant::now();
     playing.signal(Signal::TERM);
     let seen = playing.end();
     seen.died_by(Signal::TERM);
-    assert!(asked.elapsed() < Duration::from_secs(10), "nobody waited for the grace");
+    assert!(asked.elapsed() < Duration::from_secs(60), "nobody waited for the grace");
     assert_eq!(seen.out(), "bye\nbye\n", "what they say at the end is printed");
     assert!(seen.err.contains("2 members: 2 ok, "), "who ends well did its work: {}", seen.err);
 }
@@ -203,17 +204,22 @@ fn one_more_interrupt_gives_up_what_nobody_reads() {
     let mut playing =
         headcount(["-j1", "--order", "live", "--grace", "1000s", "sh", "-c", command, ":::", "1"]).start();
     playing.until("the member", |playing| !playing.survivors().is_empty());
-    for _ in 0..3 {
+    for _ in 0..2 {
         playing.signal(Signal::INT);
         assert!(playing.err_line().starts_with("headcount: "));
     }
+    let third = Instant::now();
     playing.signal(Signal::INT);
+    assert!(playing.err_line().starts_with("headcount: "));
+    playing.signal(Signal::INT);
+    let at_once = third.elapsed() < Duration::from_millis(1500);
     let status = playing.status();
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(Signal::INT.as_raw()));
     assert_eq!(playing.survivors(), Vec::<String>::new());
-    // Had it been given up by itself, that would have been said.
+    // Had it been given up by itself, that would have been said. That happens after two seconds without a reader, should the
+    // fourth not have come by then.
     let err = playing.end().err;
-    assert!(!err.contains("was not read"), "{err}");
+    assert!(!(at_once && err.contains("was not read")), "{err}");
 }
 
 #[test]

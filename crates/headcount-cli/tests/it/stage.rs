@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// No run may take longer than this.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+/// No run may take longer than this, on a machine that has ten times as much to do as it can.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
 /// The environment variable by which everything a run started can be found.
 const MARK: &str = "HEADCOUNT_TEST_MARK";

@@ -9,18 +9,17 @@ use crate::stage::{LIMIT, headcount};
 #[test]
 fn a_member_that_takes_too_long_is_terminated_and_has_failed() {
     let command = "echo last words; exec sleep 1000";
-    let seen = headcount(["-k", "-j2", "--timeout", "500ms", "sh", "-c", command, ":::", "slow"]).run();
+    let seen = headcount(["-k", "-j2", "--timeout", "3s", "sh", "-c", command, ":::", "slow"]).run();
     seen.ended(1);
     let (note, account) = seen.err.split_once("1 member: ").expect("an account");
     let lines: Vec<&str> = note.lines().collect();
-    assert_eq!(lines[..2], ["headcount: member 1 timed out after 500ms: slow", "headcount: 1 still out"]);
+    assert_eq!(lines[..2], ["headcount: member 1 timed out after 3s: slow", "headcount: 1 still out"]);
     assert!(lines[2].starts_with("  #1  slow  pid ") && lines[2].ends_with(" s  last words"), "{note}");
     assert_eq!(lines.len(), 3, "{note}");
     assert!(
-        account
-            .starts_with("0 ok, 1 failed, 0 lost, 0 cancelled\n\nmember 1 failed: timed out after 500ms\n")
+        account.starts_with("0 ok, 1 failed, 0 lost, 0 cancelled\n\nmember 1 failed: timed out after 3s\n")
     );
-    assert!(account.contains("\n  ended:   timed out after 500ms, gone after 0."), "{account}");
+    assert!(account.contains("\n  ended:   timed out after 3s, gone after "), "{account}");
     assert!(account.ends_with("  last lines:\n    last words\n"), "{account}");
 }
 
@@ -48,7 +47,7 @@ fn who_ends_well_when_told_has_timed_out_all_the_same() {
 #[test]
 fn who_is_in_time_hears_nothing_of_it() {
     let args =
-        ["-j2", "--timeout", "20s", "--deadline", "20", "sh", "-c", "sleep 0.01; echo $0", ":::", "a", "b"];
+        ["-j2", "--timeout", "1h", "--deadline", "3600", "sh", "-c", "sleep 0.01; echo $0", ":::", "a", "b"];
     let seen = headcount(args).run();
     seen.ended(0);
     assert_eq!(seen.err, "2 members: 2 ok, 0 failed, 0 lost, 0 cancelled\n");
@@ -69,30 +68,33 @@ fn many_that_run_out_of_time_together_call_everyones_roll_once() {
     let inputs: Vec<String> = (0..8).map(|n| n.to_string()).collect();
     let mut args = vec!["-k", "-j8", "--timeout", "500ms", "sleep", "1000", ":::"];
     args.extend(inputs.iter().map(String::as_str));
+    let began = Instant::now();
     let seen = headcount(args).run();
+    // It is called once a second at most: on a busy machine the first may run out of time seconds before the last.
+    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
     seen.ended(1);
     assert_eq!(seen.err.matches(" timed out after 500ms: ").count(), 8, "{}", seen.err);
     let calls = seen.err.lines().filter(|line| line.starts_with("  #")).count();
-    assert!(calls <= 8 * 3, "{calls} lines of roll calls: {}", seen.err);
+    assert!(calls <= 8 * (seconds + 2), "{calls} lines of roll calls: {}", seen.err);
 }
 
 #[test]
 fn the_deadline_terminates_what_is_left_and_has_a_code_of_its_own() {
     let command = "echo up; [ $0 = hard ] && trap '' TERM; sleep 1000; sleep 1000";
     let began = Instant::now();
-    let args = ["-j2", "--grace", "50ms", "--deadline", "1s", "sh", "-c", command];
+    let args = ["-j2", "--grace", "50ms", "--deadline", "4s", "sh", "-c", command];
     let seen = headcount(args.iter().chain(&[":::", "soft", "hard", "never", "begun"])).run();
     seen.ended(3);
-    assert!(began.elapsed() >= Duration::from_secs(1) && began.elapsed() < LIMIT / 2);
+    assert!(began.elapsed() >= Duration::from_secs(4) && began.elapsed() < LIMIT / 2);
     let (note, account) = seen.err.split_once("4 members: ").expect("an account");
     let lines: Vec<&str> = note.lines().collect();
-    assert_eq!(lines[..2], ["headcount: the deadline of 1s has passed", "headcount: 2 still out"]);
+    assert_eq!(lines[..2], ["headcount: the deadline of 4s has passed", "headcount: 2 still out"]);
     assert!(lines[2].starts_with("  #1  soft  pid ") && lines[3].starts_with("  #2  hard  pid "), "{note}");
     assert_eq!(lines.len(), 4, "{note}");
     assert!(
         account.starts_with(
             "0 ok, 0 failed, 0 lost, 4 cancelled\n\n\
-             stopped by the deadline of 1s: 2 cut short, 2 never began\n"
+             stopped by the deadline of 4s: 2 cut short, 2 never began\n"
         ),
         "{account}"
     );
@@ -115,7 +117,7 @@ fn the_deadline_holds_while_the_batch_drains() {
         "--order",
         "live",
         "--deadline",
-        "2s",
+        "6s",
         "sh",
         "-c",
         "echo up; exec sleep 1000",
@@ -127,8 +129,8 @@ fn the_deadline_holds_while_the_batch_drains() {
     playing.signal(Signal::INT);
     let seen = playing.end();
     seen.died_by(Signal::INT);
-    assert!(seen.err.contains("\nheadcount: the deadline of 2s has passed\n"), "{}", seen.err);
-    let why = "\n\nstopped by signal 2 (SIGINT), then the deadline of 2s: 1 cut short, 0 never began\n";
+    assert!(seen.err.contains("\nheadcount: the deadline of 6s has passed\n"), "{}", seen.err);
+    let why = "\n\nstopped by signal 2 (SIGINT), then the deadline of 6s: 1 cut short, 0 never began\n";
     assert!(seen.err.contains(why), "{}", seen.err);
 }
 
@@ -145,10 +147,10 @@ fn left(flags: &[&str]) -> f64 {
 #[test]
 fn children_are_told_how_much_time_is_left() {
     for (flags, most) in [
-        (&["-k", "--deadline", "2m"][..], 120.0),
-        (&["-k", "--timeout", "50"], 50.0),
-        (&["-k", "--deadline", "2m", "--timeout", "50s"], 50.0),
-        (&["-k", "--deadline", "50s", "--timeout", "2m"], 50.0),
+        (&["-k", "--deadline", "1h"][..], 3600.0),
+        (&["-k", "--timeout", "500"], 500.0),
+        (&["-k", "--deadline", "1h", "--timeout", "500s"], 500.0),
+        (&["-k", "--deadline", "500s", "--timeout", "1h"], 500.0),
     ] {
         let left = left(flags);
         assert!(left <= most && left > most - LIMIT.as_secs_f64(), "{left} of {most}");
@@ -160,7 +162,7 @@ fn children_are_told_how_much_time_is_left() {
 #[test]
 fn what_is_left_gets_less() {
     let command = "echo $HEADCOUNT_DEADLINE; sleep 0.2";
-    let seen = headcount(["-j1", "--deadline", "60", "sh", "-c", command, ":::", "a", "b"]).run();
+    let seen = headcount(["-j1", "--deadline", "3600", "sh", "-c", command, ":::", "a", "b"]).run();
     seen.ended(0);
     let left: Vec<f64> = seen.out().lines().map(|line| line.parse().unwrap()).collect();
     assert!(left[0] - left[1] >= 0.2, "{left:?}");

@@ -1,7 +1,10 @@
 //! `headcount fetch`, against a server that misbehaves in every way we could think of.
 
+mod explained;
 mod names;
+mod pace;
 mod parts;
+mod paused;
 mod secure;
 mod server;
 mod stopping;

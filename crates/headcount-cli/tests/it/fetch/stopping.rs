@@ -38,7 +38,7 @@ fn term_keeps_what_is_there_says_so_and_the_next_run_goes_on() {
         assert!(seen.err.contains(&kept), "{}", seen.err);
         assert_eq!(list(folder.path()), ["a.part", "a.part.note", "b.part", "b.part.note"]);
         // The third file's first answer is torn too, and gone on with by itself.
-        into(&folder, ["--stall-timeout", "200ms", &urls[0], &urls[1], &urls[2]]).run().ended(0);
+        into(&folder, ["--stall-timeout", "1s", &urls[0], &urls[1], &urls[2]]).run().ended(0);
         assert!(["a", "b", "c"].iter().all(|name| read(&folder, name) == bytes(800_000)));
     }
 }
@@ -103,11 +103,11 @@ fn the_roll_call_says_what_everyone_does() {
 fn a_timeout_is_for_each_attempt_and_calls_the_roll() {
     let (server, folder) = (halting(), folder());
     let url = server.url("a");
-    let seen = into(&folder, ["--timeout", "300ms", &url]).run();
+    let seen = into(&folder, ["--timeout", "2s", &url]).run();
     seen.ended(0);
     assert!(
         seen.err.starts_with(&format!(
-            "headcount: member 1 timed out after 300ms: {url}\nheadcount: 1 still out\n  #1  {url}  "
+            "headcount: member 1 timed out after 2s: {url}\nheadcount: 1 still out\n  #1  {url}  "
         )),
         "{}",
         seen.err
@@ -119,18 +119,14 @@ fn a_timeout_is_for_each_attempt_and_calls_the_roll() {
 #[test]
 fn a_deadline_ends_all_of_it_and_keeps_what_is_there() {
     let (server, folder) = (halting(), folder());
-    let seen = into(&folder, ["--deadline", "700ms", server.url("a").as_str()]).run();
+    let seen = into(&folder, ["--deadline", "3s", server.url("a").as_str()]).run();
     seen.ended(3);
     assert!(
-        seen.err.starts_with("headcount: the deadline of 700ms has passed\nheadcount: 1 still out\n"),
+        seen.err.starts_with("headcount: the deadline of 3s has passed\nheadcount: 1 still out\n"),
         "{}",
         seen.err
     );
-    assert!(
-        seen.err.contains("stopped by the deadline of 700ms: 1 cut short, 0 never began\n"),
-        "{}",
-        seen.err
-    );
+    assert!(seen.err.contains("stopped by the deadline of 3s: 1 cut short, 0 never began\n"), "{}", seen.err);
     assert_eq!(list(folder.path()), ["a.part", "a.part.note"]);
 }
 
@@ -143,7 +139,7 @@ fn a_stop_ends_the_wait_for_the_next_attempt() {
     let asked = Instant::now();
     playing.signal(Signal::INT);
     playing.end().died_by(Signal::INT);
-    assert!(asked.elapsed() < Duration::from_secs(15));
+    assert!(asked.elapsed() < Duration::from_secs(60));
 }
 
 #[test]

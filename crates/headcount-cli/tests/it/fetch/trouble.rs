@@ -7,7 +7,7 @@ use super::{bytes, into, list, read};
 use crate::stage::folder;
 
 /// Quick to lose patience.
-const HASTY: [&str; 4] = ["--stall-timeout", "150ms", "--connect-timeout", "150ms"];
+const HASTY: [&str; 4] = ["--stall-timeout", "1s", "--connect-timeout", "1s"];
 
 #[test]
 fn answers_that_may_pass_are_tried_again_and_others_are_not() {
@@ -63,7 +63,7 @@ fn a_server_that_wants_to_be_left_alone_is() {
 fn a_server_that_wants_to_be_left_alone_for_too_long_is_said_and_capped() {
     let server = Server::start(|_| vec![Act::Send(answer("503 X", &["retry-after: 86400"], b""))]);
     let folder = folder();
-    let seen = into(&folder, ["--deadline", "300ms", server.url("a").as_str()]).run();
+    let seen = into(&folder, ["--deadline", "2s", server.url("a").as_str()]).run();
     seen.ended(3);
     assert!(seen.err.contains("asks to be left alone for 86400 s; it is for 120 s: "), "{}", seen.err);
 }
@@ -123,7 +123,7 @@ fn one_that_does_not_answer_is_not_waited_for() {
     let seen = into(&folder, HASTY.into_iter().chain(["--retries", "0", "--exists", "replace", &url])).run();
     seen.ended(1);
     assert!(
-        seen.err.contains("member 1 failed: the server did not answer within 300ms (attempt 1 of 1)\n"),
+        seen.err.contains("member 1 failed: the server did not answer within 2s (attempt 1 of 1)\n"),
         "{}",
         seen.err
     );
@@ -147,7 +147,7 @@ fn one_that_goes_quiet_within_the_file_is_not_waited_for_and_gone_on_with() {
     let seen = into(&folder, HASTY.into_iter().chain(["--retries", "0", &url])).run();
     seen.ended(1);
     assert!(
-        seen.err.contains("member 1 failed: the server sent nothing more within 150ms (attempt 1 of 1)\n"),
+        seen.err.contains("member 1 failed: the server sent nothing more within 1s (attempt 1 of 1)\n"),
         "{}",
         seen.err
     );

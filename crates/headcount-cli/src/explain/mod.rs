@@ -1,18 +1,23 @@
 //! `--explain`: what would happen with the flags that were given, in words.
 //!
 //! Nothing is read and nothing is run. Every flag that was given is told: those that belong together in a sentence of their
-//! own, any other in the words of its help, so that none is passed over because nobody thought of it here.
+//! own, any other in the words of its help, so that none is passed over because nobody thought of it here. What is said of
+//! `headcount run` stands here, with what is said of both; `fetch` has what is said of downloads.
+
+mod fetch;
 
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::args::{AttemptArgs, Given, JournalArgs, Order, RunArgs, WaitArgs};
+use crate::args::{AttemptArgs, Given, JournalArgs, Order, RecordArgs, RunArgs, WaitArgs};
 use crate::ledger::{Budget, Policy};
 use crate::legible;
 use crate::template::Template;
 use crate::tries::Backoff;
+
+pub(crate) use fetch::{Fetched, explain_fetch};
 
 /// Where the text is broken.
 const WIDTH: usize = 96;
@@ -59,24 +64,33 @@ pub(crate) struct Known<'a> {
 
 /// The whole text.
 pub(crate) fn explain(args: &RunArgs, known: &Known<'_>) -> String {
-    let mut text = String::from("Nothing is run. This is what would happen:\n\n");
-    for (heading, said) in [
-        ("Command", command(args, known)),
-        ("Inputs", inputs(args, known)),
-        ("At once", at_once(args)),
-        ("Output", output(args)),
-        ("Failures", failures(known.policy)),
-        ("Time", time(args)),
-        ("Attempts", attempts(args)),
-        ("Stopping", stopping(args)),
-        ("Account", account(args)),
-        ("Journal", journal(args)),
-        ("Exit code", exit_code(args, known.policy)),
-        ("Besides", besides(args)),
-    ] {
+    let mut text = told(
+        "Nothing is run. This is what would happen:",
+        [
+            ("Command", command(args, known)),
+            ("Inputs", inputs(args, known)),
+            ("At once", at_once(args)),
+            ("Output", output(args)),
+            ("Failures", failures(known.policy)),
+            ("Time", time(args)),
+            ("Attempts", attempts(args)),
+            ("Stopping", stopping(args)),
+            ("Account", account(args)),
+            ("Journal", journal(&args.journal)),
+            ("Exit code", exit_code(args.deadline.is_some(), known.policy)),
+            ("Besides", besides(args)),
+        ],
+    );
+    text.push_str("\nheadcount run --dry-run ... prints the commands themselves.\n");
+    text
+}
+
+/// A first line, and below it the sections in which something is said.
+fn told<const N: usize>(first: &str, sections: [(&str, String); N]) -> String {
+    let mut text = format!("{first}\n\n");
+    for (heading, said) in sections {
         section(&mut text, heading, &said);
     }
-    text.push_str("\nheadcount run --dry-run ... prints the commands themselves.\n");
     text
 }
 
@@ -224,8 +238,8 @@ fn attempts(args: &RunArgs) -> String {
     said
 }
 
-fn journal(args: &RunArgs) -> String {
-    let JournalArgs { journal, resume, resume_failed } = &args.journal;
+fn journal(args: &JournalArgs) -> String {
+    let JournalArgs { journal, resume, resume_failed } = args;
     let Some(path) = journal else { return String::new() };
     let path = legible::one_line(path.as_os_str().as_bytes());
     let failed = "and what failed is tried again (--resume-failed)";
@@ -257,10 +271,17 @@ fn account(args: &RunArgs) -> String {
     } else {
         "At the end standard error gets the counts, and of each failure its input, command, code or signal, time, and last ten lines; meanwhile how far it is."
     });
+    said.push_str(&recorded(&args.record));
+    said
+}
+
+/// The files it is recorded in.
+fn recorded(args: &RecordArgs) -> String {
+    let mut said = String::new();
     let files = [
-        ("Every change of state goes to", args.record.events.as_deref(), "--events"),
-        ("A line for each member that ran goes to", args.record.joblog.as_deref(), "--joblog"),
-        ("A page with everyone's time goes to", args.record.report.as_deref(), "--report"),
+        ("Every change of state goes to", args.events.as_deref(), "--events"),
+        ("A line for each member that ran goes to", args.joblog.as_deref(), "--joblog"),
+        ("A page with everyone's time goes to", args.report.as_deref(), "--report"),
     ];
     for (what, path, flag) in files {
         if let Some(path) = path {
@@ -274,7 +295,7 @@ fn account(args: &RunArgs) -> String {
     said
 }
 
-fn exit_code(args: &RunArgs, policy: Policy) -> String {
+fn exit_code(deadline: bool, policy: Policy) -> String {
     let mut said = String::from(match policy {
         Policy::FailFast | Policy::KeepGoing => "0 if all succeed, 1 if one fails",
         Policy::FirstSuccess => "0 if one succeeds, 1 if none does",
@@ -282,7 +303,7 @@ fn exit_code(args: &RunArgs, policy: Policy) -> String {
         Policy::MaxFailures(_) => "0 if all succeed, 1 if one fails, also within what may fail",
     });
     said.push_str("; 2 if nothing could be started at all");
-    if args.deadline.is_some() {
+    if deadline {
         said.push_str("; 3 if the deadline passes");
     }
     said.push_str("; 5 if it is not known what became of a member, or the input cannot be read to its end; after a signal it dies by that signal, which shells show as 128 and its number.");
@@ -292,8 +313,12 @@ fn exit_code(args: &RunArgs, policy: Policy) -> String {
 /// The flags nobody has told above.
 fn besides(args: &RunArgs) -> String {
     let tried = args.attempts.retries > 0;
-    let told = |id: &str| TOLD.contains(&id) || (tried && ATTEMPTS.contains(&id));
-    let others = args.given.iter().filter(|given| !told(&given.id));
+    others(&args.given, |id| TOLD.contains(&id) || (tried && ATTEMPTS.contains(&id)))
+}
+
+/// The flags that are not told, in the words of their help.
+fn others(given: &[Given], told: impl Fn(&str) -> bool) -> String {
+    let others = given.iter().filter(|given| !told(&given.id));
     let said: Vec<_> =
         others.map(|Given { flag, help, .. }| format!("{flag}: {}.", help.trim_end_matches('.'))).collect();
     said.join(" ")
