@@ -22,6 +22,8 @@
 pub(crate) mod alarm;
 mod aside;
 mod set;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::cell::{Cell, RefCell};

@@ -70,3 +70,15 @@ fn a_limit_that_cannot_be_raised_is_kept() {
     let seen = script("ulimit -n 64; exec $HEADCOUNT run -q -j6 echo ::: 1 2 3 4 5 6 7").run();
     seen.ended(0);
 }
+
+#[test]
+fn a_reader_that_does_not_read_holds_up_nobody_else_s_time() {
+    // One fills what is not read; the others are looked after all the same, however few threads there are.
+    let command = "[ $0 = 1 ] && exec yes; exec sleep 1000";
+    let args = ["-j9", "--order", "live", "--timeout", "1s", "sh", "-c", command, ":::"];
+    let inputs = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    let mut playing = headcount(args.iter().chain(&inputs)).start();
+    let said = playing.err_line();
+    assert!(said.contains(" timed out after 1s: "), "{said}");
+    playing.end().ended(1);
+}
