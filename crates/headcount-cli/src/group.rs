@@ -86,8 +86,6 @@ pub(crate) fn run(batch: &Arc<Batch>, hands: &Hands, ctx: &Context, progress: &m
     // Its end is no stop.
     drop((over, crew));
     wait_here(group.wait());
-    // With nobody running the group may be over before the watch has told who waits.
-    batch.books.tell_late(|| batch.roll_call());
     batch.settle_waits();
 }
 

@@ -31,7 +31,6 @@ pub mod args;
 pub mod exit;
 pub mod input;
 pub mod journal;
-pub mod ledger;
 pub mod legible;
 pub mod refusal;
 pub mod template;
@@ -64,6 +63,8 @@ mod signal;
 mod stop;
 mod waits;
 mod watch;
+
+pub use headcount_ledger as ledger;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
