@@ -143,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn a_fold_is_that_of_a_loop_or_of_its_beginning(plan in plans().prop_map(Plan::peaceful)) {
+    fn a_fold_is_that_of_a_loop_or_of_a_part_in_its_order(plan in plans().prop_map(Plan::peaceful)) {
         let (seen, result) = alone(&plan, |plan, plug, runtime| {
             let map = task::map(plan.items.into_iter().enumerate()).limit(plan.limit).context(&plug.ctx);
             let map = if plan.ordered { map } else { map.as_finished() }.spawned();
@@ -164,7 +164,8 @@ proptest! {
             }
             Err(cancelled) => prop_assert!(cancelled && plan.is_cancelled()),
         }
-        prop_assert!(!plan.ordered || seen.iter().copied().eq(0..seen.len()), "in order: {:?}", seen);
+        // One that is cut short may leave out an item that was called off, and its end says so.
+        prop_assert!(!plan.ordered || seen.is_sorted(), "in order: {:?}", seen);
     }
 
     #[test]
@@ -188,7 +189,7 @@ proptest! {
                 (taken, failed)
             })
         });
-        prop_assert!(!plan.ordered || taken.iter().copied().eq(0..taken.len()), "in order: {:?}", taken);
+        prop_assert!(!plan.ordered || taken.is_sorted(), "in order: {:?}", taken);
         let all = taken.len();
         taken.sort_unstable();
         taken.dedup();
