@@ -65,16 +65,32 @@ pub(crate) fn docs() -> Verdict {
     all([docs, private])
 }
 
-/// The tests of the other crates, then the library's with nothing, with std alone, and with everything. (With the default features they
+/// The tests of the other crates (but for the engines'), then the library's with nothing, with std alone, and with everything. (With the default features they
 /// run optimized.)
 pub(crate) fn tests() -> Verdict {
-    let workspace = cargo(&["test", "--workspace", "--exclude", "headcount"]);
+    let workspace =
+        cargo(&["test", "--workspace", "--exclude", "headcount", "--exclude", "headcount-cluster"]);
     // Examples in the documentation need the default features at least; they run at the end.
     let fewer = FEATURES[..2]
         .iter()
         .map(|features| cargo(&[&["test", "-p", "headcount"], *features, &["--lib", "--tests"]].concat()));
     let all_features = cargo(&["test", "-p", "headcount", "--all-features"]);
     all(std::iter::once(workspace).chain(fewer).chain([all_features]))
+}
+
+/// Groups in every engine, by the same tests. They fail where there is no server: what was not tried has not passed.
+pub(crate) fn engines() -> Verdict {
+    if !is_on_path("redis-server") {
+        return Verdict::Skipped(
+            "no redis-server on this machine; groups in Redis were not tried out".into(),
+        );
+    }
+    all([cargo(&["test", "-p", "headcount-cluster", "-p", "headcount-ledger"])])
+}
+
+fn is_on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 pub(crate) fn release() -> Verdict {
@@ -132,9 +148,7 @@ pub(crate) fn shuttle() -> Verdict {
 /// The page of a timeline, by mouse and keyboard. The tests find the browser themselves, under the same names.
 pub(crate) fn browser() -> Verdict {
     let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let there = |name: &&str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
-    if !names.iter().any(there) {
+    if !names.iter().any(|name| is_on_path(name)) {
         return Verdict::Skipped("no chromium on this machine; the timeline's page was not tried out".into());
     }
     all([cargo(&["test", "-p", "headcount", "--test", "browser"])])

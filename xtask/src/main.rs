@@ -41,6 +41,11 @@ const CHECKS: &[Check] = &[
         promise: "every test, in debug, under each choice of features",
         run: checks::tests,
     },
+    Check {
+        name: "engines",
+        promise: "groups on many machines: every engine by the same tests, Redis on a server of our own",
+        run: checks::engines,
+    },
     Check { name: "release", promise: "every test again, optimized", run: checks::release },
     Check { name: "examples", promise: "every example runs and is right", run: checks::examples },
     Check {

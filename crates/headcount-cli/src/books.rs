@@ -287,11 +287,11 @@ impl Books {
     }
 
     /// Sets the alarm for the deadline. It is a stop like others, and cancels nobody by itself: so it is known before
-    /// its consequences, and a batch that ended for it says so.
-    pub(crate) fn alarm(&self) -> Option<Alarm> {
+    /// its consequences, and a batch that ended for it says so. `tell` is to call [`tell_late`](Self::tell_late).
+    pub(crate) fn alarm(&self, tell: impl FnOnce() + Send + 'static) -> Option<Alarm> {
         let context = Context::background().with_deadline(self.deadline?.ends?);
         let stop = Arc::clone(&self.stop);
-        let call = context.on_cancel(move |_| stop.be_late());
+        let call = context.on_cancel(move |_| stop.be_late(tell));
         Some(Alarm { _call: call, _context: context })
     }
 
@@ -305,11 +305,11 @@ impl Books {
         self.deadline.filter(|_| self.stop.is_late()).map(|deadline| deadline.time)
     }
 
-    /// Says that the deadline has passed, if it was that, and for whom it was too early.
+    /// Says that the deadline has passed, and for whom it was too early.
     pub(crate) fn tell_late(&self, roll_call: impl FnOnce() -> String) {
-        if let Some(deadline) = self.late().filter(|_| !self.quiet) {
+        if let Some(Deadline { time, .. }) = self.deadline.filter(|_| !self.quiet) {
             let roll_call = roll_call();
-            self.printer.note(&format!("headcount: the deadline of {deadline:?} has passed\n{roll_call}"));
+            self.printer.note(&format!("headcount: the deadline of {time:?} has passed\n{roll_call}"));
         }
     }
 

@@ -30,7 +30,6 @@ pub mod args;
 pub mod exit;
 pub mod input;
 pub mod journal;
-pub mod ledger;
 pub mod legible;
 pub mod refusal;
 pub mod template;
@@ -62,6 +61,8 @@ mod signal;
 mod stop;
 mod waits;
 mod watch;
+
+pub use headcount_ledger as ledger;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

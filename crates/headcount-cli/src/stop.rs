@@ -116,11 +116,12 @@ impl Stop {
         }
     }
 
-    /// The deadline has passed.
-    pub(crate) fn be_late(&self) {
+    /// The deadline has passed. That is told before anybody is stopped for it: once nobody is out, nobody waits for a word.
+    pub(crate) fn be_late(&self, tell: impl FnOnce()) {
         // SeqCst: as the signal. A batch that is being terminated for another reason ends for that one.
         if self.strength() < Strength::Terminate {
             self.late.store(true, Ordering::SeqCst);
+            tell();
             self.raise(Strength::Terminate, "the deadline has passed");
         }
     }

@@ -111,7 +111,6 @@ impl Watch {
                 self.batch.books.give_up_output(told, patience);
             }
         } else if asked == Strength::Terminate && self.done < Strength::Terminate {
-            self.batch.books.tell_late(|| self.batch.roll_call());
             self.batch.seats.iter().for_each(|seat| seat.terminate());
             self.done = Strength::Terminate;
             self.told = Some(Instant::now());

@@ -7,11 +7,12 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, Command as Table, CommandFactory, FromArgMatches};
 
 use super::given::given;
 use super::{Cli, Command};
+use crate::legible;
 use crate::refusal::Refusal;
 
 /// Why there is nothing to do.
@@ -103,6 +104,17 @@ fn unparsed(error: clap::Error, asks: Option<&str>) -> Unparsed {
             "nothing to do",
             "headcount run --help shows what it can, examples first",
         )),
+        // Whoever knows xargs writes the command at once.
+        ErrorKind::InvalidSubcommand if error.get(ContextKind::SuggestedSubcommand).is_none() => {
+            let name = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string).unwrap_or_default();
+            let name = legible::one_line(name.as_bytes());
+            Unparsed::Refused(Refusal::new(
+                format!("there is no subcommand {name}"),
+                format!(
+                    "to run a command of this name: headcount run {name} ...; headcount --help lists the rest"
+                ),
+            ))
+        }
         _ => Unparsed::Refused(in_our_words(&text, asks)),
     }
 }

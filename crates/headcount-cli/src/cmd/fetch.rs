@@ -81,7 +81,8 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
     desk.books.stop.cancels(end_begin);
     let watch = Watch::new(Arc::clone(&desk), Arc::clone(&signals), end_work, end_kill);
     watch.start(bell).map_err(|error| no_start("a thread", &error))?;
-    let alarm = desk.books.alarm();
+    let late = Arc::clone(&desk);
+    let alarm = desk.books.alarm(move || late.books.tell_late(|| late.roll_call()));
     let contexts = Contexts { begin, work, kill };
     let inputs = Inputs { backlog, source, secrets };
     let taken = fetch::run(&desk, inputs, &contexts, &mut View::new(args.quiet, total));

@@ -103,7 +103,8 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let watch = Watch::new(Arc::clone(&batch), Arc::clone(&signals));
     watch.start(bell).map_err(|error| no_start("a thread", &error))?;
     let strays = adopt_orphans();
-    let alarm = batch.books.alarm();
+    let late = Arc::clone(&batch);
+    let alarm = batch.books.alarm(move || late.books.tell_late(|| late.roll_call()));
     let before = locked(&batch.books.ledger).tally().ended();
     group::run(&batch, &ctx, &mut Progress::new(args.quiet, batch.books.total, before));
     // What is left to do is not held to it.

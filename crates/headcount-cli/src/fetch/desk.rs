@@ -188,7 +188,7 @@ impl Desk {
     }
 
     /// Who is out, one a line, below a line that counts them.
-    pub(super) fn roll_call(&self) -> String {
+    pub(crate) fn roll_call(&self) -> String {
         let transfers: Vec<_> = locked(&self.transfers).values().map(Arc::clone).collect();
         let mut text = format!("headcount: {} still out\n", transfers.len());
         text.extend(transfers.iter().map(|transfer| line(transfer)));

@@ -100,7 +100,6 @@ impl Watch {
         }
         if asked >= Strength::Terminate {
             if let Some(work) = self.work.take() {
-                desk.books.tell_late(|| desk.roll_call());
                 work.cancel_because("the batch is being stopped");
                 self.told = Some(Instant::now());
             }

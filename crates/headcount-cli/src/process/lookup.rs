@@ -22,7 +22,7 @@ pub(crate) fn look_up(name: &OsStr) -> Result<PathBuf, Refusal> {
         let path = Path::new(name);
         return match verdict(path) {
             Found::Runs => Ok(path.to_path_buf()),
-            Found::IsNot(why) => Err(not_executable(&shown, why)),
+            Found::IsNot(why, hint) => Err(not_executable(&shown, why, hint)),
             Found::Missing => {
                 Err(Refusal::new(format!("command not found: {shown}"), "there is no file at this path"))
             }
@@ -36,12 +36,14 @@ pub(crate) fn look_up(name: &OsStr) -> Result<PathBuf, Refusal> {
         let candidate = folder.join(name);
         match verdict(&candidate) {
             Found::Runs => return Ok(candidate),
-            Found::IsNot(why) => nearly = nearly.or(Some((candidate, why))),
+            Found::IsNot(why, hint) => nearly = nearly.or(Some((candidate, why, hint))),
             Found::Missing => {}
         }
     }
     Err(match nearly {
-        Some((candidate, why)) => not_executable(&legible::one_line(candidate.as_os_str().as_bytes()), why),
+        Some((candidate, why, hint)) => {
+            not_executable(&legible::one_line(candidate.as_os_str().as_bytes()), why, hint)
+        }
         None if Path::new(name).is_file() => Refusal::new(
             format!("command not found: {shown}"),
             format!("there is a file of this name here, which PATH does not reach: write ./{shown}"),
@@ -59,25 +61,26 @@ pub(crate) fn look_up(name: &OsStr) -> Result<PathBuf, Refusal> {
 
 enum Found {
     Runs,
-    IsNot(&'static str),
+    /// Why, and what to do.
+    IsNot(&'static str, &'static str),
     Missing,
 }
 
 fn verdict(path: &Path) -> Found {
     match path.metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            Found::IsNot("no permission to look")
+            Found::IsNot("no permission to look", "may you enter the folders on the way? see ls -ld")
         }
         Err(_) => Found::Missing,
-        Ok(what) if what.is_dir() => Found::IsNot("it is a folder"),
+        Ok(what) if what.is_dir() => Found::IsNot("it is a folder", "name a program in it"),
         Ok(_) if access(path, Access::EXEC_OK).is_ok() => Found::Runs,
-        Ok(_) => Found::IsNot("it has no permission to be executed"),
+        Ok(_) => Found::IsNot(
+            "it has no permission to be executed",
+            "make it executable with chmod +x, or name the program that reads it: sh FILE {}",
+        ),
     }
 }
 
-fn not_executable(shown: &str, why: &str) -> Refusal {
-    Refusal::new(
-        format!("not executable: {shown}: {why}"),
-        "make it executable with chmod +x, or name the program that reads it: sh FILE {}",
-    )
+fn not_executable(shown: &str, why: &str, hint: &str) -> Refusal {
+    Refusal::new(format!("not executable: {shown}: {why}"), hint)
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use headcount_cli::journal::{Begins, begins, replay};
 use headcount_cli::ledger::{End, Ledger, State};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::stage::{folder, headcount};
+use crate::stage::{LIMIT, folder, headcount};
 
 /// How often the command is killed, over as many batches as that takes.
 const KILLS: usize = 100;
@@ -61,6 +61,11 @@ impl Batch {
 
     fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().expect("a path of ours").to_owned()
+    }
+
+    /// How many attempts there were in all.
+    fn begun(&self) -> usize {
+        fs::read(self.path("witness")).unwrap_or_default().iter().filter(|&&byte| byte == b'\n').count()
     }
 
     fn runs_of(&self, member: u64) -> usize {
@@ -113,8 +118,19 @@ fn killed_at_any_moment_a_batch_is_resumed_and_everyone_counted_once() {
     let mut dice = Dice(u64::from(seed));
     let (mut batch, mut kills, mut midway, mut batches) = (Batch::new(), 0, 0, 1);
     while kills < KILLS {
+        let more = batch.begun() + 1 + dice.below(20) as usize;
         let mut playing = headcount(batch.arguments(1 + dice.below(4))).start();
-        thread::sleep(Duration::from_micros(dice.below(60_000)));
+        // One in four is killed early, however far it is; the others when so many more have begun, however long that takes.
+        if dice.below(4) == 0 {
+            thread::sleep(Duration::from_micros(dice.below(60_000)));
+        } else {
+            let since = Instant::now();
+            while batch.begun() < more && playing.child.try_wait().expect("a child").is_none() {
+                assert!(since.elapsed() < LIMIT, "waited in vain for {more} to begin");
+                thread::sleep(Duration::from_micros(200));
+            }
+            thread::sleep(Duration::from_micros(dice.below(3000)));
+        }
         let ended = playing.child.try_wait().expect("a child").is_some();
         if !ended {
             playing.signal(Signal::KILL);

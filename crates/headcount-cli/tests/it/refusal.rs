@@ -172,7 +172,7 @@ fn not_executable() {
         &[file],
         &format!("headcount: not executable: {file}: it has no permission to be executed\n{hint}"),
     );
-    refused(&["/"], &format!("headcount: not executable: /: it is a folder\n{hint}"));
+    refused(&["/"], "headcount: not executable: /: it is a folder\nhint: name a program in it\n");
 }
 
 #[test]
@@ -225,6 +225,20 @@ fn no_time_at_all() {
             ),
         );
     }
+}
+
+#[test]
+fn a_command_where_a_subcommand_belongs() {
+    let seen = script("exec $HEADCOUNT echo a").run();
+    seen.ended(2);
+    assert_eq!(
+        seen.err,
+        "headcount: there is no subcommand echo\n\
+         hint: to run a command of this name: headcount run echo ...; headcount --help lists the rest\n"
+    );
+    let seen = script("exec $HEADCOUNT fetsh a").run();
+    seen.ended(2);
+    assert!(seen.err.contains("\nhint: a similar subcommand exists: 'fetch'"), "{}", seen.err);
 }
 
 #[test]

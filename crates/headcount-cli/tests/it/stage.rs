@@ -138,10 +138,18 @@ impl Playing {
         lines
     }
 
-    /// Reads one line of stderr.
+    /// Reads one line of stderr that does not tell how far it is.
     pub(crate) fn err_line(&mut self) -> String {
-        let err = self.child.stderr.take().expect("stderr was not taken");
-        let (line, err) = within(LIMIT, "a line on stderr", move || read_lines(err, 1));
+        let mut err = self.child.stderr.take().expect("stderr was not taken");
+        let (line, err) = within(LIMIT, "a line on stderr", move || {
+            loop {
+                let (line, rest) = read_lines(err, 1);
+                if !tells_progress(&line[0]) {
+                    return (line, rest);
+                }
+                err = rest;
+            }
+        });
         self.child.stderr = Some(err);
         line.concat()
     }
@@ -183,7 +191,9 @@ impl Playing {
             })
         };
         let (out, err) = (gather(out), gather(err));
-        Seen { out, err: String::from_utf8_lossy(&err).into_owned(), status, survivors }
+        let err = String::from_utf8_lossy(&err);
+        let err = err.split_inclusive('\n').filter(|line| !tells_progress(line)).collect();
+        Seen { out, err, status, survivors }
     }
 
     pub(crate) fn status(&mut self) -> ExitStatus {
@@ -242,6 +252,11 @@ impl Drop for Playing {
             let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
         }
     }
+}
+
+/// Whether a line says how far the batch is, which it does every ten seconds: on a busy machine that may be in any test.
+fn tells_progress(line: &str) -> bool {
+    line.starts_with("headcount: ") && line.contains(" ended, ") && line.contains(" running, ")
 }
 
 /// Reads lines, and nothing beyond them.

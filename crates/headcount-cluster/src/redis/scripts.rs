@@ -1,0 +1,72 @@
+//! The scripts, and the keys they work on.
+
+use crate::store::GroupId;
+
+/// A step.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Script {
+    Open,
+    Add,
+    Seal,
+    Keep,
+    Claim,
+    Renew,
+    Finish,
+    Reap,
+    Cancel,
+    Summary,
+}
+
+/// A script that is ready to be sent, and what it asks for in words.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) code: redis::Script,
+    pub(super) asks: &'static str,
+}
+
+#[derive(Debug)]
+pub(super) struct Scripts([Ready; 10]);
+
+macro_rules! script {
+    ($file:literal, $asks:literal) => {
+        Ready {
+            code: redis::Script::new(concat!(
+                include_str!("scripts/prelude.lua"),
+                include_str!(concat!("scripts/", $file))
+            )),
+            asks: $asks,
+        }
+    };
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        // In the order of `Script`.
+        Self([
+            script!("open.lua", "open a group"),
+            script!("add.lua", "register members"),
+            script!("seal.lua", "seal a group"),
+            script!("keep.lua", "note that who registers members is there"),
+            script!("claim.lua", "hand out members"),
+            script!("renew.lua", "prolong leases"),
+            script!("finish.lua", "end a member"),
+            script!("reap.lua", "take back what was leased for too long"),
+            script!("cancel.lua", "cancel a group"),
+            script!("summary.lua", "say how a group stands"),
+        ])
+    }
+
+    pub(super) fn get(&self, script: Script) -> &Ready {
+        &self.0[script as usize]
+    }
+}
+
+/// One of a group's keys. The braces keep all of them in one slot.
+pub(super) fn key(group: GroupId, what: &str) -> String {
+    format!("hc:{{{group}}}:{what}")
+}
+
+/// All of them, in the order the scripts know them by.
+pub(super) fn keys(group: GroupId) -> [String; 9] {
+    ["g", "m", "p", "q", "d", "l", "r", "e", "w"].map(|what| key(group, what))
+}

@@ -1,0 +1,7 @@
+-- cancel: nobody begins any more, and whoever runs hears of it with the next heartbeat.
+-- ARGV: reason
+local refused = refusal()
+if refused then return refused end
+turn('cancelled', ARGV[1])
+settle()
+return summary()

@@ -1,0 +1,31 @@
+-- finish: ends a member, if this is the attempt that runs. Asked again it answers the same, and counts nothing.
+-- ARGV: member, attempt, nonce, place to go to (o, f, c), body, whether another attempt is wanted (0, 1)
+local refused = refusal()
+if refused then return refused end
+local member, attempt, nonce, place, body = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local record = read(member)
+if not record or whole(record.attempt) ~= attempt or record.nonce ~= nonce then return { 'stale', '0', summary() } end
+if record.place ~= 'r' then
+  local again = (record.place == 'q' or record.place == 'd') and place == 'f'
+  local same = record.place == place or again
+  return { same and 'same' or 'stale', '0', summary() }
+end
+if #body > n('cap') then
+  return redis.error_reply('TOOLARGE ' .. h.cap .. ' bytes are kept at most')
+end
+call('ZREM', L, member)
+local tried = record.attempt - record.losses
+if place == 'f' and ARGV[6] == '1' and h.state == 'open' and tried <= n('retries') then
+  local wait = n('backoff_ms')
+  if h.backoff == 'exp' then wait = math.min(wait * 2 ^ math.min(tried - 1, 40), n('backoff_most_ms')) end
+  write(member, 'd', record)
+  call('ZADD', D, whole(now + wait), member)
+  event('again', member, attempt, whole(wait))
+  put('rev', n('rev') + 1)
+  save()
+  return { 'again', whole(wait), summary() }
+end
+if body ~= '' then call('HSET', R, member, body) end
+close(member, place, record)
+settle()
+return { 'counted', '0', summary() }

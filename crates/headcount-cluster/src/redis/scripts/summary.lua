@@ -1,0 +1,2 @@
+-- summary: how the group stands. Changes nothing.
+return refusal() or summary()
