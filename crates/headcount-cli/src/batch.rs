@@ -130,7 +130,7 @@ impl Drop for Member {
                 blank.begin(self.turn, None);
                 blank
             });
-            if let Err(error) = books.printer.finish(&mut pages, false) {
+            if let Err(error) = books.printer.finish_here(&mut pages, false) {
                 books.output_failed(&self.label, &error);
             }
             self.tell_dropped();

@@ -93,7 +93,9 @@ fn members(census: &Census, group: &Group, depth: usize, text: &mut String, told
         return;
     }
     let rows: Vec<_> = group.members.iter().map(columns).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    // Nothing can be padded to more than 65,535 characters.
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count().min(200)).max().unwrap_or(0);
     let (number, name, state, age) = (width(0), width(1), width(2), width(3));
     for (member, row) in group.members.iter().zip(&rows) {
         let _ = write!(text, "{indent}  {:<number$}  ", row[0]);

@@ -97,6 +97,12 @@ impl Batch {
         taken
     }
 
+    /// Whether whoever asks for the next one now would hear that there is none. False also where nobody knows yet.
+    pub(crate) fn has_no_next(&self) -> bool {
+        let waits = self.waits.as_ref().is_some_and(|waits| !waits.queue().is_empty());
+        !waits && self.intake.try_lock().is_ok_and(|intake| intake.ended.is_some())
+    }
+
     fn next_or_again(self: &Arc<Self>, waits: &Waits) -> Option<Member> {
         let mut queue = waits.queue();
         loop {
@@ -246,7 +252,7 @@ impl Batch {
     pub(crate) fn settle_waits(&self) {
         for (mut member, _) in self.waits.iter().flat_map(Waits::clear) {
             if let Some(mut pages) = member.pages.take() {
-                if let Err(error) = self.books.printer.finish(&mut pages, false) {
+                if let Err(error) = self.books.printer.finish_here(&mut pages, false) {
                     self.books.output_failed(&member.label, &error);
                 }
                 member.printed = true;

@@ -12,15 +12,12 @@ use crate::ledger::{Attempt, End};
 use crate::locked;
 use crate::outcome::{Outcome, judge, timed_out, why_not_started};
 use crate::output::{Pages, PrintError};
-use crate::pace::Permit;
-use crate::process::{Limit, News, Running, Sitter, Tail};
+use crate::pace::{Permit, Place};
+use crate::process::{Limit, Running, Sitter, Step, Tail};
 use crate::record::{Close, Happening};
 use crate::stop::Strength;
 use crate::template::Values;
 use crate::tries::Miss;
-
-/// As much as a pipe holds.
-const BUFFER: usize = 64 * 1024;
 
 /// See the room's text.
 #[derive(Debug)]
@@ -29,7 +26,6 @@ pub(crate) struct Lane {
     /// Counted from 0.
     slot: usize,
     pages: Pages,
-    buffer: Vec<u8>,
     /// The last member said little.
     terse: bool,
     /// The byte of the token that was taken for the member, if it has to go back to somebody.
@@ -49,7 +45,7 @@ pub(crate) enum After {
 
 impl Lane {
     pub(crate) fn new(batch: Arc<Batch>, slot: usize) -> Self {
-        Self { batch, slot, pages: Pages::default(), buffer: vec![0; BUFFER], terse: true, token: None }
+        Self { batch, slot, pages: Pages::default(), terse: true, token: None }
     }
 
     /// Counted from 0.
@@ -58,7 +54,7 @@ impl Lane {
     }
 
     /// Runs a member's next attempt.
-    pub(crate) fn run(&mut self, member: &mut Member, ctx: &Context) -> After {
+    pub(crate) async fn run(&mut self, member: &mut Member, place: Place, ctx: &Context) -> After {
         let batch = &Arc::clone(&self.batch);
         if let Some(pages) = member.pages.take() {
             self.pages = pages;
@@ -66,17 +62,17 @@ impl Lane {
             let tag = batch.books.printer.tag(&member.columns);
             self.pages.begin(member.turn, tag.as_deref());
         }
-        let permit = batch.pace.admit(ctx, |what| batch.books.note(what));
+        let permit = batch.pace.admit(place, ctx, |what| batch.books.note(what)).await;
         self.token = permit.as_ref().and_then(Permit::token);
         let attempt = permit.as_ref().and_then(|_| batch.books.begin(member.number));
         let mut outcome = match attempt {
-            Some(attempt) => self.outcome(member, attempt),
+            Some(attempt) => self.outcome(member, attempt).await,
             None => Outcome::unstarted(End::Cancelled, "never started".into(), Vec::new()),
         };
         outcome.attempt = attempt;
         drop(permit);
         if let Some((attempt, wait)) = self.tries_again(&outcome) {
-            match batch.books.printer.part(&mut self.pages) {
+            match batch.books.printer.part(&mut self.pages).await {
                 Ok(()) => {
                     self.tell_attempt(member, &outcome, true);
                     let how = outcome.how + &batch.tries.told(Some(attempt));
@@ -87,7 +83,7 @@ impl Lane {
                 Err(error) => self.unprinted(member, &error, &mut outcome),
             }
         }
-        self.finish(member, outcome)
+        self.finish(member, outcome).await
     }
 
     /// The attempt and the wait behind it, if there is to be another one.
@@ -99,9 +95,9 @@ impl Lane {
     }
 
     /// The member has come to its end.
-    fn finish(&mut self, member: &mut Member, mut outcome: Outcome) -> After {
+    async fn finish(&mut self, member: &mut Member, mut outcome: Outcome) -> After {
         let batch = &Arc::clone(&self.batch);
-        if let Err(error) = batch.books.printer.finish(&mut self.pages, outcome.stopped) {
+        if let Err(error) = batch.books.printer.finish(&mut self.pages, outcome.stopped).await {
             self.unprinted(member, &error, &mut outcome);
         }
         member.printed = true;
@@ -177,7 +173,7 @@ impl Lane {
         }
     }
 
-    fn outcome(&mut self, member: &Member, attempt: Attempt) -> Outcome {
+    async fn outcome(&mut self, member: &Member, attempt: Attempt) -> Outcome {
         let batch = &self.batch;
         let values = Values { columns: &member.columns, number: member.number, slot: self.slot + 1 };
         let words = match batch.template.fill(values) {
@@ -191,7 +187,7 @@ impl Lane {
         match self.launch(member, &words) {
             Launched::Runs(running) => {
                 self.tell_start(member, attempt, &words, Some(running.group().as_raw_nonzero().get()));
-                self.attend(member, running, words)
+                self.attend(member, running, words).await
             }
             Launched::Refused => Outcome::unstarted(End::Cancelled, "never started".into(), words),
             Launched::Not(end, how) => {
@@ -233,24 +229,33 @@ impl Lane {
         }
     }
 
-    fn attend(&mut self, member: &Member, running: Running, words: Vec<OsString>) -> Outcome {
-        let Self { batch, slot, pages, buffer, terse, .. } = self;
+    async fn attend(&mut self, member: &Member, running: Running, words: Vec<OsString>) -> Outcome {
+        let Self { batch, slot, pages, terse, .. } = self;
         let seat = &batch.seats[*slot];
         let timeout = batch.times.timeout;
         let mut limit = Limit::new(timeout, batch.times.grace, &batch.pause);
         let mut unprinted = None;
         let mut said = 0;
-        let ended = running.attend(seat, &mut limit, buffer, terse, |news| match news {
-            News::Late => report_late(batch, member),
-            News::Said(stream, bytes) if unprinted.is_none() => {
-                said += bytes.len() as u64;
-                if let Err(error) = batch.books.printer.take(pages, stream, bytes) {
-                    batch.books.output_failed(&member.label, &error);
-                    unprinted = Some(error);
+        let mut child = running.attended(*terse);
+        let ended = loop {
+            match child.next(seat, &mut limit).await {
+                Step::Late => report_late(batch, member),
+                Step::Speaks(stream) if unprinted.is_none() => {
+                    // Had before the child is read, so that nothing more is read than can be printed or put away.
+                    let turn = batch.books.printer.turn_of(pages).await;
+                    child.read(stream, seat, |bytes| {
+                        said += bytes.len() as u64;
+                        if let Err(error) = batch.books.printer.take(turn, pages, stream, bytes) {
+                            batch.books.output_failed(&member.label, &error);
+                            unprinted = Some(error);
+                        }
+                    });
                 }
+                Step::Speaks(stream) => child.read(stream, seat, |bytes| said += bytes.len() as u64),
+                Step::Ended(ended) => break ended,
             }
-            News::Said(_, bytes) => said += bytes.len() as u64,
-        });
+        };
+        *terse = ended.terse;
         let mut outcome = judge(&ended, words, timeout);
         outcome.bytes = said;
         if let Some(error) = unprinted {

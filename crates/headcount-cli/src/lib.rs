@@ -12,6 +12,7 @@
 //! | [`input`], [`template`] | where members come from, and the command with its holes |
 //! | `books` | what every batch keeps of its members, and how it ends |
 //! | `batch`, `group`, `lane`, `outcome` | what all members share, the group they are, where each runs, and how it ended |
+//! | `hands` | the few threads that carry all lanes |
 //! | `intake`, `waits` | taking members in, one at a time; those between two attempts |
 //! | [`ledger`], [`tries`] | the pure book of who stands where, and the policy; how often a member is tried |
 //! | [`journal`], `resume` | what happened, on disk before it counts; the book a batch begins with |
@@ -44,6 +45,7 @@ mod cmd;
 mod explain;
 mod fetch;
 mod group;
+mod hands;
 mod intake;
 mod lane;
 mod latch;

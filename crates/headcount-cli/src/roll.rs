@@ -1,14 +1,13 @@
 //! The roll call as the command tells it: number, input, process, age, and the last line, of everyone who is out.
 //!
 //! It is the group's own roll call. Members are named there, with their number first, because the group counts more
-//! than members: a turn at the input is one of its threads' jobs too, has no name, and is not told.
+//! than members: a turn at the input is one of its tasks too, has no name, and is not told.
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use headcount::thread;
-
+use crate::group::Spawner;
 use crate::ledger::Number;
 use crate::locked;
 use crate::process::Seat;
@@ -20,7 +19,7 @@ const SOON: Duration = Duration::from_secs(1);
 /// See the room's text.
 #[derive(Debug, Default)]
 pub(crate) struct Roll {
-    group: OnceLock<thread::Roll>,
+    group: OnceLock<Spawner>,
     /// When it was called for a timeout.
     called: Mutex<Option<Instant>>,
 }
@@ -37,7 +36,7 @@ fn number(name: &str) -> Option<Number> {
 
 impl Roll {
     /// From now on the group can be asked.
-    pub(crate) fn open(&self, group: thread::Roll) {
+    pub(crate) fn open(&self, group: Spawner) {
         let _ = self.group.set(group);
     }
 
@@ -60,7 +59,7 @@ impl Roll {
     }
 
     fn lines(&self, seats: &[Seat], of: impl Fn(Number) -> bool) -> Option<String> {
-        let roll_call = self.group.get()?.roll_call()?;
+        let roll_call = self.group.get()?.roll_call();
         let mut text = String::new();
         let mut out: usize = 0;
         for missing in &roll_call {

@@ -37,7 +37,8 @@
 //! | count in a `static` or across a C interface | [`raw::WaitGroup`] |
 //! | take items through several stages, each with its own workers | [`Pipeline`] |
 //! | do the same for many items, so many at once | [`task::map()`], [`thread::map()`] |
-//! | borrow from the stack in threads | [`thread::Scope`] |
+//! | launch what may fail, as one: the first failure cancels the rest | [`task::Group`], and [`thread::Scope`], which may borrow |
+//! | keep workers for many short rounds | [`Crew`] |
 //!
 //! # Borrowing, in parallel, in async: pick two
 //!
@@ -52,14 +53,14 @@
 //! | `std` | yes | blocking waits, ages in the roll call, [`WaitGroup::spawn`]; without it the crate is `no_std` + `alloc` and waits are async only |
 //! | `tokio` | yes | [`WaitGroup::spawn_async`], and a panic that names `wait_async` where a blocking wait would stall a worker thread |
 //! | `signals` | no | `Context::on_signals`: cancelled by Ctrl-C or SIGTERM (Unix) |
-//! | `stream` | no | [`task::Results`] is a `futures_core::Stream` |
+//! | `stream` | no | [`task::Results`] is a `futures_core::Stream`; maps and pipelines take streams: `task::map_stream`, `Pipeline::source_stream` |
 //! | `testing` | no | [`macro@test`] and [`testing`]: tests that fail when they leave somebody behind; for dev-dependencies |
 //! | `tracing` | no | a span for each group and each member, causes of cancellations and failures as events; target `headcount` |
 //! | `inspect` | no | [`inspect()`](inspect::inspect): the process answers `headcount ps`, `tree` and `why` (Unix) |
 //! | `metrics` | no | how many members queue, run, have finished and have failed, by group, through the `metrics` facade |
 //! | `serde` | no | [`RollCall`] and [`RollTree`] can be serialized |
-//! | `retry` | no | `retry` of groups and maps, with the policies of `backon` |
-//! | `rate` | no | `rate` of groups and maps, counted by `governor` |
+//! | `retry` | no | `retry` of groups, maps and crews, with the policies of `backon` |
+//! | `rate` | no | `rate` of groups, maps and crews, counted by `governor` |
 //! | `tokio-util` | no | `Context::cancels_token` and `Context::with_token`: to and from `CancellationToken` |
 //!
 //! # Unsafe code

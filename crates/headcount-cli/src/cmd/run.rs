@@ -19,6 +19,7 @@ use crate::batch::{Batch, Parts, Times};
 use crate::exit::{self, Ending};
 use crate::explain::{self, Known};
 use crate::group;
+use crate::hands::Hands;
 use crate::input::{Gate, Product, Records, Source, Table};
 use crate::latch::Latch;
 use crate::ledger::Policy;
@@ -27,7 +28,7 @@ use crate::locked;
 use crate::output::{Printer, Sheet, Stream, complain};
 use crate::pace::control::{self, Control};
 use crate::pace::{Jobserver, Pace};
-use crate::process::{self, Launcher, Strays, adopt_orphans, look_up};
+use crate::process::{self, Launcher, Room, Strays, adopt_orphans, look_up};
 use crate::progress::Progress;
 use crate::record::{Happening, Plan};
 use crate::refusal::Refusal;
@@ -69,7 +70,8 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     }
     let total = source.total();
     check_quorum(policy, total)?;
-    let (jobs, seats) = jobs(&args, total)?;
+    let mut room = Room::found();
+    let (jobs, seats) = jobs(&args, total, &mut room)?;
     let pace = Pace::new(&args.pace, jobserver, Arc::clone(&stop.draining))?;
     let asked = Asked {
         journal: &args.journal,
@@ -84,7 +86,7 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let parts = Parts {
         books,
         template,
-        launcher: Launcher::new(path),
+        launcher: Launcher::new(path, room),
         backlog,
         source,
         tries: args.attempts.tries(),
@@ -100,13 +102,15 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let signals = Arc::new(Signals::catch(&rope).map_err(|error| no_start("signals", &error))?);
     let (ctx, canceller) = Context::background().with_cancel();
     batch.books.stop.cancels(canceller);
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let hands = Hands::new(cores.min(batch.seats.len())).map_err(|error| no_start("a thread", &error))?;
     let watch = Watch::new(Arc::clone(&batch), Arc::clone(&signals));
     watch.start(bell).map_err(|error| no_start("a thread", &error))?;
     let strays = adopt_orphans();
     let late = Arc::clone(&batch);
     let alarm = batch.books.alarm(move || late.books.tell_late(|| late.roll_call()));
     let before = locked(&batch.books.ledger).tally().ended();
-    group::run(&batch, &ctx, &mut Progress::new(args.quiet, batch.books.total, before));
+    group::run(&batch, &hands, &ctx, &mut Progress::new(args.quiet, batch.books.total, before));
     // What is left to do is not held to it.
     drop(alarm);
     drop(inspected);
@@ -237,14 +241,15 @@ fn check_names(template: &Template, header: Option<&[Vec<u8>]>) -> Result<(), Re
     ))
 }
 
-/// How many run at once, when there are files enough for so many; and for how many there are seats, should that be changed.
-fn jobs(args: &RunArgs, total: Option<u64>) -> Result<(usize, usize), Refusal> {
+/// How many run at once, when files can be had for so many; and for how many there are seats, should that be changed.
+fn jobs(args: &RunArgs, total: Option<u64>, room: &mut Room) -> Result<(usize, usize), Refusal> {
     let control = args.pace.control.as_deref();
     let asked = control::ordered(control)?.unwrap_or(args.jobs).here();
     let inputs =
         |jobs: usize| total.map_or(jobs, |total| jobs.min(usize::try_from(total).unwrap_or(jobs))).max(1);
     let jobs = inputs(asked);
-    let room = process::room_for_jobs().map(|room| usize::try_from(room).unwrap_or(usize::MAX));
+    room.make(u64::try_from(jobs).unwrap_or(u64::MAX));
+    let room = room.jobs().map(|room| usize::try_from(room).unwrap_or(usize::MAX));
     match room {
         Some(room) if jobs > room => Err(Refusal::new(
             format!(

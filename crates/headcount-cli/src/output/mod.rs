@@ -10,6 +10,8 @@
 //! 3. Little is held in memory: one block a member, and a few for all members that wait for their turn.
 //!    The rest is in the spool.
 //! 4. No wait for a reader outlives the batch: when the output is abandoned, printing ends.
+//! 5. Who waits for its turn to print takes no thread. One prints at a time, and if it has to wait for a reader it says so
+//!    ([`held_up`](crate::hands::held_up)).
 
 mod capture;
 mod margin;
@@ -19,8 +21,9 @@ mod spool;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) use capture::Capture;
 pub(crate) use margin::Margin;
@@ -29,10 +32,10 @@ pub(crate) use sheet::{PrintError, Sheet, Stream, complain};
 pub(crate) use spool::Spool;
 
 use crate::args::Order;
+use crate::hands::{held_up, wait_here};
 use crate::input::Columns;
 use crate::ledger::Number;
 use crate::legible;
-use crate::locked;
 use pages::Parked;
 use spool::BLOCK;
 
@@ -59,9 +62,12 @@ pub(crate) struct Printer {
     queue: Mutex<Queue>,
 }
 
+/// The turn to print.
+pub(crate) type Turn<'a> = MutexGuard<'a, Queue>;
+
 /// Members that ended before their turn.
 #[derive(Debug, Default)]
-struct Queue {
+pub(crate) struct Queue {
     parked: BTreeMap<Number, Parked>,
     held: usize,
 }
@@ -99,22 +105,43 @@ impl Printer {
         }
     }
 
+    /// The turn to print, for one who must not block its thread any longer than printing takes.
+    async fn turn(&self) -> Turn<'_> {
+        self.queue.lock().await
+    }
+
+    /// The same for one who has nobody to wait for him.
+    fn turn_here(&self) -> Turn<'_> {
+        let wait = || held_up(|| wait_here(self.queue.lock()));
+        self.queue.try_lock().unwrap_or_else(|_| wait())
+    }
+
+    /// Waits for what is needed to take in what a member is going to write: a turn, if it prints while it runs.
+    pub(crate) async fn turn_of(&self, pages: &Pages) -> Option<Turn<'_>> {
+        if self.streams(pages.number()) { Some(self.turn().await) } else { None }
+    }
+
     /// Takes in what a member wrote.
-    pub(crate) fn take(&self, pages: &mut Pages, stream: Stream, bytes: &[u8]) -> Result<(), PrintError> {
+    pub(crate) fn take(
+        &self,
+        turn: Option<Turn<'_>>,
+        pages: &mut Pages,
+        stream: Stream,
+        bytes: &[u8],
+    ) -> Result<(), PrintError> {
         pages.hear(stream, bytes);
-        if self.streams(pages.number()) {
-            let _turn = locked(&self.queue);
-            pages.print_lines(stream, bytes, &self.sheet, &self.spool)
-        } else {
-            pages.hold(stream, bytes, &self.spool)
+        match turn {
+            Some(_turn) => pages.print_lines(stream, bytes, &self.sheet, &self.spool),
+            None => pages.hold(stream, bytes, &self.spool),
         }
     }
 
     /// An attempt ended, and there will be another: what that writes begins with a new line. Little stays in memory.
-    pub(crate) fn part(&self, pages: &mut Pages) -> Result<(), PrintError> {
+    pub(crate) async fn part(&self, pages: &mut Pages) -> Result<(), PrintError> {
         for stream in [Stream::Out, Stream::Err] {
             if pages.is_torn(stream) {
-                self.take(pages, stream, b"\n")?;
+                let turn = self.turn_of(pages).await;
+                self.take(turn, pages, stream, b"\n")?;
             }
         }
         if pages.held() > HELD_MEANWHILE { Ok(pages.spill(&self.spool)?) } else { Ok(()) }
@@ -126,19 +153,34 @@ impl Printer {
     }
 
     /// A member ended: prints what is left of its output, now or in its turn. Every member that was begun
-    /// must come here once, or in the order `input` all later ones wait for it.
-    pub(crate) fn finish(&self, pages: &mut Pages, stopped: bool) -> Result<(), PrintError> {
+    /// must come here once, or to [`Self::finish_here`], or in the order `input` all later ones wait for it.
+    pub(crate) async fn finish(&self, pages: &mut Pages, stopped: bool) -> Result<(), PrintError> {
+        if self.has_nothing(pages, stopped) {
+            return Ok(());
+        }
+        self.finish_in(self.turn().await, pages)
+    }
+
+    /// The same for one who has nobody to wait for him.
+    pub(crate) fn finish_here(&self, pages: &mut Pages, stopped: bool) -> Result<(), PrintError> {
+        if self.has_nothing(pages, stopped) {
+            return Ok(());
+        }
+        self.finish_in(self.turn_here(), pages)
+    }
+
+    /// Whether there is nothing left to do for a member that ended.
+    fn has_nothing(&self, pages: &mut Pages, stopped: bool) -> bool {
         if stopped {
             pages.cut_torn_lines();
         }
+        self.order != Order::Input && pages.is_blank()
+    }
+
+    fn finish_in(&self, mut queue: Turn<'_>, pages: &mut Pages) -> Result<(), PrintError> {
         if self.order != Order::Input {
-            if pages.is_blank() {
-                return Ok(());
-            }
-            let _turn = locked(&self.queue);
             return pages.print_rest(self.ends_lines(), &self.sheet, &self.spool);
         }
-        let mut queue = locked(&self.queue);
         // Relaxed: the head moves under the queue's lock, which is held.
         if self.head.load(Ordering::Relaxed) == pages.number() {
             let mut result = pages.print_rest(self.ends_lines(), &self.sheet, &self.spool);
@@ -175,23 +217,28 @@ impl Printer {
     /// printed to a reader that does not read, nor for a stderr that takes nothing.
     pub(crate) fn note(&self, text: &str) {
         let asked = Instant::now();
-        let _turn: Option<MutexGuard<'_, Queue>> = loop {
+        let _turn: Option<Turn<'_>> = loop {
             match self.queue.try_lock() {
                 Ok(turn) => break Some(turn),
-                Err(TryLockError::Poisoned(turn)) => break Some(turn.into_inner()),
-                Err(TryLockError::WouldBlock) if asked.elapsed() < NOTE_PATIENCE => {
+                // Who is stuck already is not given the time anew by each of a thousand notes.
+                Err(_) if asked.elapsed() < NOTE_PATIENCE && !self.is_stuck() => {
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                Err(TryLockError::WouldBlock) => break None,
+                Err(_) => break None,
             }
         };
         self.sheet.try_write(text.as_bytes());
     }
 
+    /// Whether whoever prints has waited for a reader for as long as a note would.
+    fn is_stuck(&self) -> bool {
+        self.sheet.stalled().is_some_and(|since| since.elapsed() >= NOTE_PATIENCE)
+    }
+
     /// Prints bytes of the command itself on one of the streams: in full, or, when the output is abandoned, as
     /// much as stderr takes without waiting.
     pub(crate) fn print(&self, stream: Stream, bytes: &[u8]) -> Result<(), PrintError> {
-        let _turn = locked(&self.queue);
+        let _turn = self.turn_here();
         if stream == Stream::Err && self.sheet.is_abandoned() {
             self.sheet.try_write(bytes);
             return Ok(());

@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, fstat, stat};
 use rustix::io::Errno;
 
+use crate::hands::held_up;
 use crate::latch::{Latch, sleep_on};
 use crate::locked;
 
@@ -143,7 +144,7 @@ impl Sheet {
         let file = self.files[stream as usize];
         if !file {
             *locked(&self.stalled) = Some(Instant::now());
-            let ready = self.abandoned.wait_or_ready(stream.fd(), PollFlags::OUT);
+            let ready = self.wait_for_reader(stream.fd());
             *locked(&self.stalled) = None;
             if !ready.map_err(|error| PrintError::Write(stream, error))? {
                 return Err(PrintError::Abandoned);
@@ -157,6 +158,15 @@ impl Sheet {
             Err(Errno::PIPE) => Err(PrintError::Closed),
             Err(error) => Err(PrintError::Write(stream, error.into())),
         }
+    }
+
+    /// Waits until the stream takes something; false if it is not waited for any more.
+    fn wait_for_reader(&self, stream: BorrowedFd<'_>) -> io::Result<bool> {
+        let mut now = [PollFd::from_borrowed_fd(stream, PollFlags::OUT)];
+        if !self.is_abandoned() && sleep_on(&mut now, Some(Duration::ZERO))? > 0 {
+            return Ok(true);
+        }
+        held_up(|| self.abandoned.wait_or_ready(stream, PollFlags::OUT))
     }
 
     /// Takes the bar off the screen while this is done; not if somebody holds it who waits for a reader, for whom nobody

@@ -111,26 +111,35 @@ impl Jobserver {
         Ok(self.tokens.writer.try_clone()?.into())
     }
 
+    /// A token, if there is one now.
+    pub(crate) fn try_take(this: &Arc<Self>) -> Option<Token> {
+        let token = |byte, own| Token { from: Arc::clone(this), byte, own };
+        if let Ok(Some(byte)) = read(&this.own) {
+            return Some(token(byte, true));
+        }
+        // Relaxed: who does not see it finds out for himself.
+        if !this.dried_up.load(Ordering::Relaxed) {
+            match read(&this.tokens) {
+                Ok(Some(byte)) => return Some(token(byte, false)),
+                Ok(None) => {}
+                // As above.
+                Err(_) => this.dried_up.store(true, Ordering::Relaxed),
+            }
+        }
+        None
+    }
+
     /// Waits for a token; nothing when the latch is closed before.
     pub(crate) fn take(this: &Arc<Self>, latch: &Latch) -> Option<Token> {
         loop {
             if latch.is_closed() {
                 return None;
             }
-            let token = |byte, own| Token { from: Arc::clone(this), byte, own };
-            if let Ok(Some(byte)) = read(&this.own) {
-                return Some(token(byte, true));
+            if let Some(token) = Self::try_take(this) {
+                return Some(token);
             }
-            // Relaxed: who does not see it finds out for himself.
+            // Relaxed: as above.
             let dried_up = this.dried_up.load(Ordering::Relaxed);
-            if !dried_up {
-                match read(&this.tokens) {
-                    Ok(Some(byte)) => return Some(token(byte, false)),
-                    Ok(None) => {}
-                    // As above.
-                    Err(_) => this.dried_up.store(true, Ordering::Relaxed),
-                }
-            }
             let mut fds = vec![
                 PollFd::from_borrowed_fd(latch.as_fd(), PollFlags::IN),
                 PollFd::new(&this.own.reader, PollFlags::IN),

@@ -1,31 +1,35 @@
 //! Pace: whether the next member may start now, or what it has to wait for.
 //!
 //! It is asked by each member before its attempt begins, and by nobody when no flag of pace was given and no `make` shares its
-//! tokens out: by the thread of a child ([`Pace::admit`]), by the task of a transfer ([`Pace::admit_task`]). One asks at a
+//! tokens out: for a child ([`Pace::admit`]), for a transfer ([`Pace::admit_task`]). One asks at a
 //! time, so that what the first takes is not counted as there by the second. In this order:
 //!
 //! 1. the machine: load ([`machine`]) and memory are as asked, and looked at anew until they are;
 //! 2. a token of the jobserver ([`jobserver`]), if there is one: last of all that can take long, because others wait for it;
 //! 3. the time since the last start ([`rate`]), stamped now that nothing is in the way.
 //!
-//! Any stop ends all waiting.
+//! Any stop ends all waiting. Who waits takes no thread, but for the one who waits for a token.
 
 pub(crate) mod control;
 mod jobserver;
 mod machine;
 mod rate;
 
+use std::future::Future;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use headcount::{Cancelled, Context};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) use jobserver::{Jobserver, Token};
 
 use crate::args::PaceArgs;
+use crate::hands::aside;
 use crate::latch::Latch;
-use crate::locked;
 use crate::refusal::Refusal;
 use machine::Machine;
 use rate::Spacing;
@@ -41,9 +45,7 @@ const SAY_AGAIN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// Nothing when nobody ever waits.
-    gate: Option<Mutex<Gate>>,
-    /// Whose turn it is, among tasks. The gate is locked by them for moments only: no thread of theirs may be held up.
-    turn: tokio::sync::Mutex<()>,
+    gate: Option<Arc<Mutex<Gate>>>,
     jobserver: Option<Arc<Jobserver>>,
     /// Closed at the first stop.
     draining: Arc<Latch>,
@@ -54,6 +56,16 @@ struct Gate {
     machine: Machine,
     spacing: Option<Spacing>,
     said: Option<Instant>,
+}
+
+/// A place in the queue before the gate. They ask in the order in which they queued.
+pub(crate) struct Place(Queued);
+
+enum Queued {
+    /// There is no gate.
+    Free,
+    First(OwnedMutexGuard<Gate>),
+    Waiting(Pin<Box<dyn Future<Output = OwnedMutexGuard<Gate>> + Send>>),
 }
 
 /// Leave to run. What was taken for it is given back with it.
@@ -78,8 +90,8 @@ impl Pace {
         let machine = Machine::new(args)?;
         let spacing = args.rate.map(|rate| Spacing::new(rate.period));
         let asks = machine.asks() || spacing.is_some() || jobserver.is_some();
-        let gate = asks.then(|| Mutex::new(Gate { machine, spacing, said: None }));
-        Ok(Self { gate, turn: Default::default(), jobserver: jobserver.map(Arc::new), draining })
+        let gate = asks.then(|| Arc::new(Mutex::new(Gate { machine, spacing, said: None })));
+        Ok(Self { gate, jobserver: jobserver.map(Arc::new), draining })
     }
 
     /// Whether anybody ever waits.
@@ -92,58 +104,78 @@ impl Pace {
         self.jobserver.as_ref()?.giving_back().ok()
     }
 
-    /// Waits until the next member may start; nothing when none may any more. `say` is told what is waited for.
-    pub(crate) fn admit(&self, ctx: &Context, say: impl Fn(&str)) -> Option<Permit> {
-        let Some(gate) = &self.gate else { return Some(Permit { token: None }) };
-        let mut gate = locked(gate);
-        let since = Instant::now();
-        while let Some(wait) = gate.machine_objects(since, &say) {
-            ctx.sleep(wait).ok()?;
+    /// Queues a member that is going to ask. Done when it is launched: who is looked after first then is anybody's guess.
+    pub(crate) fn queue(&self) -> Place {
+        let Some(gate) = &self.gate else { return Place(Queued::Free) };
+        let mut waiting = Box::pin(Arc::clone(gate).lock_owned());
+        // It queues when it is asked first.
+        match waiting.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+            Poll::Ready(gate) => Place(Queued::First(gate)),
+            Poll::Pending => Place(Queued::Waiting(waiting)),
         }
+    }
+
+    /// Waits until the member may start; nothing when it may not any more. `say` is told what is waited for.
+    pub(crate) async fn admit(&self, place: Place, ctx: &Context, say: impl Fn(&str)) -> Option<Permit> {
+        let mut gate = match place.0 {
+            Queued::Free => return Some(Permit { token: None }),
+            Queued::First(gate) => gate,
+            Queued::Waiting(gate) => gate.await,
+        };
+        gate.wait_for_machine(ctx, say).await.ok()?;
         let token = match &self.jobserver {
-            Some(jobserver) => Some(Jobserver::take(jobserver, &self.draining)?),
+            Some(jobserver) => Some(self.token(jobserver).await?),
             None => None,
         };
-        if let Some(spacing) = &mut gate.spacing {
-            ctx.sleep(spacing.left(Instant::now())).ok()?;
-            spacing.stamp(Instant::now());
-        }
-        ctx.check().ok()?;
+        gate.wait_for_rate(ctx).await.ok()?;
         Some(Permit { token })
     }
 
-    /// The same for a member that is a task. Of a jobserver's tokens it takes none: they are for what keeps a core busy.
+    async fn token(&self, jobserver: &Arc<Jobserver>) -> Option<Token> {
+        if self.draining.is_closed() {
+            return None;
+        }
+        if let Some(token) = Jobserver::try_take(jobserver) {
+            return Some(token);
+        }
+        // Whoever has one may keep it for hours.
+        let (jobserver, draining) = (Arc::clone(jobserver), Arc::clone(&self.draining));
+        aside("token", move || Jobserver::take(&jobserver, &draining)).await?
+    }
+
+    /// The same for a member that has no process. Of a jobserver's tokens it takes none: they are for what keeps a core busy.
     pub(crate) async fn admit_task(&self, ctx: &Context, say: impl Fn(&str)) -> Result<(), Cancelled> {
         let Some(gate) = &self.gate else { return ctx.check() };
-        let _turn = ctx.run_async(self.turn.lock()).await?;
-        let since = Instant::now();
-        loop {
-            let objection = locked(gate).machine_objects(since, &say);
-            let Some(wait) = objection else { break };
-            ctx.sleep_async(wait).await?;
-        }
-        let left = locked(gate).spacing.as_ref().map(|spacing| spacing.left(Instant::now()));
-        if let Some(left) = left {
-            ctx.sleep_async(left).await?;
-            locked(gate).spacing.iter_mut().for_each(|spacing| spacing.stamp(Instant::now()));
-        }
-        ctx.check()
+        let mut gate = ctx.run_async(gate.lock()).await?;
+        gate.wait_for_machine(ctx, say).await?;
+        gate.wait_for_rate(ctx).await
     }
 }
 
 impl Gate {
-    /// How long to wait before the machine is looked at again; nothing when it has nothing against another start. Says so if
-    /// somebody has waited for it for long.
-    fn machine_objects(&mut self, since: Instant, say: impl Fn(&str)) -> Option<Duration> {
+    /// Waits until the machine has nothing against another start. Says so if somebody has waited for it for long.
+    async fn wait_for_machine(&mut self, ctx: &Context, say: impl Fn(&str)) -> Result<(), Cancelled> {
         if !self.machine.asks() {
-            return None;
+            return Ok(());
         }
-        let why = self.machine.objects()?;
-        let long = since.elapsed() >= SAY && self.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN);
-        if long {
-            self.said = Some(Instant::now());
-            say(&format!("headcount: the next member waits: {why}\n"));
+        let since = Instant::now();
+        while let Some(why) = self.machine.objects() {
+            let long = since.elapsed() >= SAY && self.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN);
+            if long {
+                self.said = Some(Instant::now());
+                say(&format!("headcount: the next member waits: {why}\n"));
+            }
+            ctx.sleep_async(LOOK).await?;
         }
-        Some(LOOK)
+        Ok(())
+    }
+
+    /// Waits until enough time has gone by since the last start, and begins to count anew.
+    async fn wait_for_rate(&mut self, ctx: &Context) -> Result<(), Cancelled> {
+        if let Some(spacing) = &mut self.spacing {
+            ctx.sleep_async(spacing.left(Instant::now())).await?;
+            spacing.stamp(Instant::now());
+        }
+        ctx.check()
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Limit<'a> {
 
 #[derive(Debug)]
 enum Step {
+    /// See whether the member is late.
+    RunOut,
     Terminate,
     Kill,
 }
@@ -30,7 +32,7 @@ impl<'a> Limit<'a> {
     pub(crate) fn new(timeout: Option<Duration>, grace: Duration, pause: &'a Pause) -> Self {
         let due = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let paused = if due.is_some() { pause.total() } else { Duration::ZERO };
-        Self { pause, paused, grace, due, step: Step::Terminate }
+        Self { pause, paused, grace, due, step: Step::RunOut }
     }
 
     /// When the next step is due. Looked at only where there is one: most members have no limit.
@@ -42,40 +44,39 @@ impl<'a> Limit<'a> {
         self.due
     }
 
-    /// Whether there is none.
-    pub(super) fn is_none(&self) -> bool {
-        self.due.is_none()
-    }
-
     /// How long to sleep at most, when one would sleep for so long otherwise.
     pub(super) fn left(&mut self, otherwise: Option<Duration>) -> Option<Duration> {
         let left = self.due().map(|due| due.saturating_duration_since(Instant::now()));
         left.into_iter().chain(otherwise).min()
     }
 
-    /// Does what is due. `late` is called when the time is up, before the member is told to end. A member that is
-    /// being stopped already has the time it was given with that.
-    pub(super) fn keep(&mut self, seat: &Seat, late: impl FnOnce()) {
-        let Some(due) = self.due() else { return };
+    /// Does what is due. True when the time has just run out: the member is told to end by the next call, so that this
+    /// can be said before. A member that is being stopped already has the time it was given with that.
+    pub(super) fn keep(&mut self, seat: &Seat) -> bool {
+        let Some(due) = self.due() else { return false };
         let now = Instant::now();
         if due > now {
-            return;
+            return false;
         }
         match self.step {
-            Step::Terminate => {
-                if seat.run_out() {
-                    late();
-                    seat.tell_to_end();
-                    self.step = Step::Kill;
-                    self.due = Instant::now().checked_add(self.grace);
-                } else {
+            Step::RunOut => {
+                let late = seat.run_out();
+                self.step = Step::Terminate;
+                if !late {
                     self.due = None;
                 }
+                return late;
+            }
+            Step::Terminate => {
+                seat.tell_to_end();
+                self.step = Step::Kill;
+                self.due = now.checked_add(self.grace);
             }
             Step::Kill => {
                 seat.tell_to_die();
                 self.due = now.checked_add(AGAIN);
             }
         }
+        false
     }
 }

@@ -13,13 +13,14 @@
 //! 6. Who runs stands in the [`guard`]'s book, which is read when we are gone and could not do any of this.
 //!
 //! `std` starts children by `posix_spawn` as long as nothing has to run between fork and exec; nothing here
-//! asks for that. What is not the same on every system is in `system.rs`, and so is what is missing where.
+//! asks for that. How many files may be open for them is in `room.rs`. What is not the same on every system is in `system.rs`, and so is what is missing where.
 
 mod attend;
 pub(crate) mod guard;
 mod limit;
 mod lookup;
 mod pause;
+mod room;
 mod seat;
 #[cfg(target_os = "linux")]
 mod sight;
@@ -34,17 +35,19 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Resource, Signal, WaitId, WaitIdOptions, getrlimit, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-pub(crate) use attend::{Ended, News};
+use crate::hands::alarm;
+pub(crate) use attend::{Ended, Step};
 use guard::{Book, Guard};
 pub(crate) use limit::Limit;
 pub(crate) use lookup::look_up;
 pub(crate) use pause::Pause;
+pub(crate) use room::Room;
 pub(crate) use seat::{Seat, Sitter};
 pub(crate) use strays::{Strays, adopt_orphans};
 pub(crate) use tail::Tail;
@@ -55,21 +58,12 @@ const BURIAL: Duration = Duration::from_secs(1);
 /// Where a child finds how much time is left to it, in seconds.
 const LEFT: &str = "HEADCOUNT_DEADLINE";
 
-/// File descriptors a running member needs, counted generously, and those the command needs itself.
-const FDS_EACH: u64 = 6;
-const FDS_OWN: u64 = 24;
-
-/// How many members may run at once before file descriptors run out.
-pub(crate) fn room_for_jobs() -> Option<u64> {
-    let limit = getrlimit(Resource::Nofile).current?;
-    Some(limit.saturating_sub(FDS_OWN) / FDS_EACH)
-}
-
 /// Starts members.
 #[derive(Debug)]
 pub(crate) struct Launcher {
     /// Where the command lies, when it is the same for all: looked up once.
     path: Option<PathBuf>,
+    room: Room,
     pub(crate) guard: Guard,
 }
 
@@ -99,8 +93,8 @@ impl Entry {
 }
 
 impl Launcher {
-    pub(crate) fn new(path: Option<PathBuf>) -> Self {
-        Self { path, guard: Guard::new() }
+    pub(crate) fn new(path: Option<PathBuf>, room: Room) -> Self {
+        Self { path, room, guard: Guard::new() }
     }
 
     /// Starts a child, which is told how much time is left to it. The caller holds the seat it will sit in, and the token.
@@ -119,8 +113,10 @@ impl Launcher {
         if self.path.is_some() {
             command.arg0(name);
         }
+        let _starting = self.room.begin();
         let (out, child_out) = pipe_with(PipeFlags::CLOEXEC)?;
         let (err, child_err) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (out, err) = (self.room.keep(out), self.room.keep(err));
         if let Some(book) = self.guard.book() {
             command.env(guard::BATCH, book.batch());
         }
@@ -132,14 +128,16 @@ impl Launcher {
         if let Some(left) = left {
             command.env(LEFT, format!("{:.3}", left.as_secs_f64()));
         }
-        let child =
-            command.process_group(0).spawn().inspect_err(|_| entry.iter().for_each(Entry::is_over))?;
+        let lowered = self.room.lower();
+        let child = lowered.and_then(|_lowered| command.process_group(0).spawn());
+        let child = child.inspect_err(|_| entry.iter().for_each(Entry::is_over))?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let group = group.ok_or_else(|| io::Error::other("the child has no process id"))?;
         if let Some(entry) = &entry {
             entry.book.runs(seat, group);
         }
-        Ok(Running { child, group, end: system::watch_end(group), out: Some(out), err: Some(err), entry })
+        let end = system::watch_end(group).map(|end| self.room.keep(end));
+        Ok(Running { child, group, end, out: Some(out), err: Some(err), entry })
     }
 }
 
@@ -159,42 +157,27 @@ impl Running {
         Ok(waitid(WaitId::Pid(self.group), how)?.is_some())
     }
 
-    /// Sleeps until the leader has ended, without reaping it.
-    fn wait_end(&self) -> io::Result<()> {
-        loop {
-            match waitid(WaitId::Pid(self.group), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-                Ok(_) => return Ok(()),
-            }
-        }
-    }
-
-    /// Ends the member: kills what the leader left behind, reaps the leader, empties the seat, and waits
-    /// until the group is empty. The leader has ended.
+    /// Ends the member: kills what the leader left behind, reaps the leader and empties the seat. The leader has
+    /// ended.
     fn bury(&mut self, seat: &Seat) -> (io::Result<ExitStatus>, Option<Sitter>) {
         let mut sitting = seat.lock();
         signal_group(self.group, Signal::KILL);
         // Before the number can go to somebody else.
         self.entry.iter().for_each(Entry::is_over);
         let status = self.child.wait();
-        let sitter = sitting.take();
-        drop(sitting);
-        self.wait_group_empty();
-        (status, sitter)
+        (status, sitting.take())
     }
 
     /// Reaps the orphans of the group until there are none (rule 4). They are killed already. Without
-    /// adoption there are none to reap, and this returns at once.
-    fn wait_group_empty(&self) {
-        let mut waited = Duration::ZERO;
-        let mut pause = Duration::from_micros(100);
-        while waited < BURIAL {
+    /// adoption there are none to reap, and this is over at once.
+    async fn wait_group_empty(&self) {
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        while began.elapsed() < BURIAL {
             match waitid(WaitId::Pgid(Some(self.group)), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
                 Ok(Some(_)) | Err(Errno::INTR) => {}
                 Ok(None) => {
-                    std::thread::sleep(pause);
-                    waited += pause;
+                    alarm::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_millis(10));
                 }
                 Err(_) => return,

@@ -3,6 +3,7 @@
 mod account;
 mod attempts;
 mod bytes;
+mod crowd;
 mod fetch;
 mod guard;
 mod help;

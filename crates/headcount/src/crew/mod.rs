@@ -57,6 +57,8 @@ type Round<U, E> = ThreadCore<U, E, FailFast>;
 ///
 /// For one batch of work use [`thread::map`](crate::thread::map()) or [`thread::Scope`](crate::thread::Scope): they may borrow, and
 /// nothing has to be stopped. A crew pays where rounds are many and short, and starting threads for each would show.
+/// Two crews must not hold rounds of each other inside of their jobs: all workers of both may come to wait, and none is left for
+/// what they wait for. That is not told; a crew's own jobs may hold rounds of their own crew.
 ///
 /// # Dropping
 ///

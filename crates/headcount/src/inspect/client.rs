@@ -40,7 +40,8 @@ pub fn processes() -> io::Result<Vec<u32>> {
 ///
 /// # Errors
 ///
-/// If the process has no socket, has gone, does not answer in time, speaks another version, or is another user's.
+/// If the process has no socket, has gone, does not answer in time, speaks another version, or is another user's; and if
+/// there is more to tell than an answer may hold, 64 MB.
 pub fn ask(pid: u32, ask: &Ask, patience: Duration) -> Result<Census, AskError> {
     let error = |kind| AskError { pid, patience, kind };
     let directory = place::directory();
@@ -80,6 +81,7 @@ fn talk(socket: &Path, ask: &Ask, patience: Duration) -> Result<Census, Kind> {
         Unread::Version(theirs) => Kind::Version(theirs),
         Unread::Garbage(what) => Kind::Garbage(what),
         Unread::Refused(why) => Kind::Refused(why),
+        Unread::TooLong(bytes) => Kind::TooLong(bytes),
     })
 }
 
@@ -100,6 +102,7 @@ enum Kind {
     Version(u32),
     Garbage(String),
     Refused(String),
+    TooLong(u64),
     Io(io::Error),
 }
 
@@ -133,6 +136,7 @@ impl AskError {
             Kind::Version(_) | Kind::Refused(_) => {
                 "use a `headcount` of the same version as the program's library"
             }
+            Kind::TooLong(_) => "ask for fewer members, or for one by its name or number",
             Kind::Garbage(_) => "something else listens there: who runs as this process?",
             Kind::Io(_) => "look at the directory's owner and permissions",
         }
@@ -152,6 +156,10 @@ impl fmt::Display for AskError {
             }
             Kind::Garbage(what) => write!(f, "answered something that is no answer: {what}"),
             Kind::Refused(why) => write!(f, "refused the question: {why}"),
+            Kind::TooLong(bytes) => {
+                let (answer, most) = (bytes >> 20, wire::LONGEST_ANSWER >> 20);
+                write!(f, "has more to tell than an answer may hold: {answer} MB instead of {most} MB")
+            }
             Kind::Io(error) => write!(f, "could not be asked: {error}"),
         }
     }

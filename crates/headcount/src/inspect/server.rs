@@ -79,7 +79,7 @@ pub(super) fn answer(stream: &UnixStream) -> io::Result<()> {
     stream.set_write_timeout(Some(PATIENCE))?;
     let line = wire::read_line(stream, wire::LONGEST_QUESTION, Instant::now() + PATIENCE)?;
     let answer = match wire::read_question(&line) {
-        Ok(ask) => wire::answer(Census::take(&ask)),
+        Ok(ask) => wire::answer(Census::take(&ask), wire::LONGEST_ANSWER),
         Err(unread) => wire::refusal(&unread),
     };
     let until = Instant::now() + LONG_PATIENCE;

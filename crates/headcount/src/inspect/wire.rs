@@ -40,6 +40,9 @@ struct Answer {
     census: Option<Census>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+    /// Besides: it was refused because it would have been so many bytes long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    too_long: Option<u64>,
 }
 
 /// Why a line is not understood.
@@ -51,6 +54,8 @@ pub(super) enum Unread {
     Garbage(String),
     /// The other side said no.
     Refused(String),
+    /// It said no because the answer would be so many bytes long.
+    TooLong(u64),
 }
 
 impl fmt::Display for Unread {
@@ -61,6 +66,7 @@ impl fmt::Display for Unread {
             }
             Self::Garbage(what) => write!(f, "that is no line of the protocol: {what}"),
             Self::Refused(why) => f.write_str(why),
+            Self::TooLong(bytes) => write!(f, "the answer would be {} MB long", bytes >> 20),
         }
     }
 }
@@ -81,6 +87,7 @@ pub(super) fn read_question(line: &[u8]) -> Result<Ask, Unread> {
 
 pub(super) fn read_answer(line: &[u8]) -> Result<Census, Unread> {
     match read::<Answer>(line)? {
+        Answer { too_long: Some(bytes), .. } => Err(Unread::TooLong(bytes)),
         Answer { refused: Some(why), .. } => Err(Unread::Refused(why)),
         Answer { census: Some(census), .. } => Ok(census),
         Answer { .. } => Err(Unread::Garbage("neither an answer nor a refusal".into())),
@@ -91,12 +98,19 @@ pub(super) fn question(ask: &Ask) -> Vec<u8> {
     line(&Question { headcount: VERSION, ask: ask.clone() })
 }
 
-pub(super) fn answer(census: Census) -> Vec<u8> {
-    line(&Answer { headcount: VERSION, census: Some(census), refused: None })
+/// The answer, if it is no longer than `limit`: who asks would not read on, and could not say why.
+pub(super) fn answer(census: Census, limit: usize) -> Vec<u8> {
+    let answer = line(&Answer { headcount: VERSION, census: Some(census), refused: None, too_long: None });
+    // The line break does not count.
+    match answer.len() - 1 {
+        bytes if bytes > limit => refusal(&Unread::TooLong(bytes as u64)),
+        _ => answer,
+    }
 }
 
 pub(super) fn refusal(why: &Unread) -> Vec<u8> {
-    line(&Answer { headcount: VERSION, census: None, refused: Some(why.to_string()) })
+    let too_long = if let Unread::TooLong(bytes) = why { Some(*bytes) } else { None };
+    line(&Answer { headcount: VERSION, census: None, refused: Some(why.to_string()), too_long })
 }
 
 fn line(what: &impl Serialize) -> Vec<u8> {
@@ -149,8 +163,22 @@ mod tests {
             assert_eq!(read_question(&read), Ok(ask));
         }
         let census = Census { pid: 7, program: "it".into(), groups: vec![] };
-        let line = answer(census.clone());
+        let line = answer(census.clone(), LONGEST_ANSWER);
         assert_eq!(read_answer(line.trim_ascii_end()), Ok(census));
+    }
+
+    #[test]
+    fn an_answer_that_would_not_be_read_is_not_given_and_that_is_said() {
+        let census = Census { pid: 7, program: "it".repeat(5 << 20), groups: vec![] };
+        let whole =
+            line(&Answer { headcount: VERSION, census: Some(census.clone()), refused: None, too_long: None });
+        let length = whole.len() - 1;
+        assert_eq!(read_answer(answer(census.clone(), length).trim_ascii_end()), Ok(census.clone()));
+        let said = answer(census, length - 1);
+        assert!(said.len() < 1000);
+        assert_eq!(read_answer(said.trim_ascii_end()), Err(Unread::TooLong(length as u64)));
+        // Whoever does not know the word reads a refusal.
+        assert!(String::from_utf8_lossy(&said).contains(r#""refused":"the answer would be 10 MB long""#));
     }
 
     #[test]
@@ -181,7 +209,7 @@ mod tests {
         let changed = ours.prop_map(|(which, changes)| {
             let mut line = match which {
                 0 => question(&Ask::member("who")),
-                1 => answer(Census { pid: 1, program: "p".into(), groups: vec![] }),
+                1 => answer(Census { pid: 1, program: "p".into(), groups: vec![] }, LONGEST_ANSWER),
                 _ => refusal(&Unread::Version(9)),
             };
             for (at, byte) in changes {

@@ -69,7 +69,7 @@ use crate::timeline::{Recorder, Timeline};
 ///   came while the stage below was busy. An item is within the next stage's reach as soon as it has been made.
 /// * **Stages close themselves.** When the source is exhausted, each stage ends after its last item, and then the next one.
 /// * **It stops from below as well.** When the sink has enough, or a stage has ended, those above end at their next item; an
-///   endless source is fine.
+///   endless source is fine. An item under way may still fail, and then the run has failed.
 /// * **It fails as one.** A stage's error, or panic, cancels the [`Context`] that all are given. When everybody is over the
 ///   run gives the first error with the stage's name and place; consequences of the cancellation are not mistaken for it. A
 ///   panic goes on in the caller.

@@ -223,7 +223,8 @@ impl fmt::Display for Report {
             1 => stage.name().to_owned(),
             workers => format!("{} ×{workers}", stage.name()),
         };
-        let width = self.stages.iter().map(|stage| label(stage).chars().count()).max().unwrap_or(0);
+        // Nothing can be padded to more than 65,535 characters.
+        let width = self.stages.iter().map(|stage| label(stage).chars().count().min(200)).max().unwrap_or(0);
         for (nth, stage) in self.stages.iter().enumerate() {
             let taken = if nth == 0 { String::new() } else { format!("{} in", stage.items_in()) };
             let last = nth + 1 == self.stages.len();

@@ -304,7 +304,10 @@ pub(super) async fn drain<C: Carrier, T, B>(
             Ok(None) | Err(_) => return Ok(None),
         }
         let mut enough = None;
-        while let Some(item) = input.hand.pop_front() {
+        loop {
+            // Here too, and not only before each batch: those in hand may take longer than they should have.
+            ctx.check()?;
+            let Some(item) = input.hand.pop_front() else { break };
             if let ControlFlow::Break(said) = sink(item) {
                 enough = Some(said);
                 break;

@@ -72,11 +72,30 @@ fn colours_come_only_when_they_are_asked_for() {
     assert!(!shop().to_string().contains('\x1b'));
     let coloured = shop().coloured(true).to_string();
     assert!(coloured.contains("\x1b[33mqueued   \x1b[0m"), "{coloured}");
-    let mut plain = coloured;
+    assert_eq!(without_colours(coloured), shop().to_string());
+}
+
+fn without_colours(mut text: String) -> String {
     for code in ["1", "2", "31", "32", "33", "0"] {
-        plain = plain.replace(&format!("\x1b[{code}m"), "");
+        text = text.replace(&format!("\x1b[{code}m"), "");
     }
-    assert_eq!(plain, shop().to_string());
+    text
+}
+
+#[test]
+fn a_roll_call_says_what_is_known_and_is_coloured_like_the_tree() {
+    let call = shop().groups[0].roll_call().clone();
+    insta::assert_snapshot!(call, @r#"
+    prices: 3 of 12 still out (limit 2)
+      #3   "sku 42"  running    4.98 s  crates/headcount/src/roll/golden.rs:12  (waits for map (crates/headcount/src/roll/golden.rs:12), on thread worker-1)
+      #7   "sku 77"  cancelled  1.20 s  crates/headcount/src/roll/golden.rs:12  (waits for time to pass, on thread worker-2)
+      #12            queued     340 ms  crates/headcount/src/roll/golden.rs:12  (waits for a slot)
+    "#);
+    let plain = call.to_string();
+    let coloured = call.coloured(true).to_string();
+    assert!(coloured.starts_with("\x1b[1mprices: 3 of 12 still out\x1b[0m (limit 2)\n"), "{coloured}");
+    assert!(coloured.contains("\x1b[31mcancelled\x1b[0m"), "{coloured}");
+    assert_eq!(without_colours(coloured), plain);
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Missing {
             1 => alloc::format!("#{}", self.number),
             n => alloc::format!("#{}-{}", self.number, self.number + n as u64 - 1),
         };
-        let name = self.name().map_or_else(String::new, |name| alloc::format!("{name:?}"));
+        let name = self.name.as_ref().map_or_else(String::new, Name::told);
         let age = self.age.map_or_else(|| "-".to_string(), |age| brief(age).to_string());
         [number, name, age]
     }

@@ -6,6 +6,7 @@
 //! | `missing` | [`Missing`]: one of its lines |
 //! | `name`, `title` | what members and groups are called |
 //! | `doing` | what is known of a member besides |
+//! | `paint` | colours |
 //! | `roster` | the list that a group keeps while its members are out |
 //! | `registry` | all groups that are there |
 //! | `roots` | which of them, and of the timers and callbacks, belong to one test |
@@ -20,6 +21,7 @@ mod golden;
 mod json;
 mod missing;
 mod name;
+mod paint;
 #[cfg(feature = "std")]
 pub(crate) mod registry;
 #[cfg(feature = "std")]
@@ -42,6 +44,7 @@ use core::time::Duration;
 pub use self::doing::WaitsFor;
 pub use self::missing::{Missing, State};
 pub use self::name::Name;
+use self::paint::Paint;
 #[cfg(feature = "std")]
 pub(crate) use self::title::Title;
 #[cfg(feature = "std")]
@@ -50,7 +53,8 @@ pub use self::tree::{RollNode, RollTree, roll_call};
 /// A list of the members that are still out, taken at one moment.
 ///
 /// Printed, it is a heading and one line for each member, the longest out first. The `{}` form shows twenty members
-/// and counts the rest; `{:#}` shows all.
+/// and counts the rest; `{:#}` shows all. Of members of a group it adds what they wait for and on which thread they run, where that is
+/// known. [`coloured`](Self::coloured) marks states for a terminal.
 ///
 /// ```text
 /// wait group (src/main.rs:12): 3 still out
@@ -80,6 +84,7 @@ pub struct RollCall {
     outstanding: usize,
     /// Longest out first.
     missing: Vec<Missing>,
+    coloured: bool,
 }
 
 /// What a roll call says of the group.
@@ -130,7 +135,7 @@ impl RollCall {
         // The count and the list are read one after the other. A member that left in between is in neither or only in
         // the count; one that came is only in the list. The heading never says less than the list shows.
         let listed = missing.iter().map(|member| member.count).sum();
-        Self { heading, outstanding: outstanding.max(listed), missing }
+        Self { heading, outstanding: outstanding.max(listed), missing, coloured: false }
     }
 
     /// A roll call of members that are counted and not listed.
@@ -189,6 +194,14 @@ impl RollCall {
         self.missing.iter()
     }
 
+    /// The same with its text coloured, if `yes`, by the escape codes that terminals know. Ask whether it is one:
+    /// `roll_call.coloured(std::io::stderr().is_terminal())`.
+    #[must_use]
+    pub fn coloured(mut self, yes: bool) -> Self {
+        self.coloured = yes;
+        self
+    }
+
     /// How many are out without being listed.
     #[must_use]
     pub fn unlisted_count(&self) -> usize {
@@ -242,10 +255,10 @@ impl RollCall {
                 write!(f, "{:<name$}  ", row[1])?;
             }
             let place = member.place;
-            write!(f, "{:<state$}  {:>age$}  {}:{}", member.state, row[2], place.file(), place.line())?;
-            if member.blocks {
-                f.write_str("  (blocks, cannot be stopped)")?;
-            }
+            let word = alloc::format!("{:<state$}", member.state);
+            Paint::of(member.state).write(self.coloured, word, f)?;
+            write!(f, "  {:>age$}  {}:{}", row[2], place.file(), place.line())?;
+            self.write_notes(member, f)?;
         }
         match rest.iter().map(|member| member.count).sum() {
             0usize => {}
@@ -261,6 +274,27 @@ impl RollCall {
     }
 }
 
+impl RollCall {
+    /// What is known of a member besides.
+    #[cfg(feature = "std")]
+    fn write_notes(&self, member: &Missing, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let blocks = member.blocks.then(|| "blocks, cannot be stopped".into());
+        let waits_for = member.waits_for().map(|what| alloc::format!("waits for {what}"));
+        let thread = member.thread().map(|thread| alloc::format!("on thread {thread}"));
+        let notes: Vec<String> = [blocks, waits_for, thread].into_iter().flatten().collect();
+        match notes.is_empty() {
+            true => Ok(()),
+            false => Paint::Faint.write(self.coloured, format_args!("  ({})", notes.join(", ")), f),
+        }
+    }
+
+    /// Nothing is.
+    #[cfg(not(feature = "std"))]
+    fn write_notes(&self, _: &Missing, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
 impl<'a> IntoIterator for &'a RollCall {
     type Item = &'a Missing;
     type IntoIter = core::slice::Iter<'a, Missing>;
@@ -271,7 +305,13 @@ impl<'a> IntoIterator for &'a RollCall {
 
 impl fmt::Display for RollCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_heading(f)?;
+        struct Top<'r>(&'r RollCall);
+        impl fmt::Display for Top<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write_heading(f)
+            }
+        }
+        Paint::Heading.write(self.coloured, Top(self), f)?;
         self.write_members(f)
     }
 }

@@ -36,6 +36,16 @@ impl Name {
             Text::Shared(text) => text,
         }
     }
+
+    /// The text as it stands in a list: in quotes, and no longer than a line can hold. A query, say, may be a megabyte long, and
+    /// nothing can be padded to more than 65,535 characters.
+    pub(crate) fn told(&self) -> String {
+        const LONGEST: usize = 100;
+        match self.as_str().char_indices().nth(LONGEST) {
+            Some((end, _)) => alloc::format!("{:?}…", &self.as_str()[..end]),
+            None => alloc::format!("{self:?}"),
+        }
+    }
 }
 
 impl From<&'static str> for Name {

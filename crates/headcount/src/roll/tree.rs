@@ -1,6 +1,6 @@
 //! The roll of the whole process: who is out, group by group, each below the member that made it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::registry::{self, Found};
 use super::{Missing, RollCall};
@@ -12,7 +12,7 @@ use crate::who::threads;
 /// and contexts that somebody waits for. Those with nobody out are left out, unless somebody is below them.
 ///
 /// Printed, it is a heading for each group and a line for each member, the longest out first; groups that a member made stand
-/// below its line. The `{}` form shows twenty members of a group and counts the rest by the places where they were launched;
+/// below its line; those of more than a hundred levels begin anew at the top. The `{}` form shows twenty members of a group and counts the rest by the places where they were launched;
 /// `{:#}` shows all. [`coloured`](Self::coloured) marks states for a terminal.
 ///
 /// With the feature `serde` it can be serialized. The names are part of the interface, and more may be added: of the tree
@@ -138,25 +138,34 @@ impl RollNode {
     }
 }
 
+/// As deep as groups stand below each other: whoever prints, copies or drops a tree goes down in it by recursion, and tasks can
+/// be nested deeper than a thread's stack is.
+const DEEPEST: usize = 100;
+
 /// Puts everybody in their places, from the bottom up and without recursion, as groups may be nested deeply. Groups that have
-/// nobody out, and nobody below, are dropped.
+/// nobody out, and nobody below, are dropped. What is deeper than [`DEEPEST`] begins anew at the top.
 fn assemble(
     tops: Vec<(usize, RollNode)>,
     below: &mut BTreeMap<Option<usize>, Vec<(usize, RollNode)>>,
 ) -> Vec<RollNode> {
     /// Groups of one parent: those to come, the one that is being filled, and those that are whole.
     struct Level {
-        coming: std::vec::IntoIter<(usize, RollNode)>,
+        coming: VecDeque<(usize, RollNode)>,
         open: Option<RollNode>,
         whole: Vec<RollNode>,
     }
-    let level = |groups: Vec<_>| Level { coming: groups.into_iter(), open: None, whole: Vec::new() };
+    let level = |groups: Vec<_>| Level { coming: groups.into(), open: None, whole: Vec::new() };
     let mut levels = vec![level(tops)];
     loop {
         let Some(last) = levels.last_mut() else { return Vec::new() };
-        if let Some((id, node)) = last.coming.next() {
+        if let Some((id, node)) = last.coming.pop_front() {
             last.open = Some(node);
-            levels.push(level(below.remove(&Some(id)).unwrap_or_default()));
+            let mut children = below.remove(&Some(id)).unwrap_or_default();
+            if levels.len() >= DEEPEST {
+                let anew = children.drain(..).map(|(id, node)| (id, RollNode { member: None, ..node }));
+                levels[0].coming.extend(anew);
+            }
+            levels.push(level(children));
             continue;
         }
         let mut whole = levels.pop().map_or_else(Vec::new, |last| last.whole);

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use std::panic::Location;
 use std::time::Duration;
 
+use super::paint::Paint;
 use super::tree::{RollNode, RollTree};
 use super::{Missing, State, brief};
 
@@ -33,15 +34,6 @@ struct Text<'t, 'f> {
     first: bool,
 }
 
-#[derive(Clone, Copy)]
-enum Paint {
-    Heading,
-    Queued,
-    Running,
-    Cancelled,
-    Faint,
-}
-
 impl Text<'_, '_> {
     fn groups(&mut self, groups: &[RollNode], indent: &str) -> fmt::Result {
         let (shown, rest) = groups.split_at(groups.len().min(self.shown));
@@ -58,7 +50,7 @@ impl Text<'_, '_> {
 
     fn group(&mut self, group: &RollNode, indent: &str) -> fmt::Result {
         self.line(indent)?;
-        self.paint(Paint::Heading, &Heading(group))?;
+        self.paint(Paint::Heading, Heading(group))?;
         let deeper = format!("{indent}  ");
 
         // Below whose line a group stands. One that a member has made who is not listed comes after all of them.
@@ -103,13 +95,8 @@ impl Text<'_, '_> {
         if columns.name > 0 {
             write!(self.out, "{name:<0$}  ", columns.name)?;
         }
-        let paint = match member.state {
-            State::Queued => Paint::Queued,
-            State::Cancelled => Paint::Cancelled,
-            _ => Paint::Running,
-        };
         let state = format!("{:<1$}", member.state, columns.state);
-        self.paint(paint, &state)?;
+        self.paint(Paint::of(member.state), state)?;
         let place = member.place;
         write!(self.out, "  {age:>0$}  {1}:{2}", columns.age, place.file(), place.line())?;
         let mut notes = Vec::new();
@@ -124,7 +111,7 @@ impl Text<'_, '_> {
         }
         if !notes.is_empty() {
             let notes = format!("  ({})", notes.join(", "));
-            self.paint(Paint::Faint, &notes)?;
+            self.paint(Paint::Faint, notes)?;
         }
         Ok(())
     }
@@ -170,18 +157,8 @@ impl Text<'_, '_> {
         self.out.write_str(indent)
     }
 
-    fn paint(&mut self, paint: Paint, what: &dyn fmt::Display) -> fmt::Result {
-        if !self.coloured {
-            return write!(self.out, "{what}");
-        }
-        let code = match paint {
-            Paint::Heading => 1,
-            Paint::Faint => 2,
-            Paint::Cancelled => 31,
-            Paint::Running => 32,
-            Paint::Queued => 33,
-        };
-        write!(self.out, "\x1b[{code}m{what}\x1b[0m")
+    fn paint(&mut self, paint: Paint, what: impl fmt::Display) -> fmt::Result {
+        paint.write(self.coloured, what, self.out)
     }
 }
 

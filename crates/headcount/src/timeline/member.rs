@@ -163,7 +163,7 @@ impl TimelineMember {
     /// Number and name.
     pub(super) fn called(&self) -> String {
         match &self.name {
-            Some(name) => format!("#{} {name:?}", self.number()),
+            Some(name) => format!("#{} {}", self.number(), name.told()),
             None => format!("#{}", self.number()),
         }
     }

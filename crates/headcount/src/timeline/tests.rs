@@ -115,6 +115,17 @@ fn long_texts_are_cut_where_a_character_ends() {
 }
 
 #[test]
+fn a_name_of_any_length_leaves_a_summary_that_can_be_read() {
+    let recorder = recorder(2);
+    let name = Some("ü".repeat(100_000).into());
+    recorder.spawned(0, Who { name, place: Location::caller() }, None);
+    recorder.begun(0);
+    ends(&recorder, 0, HowEnded::Failed);
+    let text = TimelineSummary::of(&recorder.snapshot()).to_string();
+    assert!(text.contains("üü\"…") && text.lines().all(|line| line.chars().count() < 400), "{text}");
+}
+
+#[test]
 fn the_critical_path_goes_from_slot_to_slot() {
     // Two slots: 1 then 3 then 4 in one, 2 in the other.
     let members = vec![

@@ -137,6 +137,15 @@ fn names_cannot_break_the_lines() {
 }
 
 #[test]
+fn a_name_of_any_length_leaves_a_line_that_can_be_read() {
+    let group = WaitGroup::new();
+    let _tokens = ["short".to_owned(), "ü\n".repeat(100_000)].map(|name| group.add_named(name));
+    let text = group.roll_call().to_string();
+    assert!(text.contains("\"short\"") && text.contains("\"ü\\nü\\n") && text.contains("\"…"), "{text}");
+    assert!(text.lines().count() == 3 && text.lines().all(|line| line.chars().count() < 400), "{text}");
+}
+
+#[test]
 fn a_crowd_is_cut_at_twenty_lines_unless_all_are_asked_for() {
     let group = WaitGroup::tracked();
     let _tokens: Vec<_> = (0..1000).map(|_| group.add()).collect();

@@ -2,6 +2,7 @@
 #![cfg(all(feature = "tokio", not(any(loom, shuttle))))]
 
 mod deadlocks;
+mod deep;
 mod kinds;
 mod million;
 mod pending;

@@ -1,10 +1,11 @@
 //! One leak of each kind, for threads: it is caught, and named.
 
 use std::mem;
+use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use headcount::{Context, Crew, WaitGroup, testing, thread};
+use headcount::{Context, Crew, Pipeline, WaitGroup, testing, thread};
 
 use crate::{LIMIT, accusation, assert_says, at_once, gate, place};
 
@@ -102,6 +103,26 @@ fn a_job_of_a_crew_is_caught() {
         &accusation(|| at_once().run(body)),
         &["left 2 behind", "movers: 1 of 1 still out", "crews that"],
     );
+}
+
+#[test]
+fn a_worker_of_a_pipeline_is_caught_and_named_by_its_stage() {
+    let (_open, gate) = gate();
+    let body = || {
+        let ((began, has_begun), gate) = (channel(), Mutex::new(Some(gate)));
+        WaitGroup::new().spawn(move || {
+            let lines = Pipeline::source([1]).named("import").stage("parse", 1, move |_, n| {
+                began.send(()).unwrap();
+                if let Some(gate) = gate.lock().unwrap().take() {
+                    gate();
+                }
+                headcount::ok(n)
+            });
+            lines.run_for_each(&Context::background(), drop).unwrap();
+        });
+        has_begun.recv_timeout(LIMIT).unwrap();
+    };
+    assert_says(&accusation(|| at_once().run(body)), &["import: ", "still out", "\"parse\"  running"]);
 }
 
 #[test]

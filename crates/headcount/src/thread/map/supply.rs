@@ -323,7 +323,7 @@ impl<I: Iterator> Source<I> {
         let asked = panics::catch(|| {
             let sure = self.iter.size_hint().0;
             // Near the end, who comes later gets a share.
-            let share = if cfg!(loom) { sure } else { sure / (2 * limit) }.max(1);
+            let share = if cfg!(loom) { sure } else { sure / limit.saturating_mul(2) }.max(1);
             // T3, T4.
             let most = room.min(share);
             if most == 1 {
@@ -357,12 +357,12 @@ impl<Item> Staff<Item> {
     /// How far what was pulled may be ahead of what was taken.
     fn ahead(&self, limit: usize) -> usize {
         // The checker's models have few items.
-        if cfg!(loom) { 1 } else { limit * (2 * self.batch + 2) }
+        if cfg!(loom) { 1 } else { limit.saturating_mul(2 * self.batch + 2) }
     }
 
     /// The first index that may not be pulled (T4).
     fn window(&self, limit: usize) -> Option<usize> {
-        self.taken.map(|taken| taken + self.ahead(limit))
+        self.taken.map(|taken| taken.saturating_add(self.ahead(limit)))
     }
 
     /// How many may be pulled from index `next` on, by somebody who wants so many.

@@ -88,8 +88,9 @@ fn a_million_deadlines_are_set_and_dropped() {
         "a crowd of late ones does not hold up a soon one"
     );
     drop(crowd);
-    // Far above what it takes (a second or so, unoptimized), far below what a list instead of a map would.
-    assert!(begun.elapsed() < 3 * LIMIT);
+    // Far above what it takes (a second or so, unoptimized, and a hundred where twenty others are at work), far below what a list
+    // instead of a map would: hours.
+    assert!(begun.elapsed() < 60 * LIMIT);
 }
 
 #[test]

@@ -73,11 +73,12 @@ fn who_overran_is_cancelled_and_named() {
         crew.post(2).unwrap();
         crew.post(3).unwrap();
         let error = crew.stop(Duration::from_millis(5)).unwrap_err();
-        let overran = error.overran().unwrap();
-        assert_eq!((overran.outstanding(), error.still_out().is_some()), (3, false));
+        assert_eq!(error.overran().unwrap().outstanding(), 3);
         assert!(error.first_failed_post().is_none(), "ending because one is cancelled is no failure");
         let text = error.to_string();
-        assert!(text.contains("overran its grace of 5 ms: slow: 3 still out (limit 2)"), "{text}");
+        assert!(text.contains("overran its grace of 5 ms") && text.contains(": slow: "), "{text}");
+        // A machine with much else to do may not have let them go within the second five milliseconds.
+        crew.stop(LIMIT).unwrap();
         assert!(crew.roll_call().is_empty());
     });
 }

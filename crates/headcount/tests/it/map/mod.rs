@@ -8,6 +8,8 @@ mod task_local;
 mod task_oracle;
 
 #[cfg(feature = "tokio")]
+mod spawned_oracle;
+#[cfg(feature = "tokio")]
 mod task_spawned;
 #[cfg(feature = "tokio")]
 mod task_streams;

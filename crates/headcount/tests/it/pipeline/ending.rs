@@ -165,6 +165,28 @@ fn no_item_is_begun_after_the_cancellation() {
     }
 }
 
+/// So does the sink, which runs on the caller's own thread or task.
+#[test]
+fn the_sink_is_given_no_item_after_the_cancellation() {
+    for on_tasks in [false, true] {
+        within(move || {
+            let (ctx, canceller) = Context::background().with_cancel();
+            let (mut canceller, late) = (Some(canceller), Count::default());
+            let sink = |n| {
+                if canceller.is_none() {
+                    late.add();
+                }
+                if n == 20_000 {
+                    drop(canceller.take());
+                }
+            };
+            let error = super::for_each(Pipeline::source(0..), &ctx, on_tasks, sink).unwrap_err();
+            assert!(error.cancelled().is_some());
+            assert_eq!(late.get(), 0, "on tasks: {on_tasks}");
+        });
+    }
+}
+
 #[test]
 fn a_deadline_wakes_workers_that_wait_for_a_source_that_gives_nothing() {
     within(|| {

@@ -37,24 +37,47 @@ fn collect<C>(pipeline: Pipeline<C>, ctx: &Context, on_tasks: bool) -> Result<Ve
 where
     C: OnThreads + 'static,
 {
-    if on_tasks { tasks_collect(pipeline, ctx) } else { pipeline.run_collect(ctx) }
+    let mut all = Vec::new();
+    for_each(pipeline, ctx, on_tasks, |item| all.push(item))?;
+    Ok(all)
+}
+
+/// Runs as well, with this sink.
+fn for_each<C>(
+    pipeline: Pipeline<C>,
+    ctx: &Context,
+    on_tasks: bool,
+    sink: impl FnMut(C::Item),
+) -> Result<(), GroupError>
+where
+    C: OnThreads + 'static,
+{
+    if on_tasks { tasks_for_each(pipeline, ctx, sink) } else { pipeline.run_for_each(ctx, sink) }
 }
 
 #[cfg(feature = "tokio")]
-fn tasks_collect<C>(pipeline: Pipeline<C>, ctx: &Context) -> Result<Vec<C::Item>, GroupError>
+fn tasks_for_each<C>(
+    pipeline: Pipeline<C>,
+    ctx: &Context,
+    sink: impl FnMut(C::Item),
+) -> Result<(), GroupError>
 where
     C: OnThreads + 'static,
 {
     let mut builder = ::tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).enable_time().build().unwrap();
-    runtime.block_on(pipeline.run_collect_async(ctx))
+    runtime.block_on(pipeline.run_for_each_async(ctx, sink))
 }
 
 /// Without Tokio, on the executor of somebody else.
 #[cfg(not(feature = "tokio"))]
-fn tasks_collect<C>(pipeline: Pipeline<C>, ctx: &Context) -> Result<Vec<C::Item>, GroupError>
+fn tasks_for_each<C>(
+    pipeline: Pipeline<C>,
+    ctx: &Context,
+    sink: impl FnMut(C::Item),
+) -> Result<(), GroupError>
 where
     C: OnThreads + 'static,
 {
-    smol::block_on(pipeline.on(|task| smol::spawn(task).detach()).run_collect_async(ctx))
+    smol::block_on(pipeline.on(|task| smol::spawn(task).detach()).run_for_each_async(ctx, sink))
 }

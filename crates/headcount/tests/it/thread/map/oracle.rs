@@ -1,6 +1,8 @@
 //! A map beside its naive twin: a loop.
 
-use headcount::{CollectAll, ErrorBudget, FirstOk, GroupError, MemberError, Panics, Quorum, thread};
+use std::sync::Mutex;
+
+use headcount::{CollectAll, Context, ErrorBudget, FirstOk, GroupError, MemberError, Panics, Quorum, thread};
 use proptest::prelude::*;
 
 use crate::within;
@@ -84,6 +86,41 @@ proptest! {
                 }
             }
         }
+    }
+
+    /// Who is cut short says so, and what came before is neither lost nor told twice.
+    #[test]
+    fn a_cancelled_map_says_of_each_item_what_the_loop_says_or_that_it_was_cancelled(
+        items in does(), limit in 1_usize..5, known in any::<bool>(), at in 0_usize..400,
+    ) {
+        let all = items.clone();
+        let outcomes = within(move || {
+            let (ctx, canceller) = Context::background().with_cancel();
+            let canceller = Mutex::new(Some(canceller));
+            map(all, limit, known).context(&ctx).policy(CollectAll).run(|_, (n, does)| {
+                if n == at {
+                    drop(canceller.lock().unwrap().take());
+                }
+                act(n, does)
+            })
+        });
+        let whole = outcomes.len() == items.len();
+        prop_assert!(whole || at < items.len() && outcomes.len() < items.len(), "{}", outcomes.len());
+        let mut cut = false;
+        for (n, (does, outcome)) in items.iter().zip(outcomes).enumerate() {
+            match outcome {
+                Ok(value) => prop_assert!(succeeds(*does) && value == n),
+                Err(MemberError::Cancelled(_)) => {
+                    prop_assert!(at < items.len(), "nobody has cancelled it");
+                    cut = true;
+                }
+                Err(error) => {
+                    prop_assert!(!succeeds(*does));
+                    prop_assert_eq!(wrong(&error), format!("item {n}"));
+                }
+            }
+        }
+        prop_assert!(whole || cut, "it has been cut short, and looks whole");
     }
 
     #[test]

@@ -137,6 +137,17 @@ fn the_limit_zero_is_refused() {
     let _ = thread::map([0]).limit(0);
 }
 
+/// Who wants no limit may say so.
+#[test]
+fn the_largest_limit_there_is_is_one_like_another() {
+    within(|| {
+        let map = || thread::map(0..300).limit(usize::MAX);
+        let expected: Vec<i32> = (0..300).collect();
+        assert_eq!(map().run(|_, n| headcount::ok(n)).unwrap(), expected);
+        assert_eq!(map().stream(|_, n| headcount::ok(n), |all| all.collect::<Vec<_>>()).unwrap(), expected);
+    });
+}
+
 #[test]
 fn an_endless_source_is_pulled_as_far_as_there_is_work() {
     within(|| {
