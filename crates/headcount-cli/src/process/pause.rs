@@ -105,9 +105,9 @@ impl Pause {
     }
 
     /// Stops everyone and ourselves; returns when all go on, with how long that took. Nothing happens where nobody could
-    /// continue us. `resumed` says whether we were told to go on already: a CONT that comes before we have stopped continues
-    /// nobody, and there may be no second one.
-    pub(crate) fn take(&self, seats: &[Seat], resumed: impl FnOnce() -> bool) -> Duration {
+    /// continue us. `resumed` says whether we were told to go on since it was last asked: a CONT that comes before we have stopped
+    /// continues nobody, and there may be no second one.
+    pub(crate) fn take(&self, seats: &[Seat], resumed: impl Fn() -> bool) -> Duration {
         let since = Instant::now();
         self.close(seats);
         if system::can_be_continued() {
@@ -119,6 +119,12 @@ impl Pause {
             if !resumed() {
                 // The signal is this thread's, so it stops here and not a few steps further on.
                 let _ = signal_hook::low_level::raise(signal_hook::consts::SIGSTOP);
+                // The CONT that continued us is answered by this. Its handler may run on another thread and a moment later,
+                // and must not be taken for one that comes with the next Ctrl-Z.
+                let continued = Instant::now();
+                while !resumed() && continued.elapsed() < PATIENCE {
+                    thread::sleep(LOOK);
+                }
             }
             seats.iter().for_each(|seat| seat.signal(Signal::CONT));
         }
