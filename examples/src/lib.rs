@@ -8,6 +8,10 @@ pub mod slow_server;
 ///
 /// Built along with programs that do speak TLS (the command, say), reqwest has TLS in it too and wants to be told whose
 /// cryptography to use; and it would read the system's certificates, which nobody here needs.
+///
+/// # Panics
+///
+/// Never, as far as is known: nothing is asked for that may be missing.
 #[must_use]
 pub fn client() -> reqwest::Client {
     // An error says that there is one already, which is as good.
