@@ -294,8 +294,12 @@ fn with_a_journal_what_is_finished_is_not_asked_for_again_and_names_stay() {
         fixed.iter().chain(more).map(ToString::to_string).chain(urls.clone()).collect::<Vec<_>>()
     };
     let mut playing = crate::stage::fetch(args(&[])).start();
-    let half = |path: std::path::PathBuf| path.metadata().is_ok_and(|part| part.len() == 300_000);
-    playing.until("a part of the second", |_| half(inner.join("f-2.part")));
+    // The note comes last, and a torn one is worth nothing.
+    let has_part = || {
+        inner.join("f-2.part").metadata().is_ok_and(|part| part.len() == 300_000)
+            && std::fs::read(inner.join("f-2.part.note")).is_ok_and(|note| note.ends_with(b"\nend\n"))
+    };
+    playing.until("a part of the second, and its note", |_| has_part());
     playing.signal(Signal::KILL);
     playing.end().died_by(Signal::KILL);
     assert_eq!(list(&inner), ["f", "f-2.part", "f-2.part.note"]);
