@@ -10,8 +10,6 @@
 
 #[path = "../../crates/headcount-cli/src/journal/frame.rs"]
 mod frame;
-#[path = "../../crates/headcount-cli/src/ledger/mod.rs"]
-mod ledger;
 #[path = "../../crates/headcount-cli/src/journal/record.rs"]
 mod record;
 #[path = "../../crates/headcount-cli/src/journal/replay.rs"]
@@ -20,6 +18,8 @@ mod replay;
 mod input {
     pub type Columns = Vec<Vec<u8>>;
 }
+
+use headcount_ledger as ledger;
 
 use frame::{Begins, Unread, begins, framed, header};
 use ledger::{End, Event};
