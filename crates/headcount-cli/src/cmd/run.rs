@@ -103,7 +103,8 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let (ctx, canceller) = Context::background().with_cancel();
     batch.books.stop.cancels(canceller);
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    let hands = Hands::new(cores.min(batch.seats.len())).map_err(|error| no_start("a thread", &error))?;
+    let hands = Hands::new(cores.min(batch.seats.len()), batch.seats.len())
+        .map_err(|error| no_start("a thread", &error))?;
     let watch = Watch::new(Arc::clone(&batch), Arc::clone(&signals));
     watch.start(bell).map_err(|error| no_start("a thread", &error))?;
     let strays = adopt_orphans();

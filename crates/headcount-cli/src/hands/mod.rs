@@ -67,6 +67,8 @@ struct Shared {
     inner: Mutex<Inner>,
     /// So many are to be there who are not held up.
     most: usize,
+    /// That is as many as there are lanes.
+    one_each: bool,
 }
 
 #[derive(Debug, Default)]
@@ -92,12 +94,14 @@ enum Call {
 }
 
 impl Hands {
-    /// Up to so many, of which the first is there.
+    /// Up to so many for so many lanes, of which the first is there.
     ///
     /// # Errors
     /// When the system gives no thread, or no place to sleep in.
-    pub(crate) fn new(most: usize) -> io::Result<Self> {
-        let shared = Arc::new(Shared { set: Set::new()?, inner: Mutex::default(), most: most.max(1) });
+    pub(crate) fn new(most: usize, lanes: usize) -> io::Result<Self> {
+        let most = most.max(1);
+        let shared =
+            Arc::new(Shared { set: Set::new()?, inner: Mutex::default(), most, one_each: lanes <= most });
         locked(&shared.inner).hands = 1;
         shared.start()?;
         Ok(Self(shared))
@@ -223,6 +227,11 @@ impl Shared {
             WAKING.set(false);
         }
     }
+}
+
+/// Whether there is a hand for everybody: then who sleeps for a moment keeps nobody waiting.
+pub(crate) fn is_one_each() -> bool {
+    MINE.with_borrow(|mine| mine.as_ref().is_some_and(|mine| mine.one_each))
 }
 
 /// H3: does what may take long, while another hand takes over from this one. Elsewhere than in a hand it is just done.

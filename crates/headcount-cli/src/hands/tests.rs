@@ -40,7 +40,7 @@ async fn read_one(file: &Watched) -> u8 {
 
 #[test]
 fn one_hand_waits_for_many_files_in_any_order() {
-    let hands = Hands::new(1).unwrap();
+    let hands = Hands::new(1, 9).unwrap();
     let pipes: Vec<_> = (0..50).map(|_| pipe()).collect();
     let waiting: Vec<_> = pipes
         .into_iter()
@@ -65,7 +65,7 @@ fn one_hand_waits_for_many_files_in_any_order() {
 
 #[test]
 fn an_end_is_told_as_well() {
-    let hands = Hands::new(1).unwrap();
+    let hands = Hands::new(1, 9).unwrap();
     let (reader, writer) = pipe();
     let told = done_by(&hands, async move {
         let reader = Watched::new(reader).unwrap();
@@ -78,7 +78,7 @@ fn an_end_is_told_as_well() {
 
 #[test]
 fn what_does_not_come_in_time_is_not_waited_for() {
-    let hands = Hands::new(1).unwrap();
+    let hands = Hands::new(1, 9).unwrap();
     let (reader, _writer) = pipe();
     let told = done_by(&hands, async move {
         let reader = Watched::new(reader).unwrap();
@@ -91,7 +91,7 @@ fn what_does_not_come_in_time_is_not_waited_for() {
 
 #[test]
 fn every_alarm_rings_and_none_before_its_time() {
-    let hands = Hands::new(2).unwrap();
+    let hands = Hands::new(2, 9).unwrap();
     let told: Vec<_> = [30, 10, 20, 0]
         .map(|time| {
             let time = Duration::from_millis(time);
@@ -110,7 +110,7 @@ fn every_alarm_rings_and_none_before_its_time() {
 
 #[test]
 fn another_takes_over_from_a_hand_that_is_held_up() {
-    let hands = Hands::new(1).unwrap();
+    let hands = Hands::new(1, 9).unwrap();
     let (go, gone) = mpsc::channel();
     let first = done_by(&hands, async move { held_up(|| gone.recv_timeout(LIMIT)) });
     let second = done_by(&hands, async move { go.send(()).is_ok() });
@@ -120,7 +120,7 @@ fn another_takes_over_from_a_hand_that_is_held_up() {
 
 #[test]
 fn what_is_done_aside_holds_up_nobody() {
-    let hands = Hands::new(1).unwrap();
+    let hands = Hands::new(1, 9).unwrap();
     let (go, gone) = mpsc::channel();
     let first = done_by(&hands, aside("aside", move || gone.recv_timeout(LIMIT)));
     let second = done_by(&hands, async move { go.send(()).is_ok() });
@@ -130,7 +130,7 @@ fn what_is_done_aside_holds_up_nobody() {
 
 #[test]
 fn who_goes_first_lets_others_have_a_turn() {
-    let hands = Hands::new(1).unwrap();
+    let hands = Hands::new(1, 9).unwrap();
     let (go, gone) = mpsc::channel();
     let first = done_by(&hands, async move {
         // There is one hand, and it is not held up.
@@ -152,4 +152,17 @@ fn who_is_no_hand_waits_where_it_stands() {
     let teller = std::thread::spawn(move || tell.send(3));
     assert_eq!(wait_here(told), Ok(3));
     teller.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_hand_for_every_lane_is_one_each() {
+    for (most, lanes, one_each) in [(1, 1, true), (2, 1, true), (2, 2, true), (1, 2, false), (2, 9, false)] {
+        let hands = Hands::new(most, lanes).unwrap();
+        assert_eq!(
+            done_by(&hands, async { is_one_each() }).recv_timeout(LIMIT),
+            Ok(one_each),
+            "{most}, {lanes}"
+        );
+    }
+    assert!(!is_one_each(), "this is no hand");
 }

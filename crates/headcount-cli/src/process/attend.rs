@@ -3,7 +3,8 @@
 //! A short-lived child would wake us three times: when it closes its stdout, its stderr, and when it has ended.
 //! On a busy machine each of these takes the core from another child. So at first only the end is waited for,
 //! for [`PATIENCE`]: the pipes hold meanwhile what a child of such an age has to say. Where the last one said
-//! more, the next is listened to from the start.
+//! more, the next is listened to from the start. Where there is a hand for every lane it sleeps on that end itself: the child's
+//! core is its own then, and neither is the wrong hand woken for it nor the set told of a file that is soon gone.
 //!
 //! Who reads is asked for it, and not told what was read, because it may have to wait for its turn to print what it is going to
 //! read. Meanwhile the pipe holds the child up, as it should.
@@ -20,7 +21,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_setfl};
 
 use super::{Limit, Running, Seat, Sitter};
-use crate::hands::{Watched, alarm, within};
+use crate::hands::{Watched, alarm, is_one_each, within};
 use crate::latch::sleep_on;
 use crate::output::Stream;
 
@@ -75,7 +76,7 @@ pub(crate) struct Ended {
 pub(crate) struct Attended {
     running: Running,
     /// Nothing where the system does not tell the end.
-    end: Option<Watched>,
+    end: Option<Pipe>,
     out: Option<Pipe>,
     err: Option<Pipe>,
     phase: Phase,
@@ -99,7 +100,7 @@ enum Phase {
     Rest,
 }
 
-/// Our end of a pipe. Most children are gone before theirs need be watched.
+/// Our end of a pipe, or what tells a child's end. Most children are gone before theirs need be watched.
 #[derive(Debug)]
 enum Pipe {
     Bare(OwnedFd),
@@ -141,7 +142,7 @@ enum Woken {
 impl Running {
     /// Begins to attend it, in a hand. `terse` says whether the child before it said little.
     pub(crate) fn attended(mut self, terse: bool) -> Attended {
-        let end = self.end.take().and_then(|end| Watched::new(end).ok());
+        let end = self.end.take().map(Pipe::Bare);
         let (out, err) = (self.out.take().map(Pipe::Bare), self.err.take().map(Pipe::Bare));
         let phase = if terse && end.is_some() { Phase::Patience } else { Phase::Listening };
         let (said, pieces, wrong, sitter, status) = (0, 0, None, None, None);
@@ -195,13 +196,32 @@ impl Attended {
     /// Waits for the end alone.
     async fn wait_a_little(&mut self, limit: &mut Limit<'_>) -> io::Result<Option<Step>> {
         let patience = limit.left(Some(PATIENCE));
-        let ended = within(patience, self.woken()).await.is_some();
+        let ended = match &self.end {
+            Some(end) if is_one_each() => {
+                let mut fds = [PollFd::new(end, PollFlags::IN)];
+                // On an error we just have not waited.
+                sleep_on(&mut fds, patience).is_ok_and(|ready| ready > 0)
+            }
+            _ => {
+                self.watch_end();
+                within(patience, self.woken()).await.is_some()
+            }
+        };
         self.phase = if ended { Phase::Dead } else { Phase::Listening };
         Ok(None)
     }
 
+    /// From now on its end wakes us, unless that cannot be had.
+    fn watch_end(&mut self) {
+        self.end = match self.end.take() {
+            Some(Pipe::Bare(end)) => Watched::new(end).ok().map(Pipe::Watched),
+            end => end,
+        };
+    }
+
     /// Waits until it speaks or ends, or something is due.
     async fn listen(&mut self, seat: &Seat, limit: &mut Limit<'_>) -> io::Result<Option<Step>> {
+        self.watch_end();
         for pipe in [&mut self.out, &mut self.err] {
             if let Some(Pipe::Bare(_)) = pipe {
                 *pipe = pipe.take().map(Pipe::watched).transpose()?;
@@ -231,8 +251,10 @@ impl Attended {
     /// The end first: whoever it leaves behind may speak for ever.
     async fn woken(&self) -> Woken {
         poll_fn(|cx| {
-            if self.end.as_ref().is_some_and(|end| end.poll_ready(cx).is_ready()) {
-                return Poll::Ready(Woken::Ended);
+            if let Some(Pipe::Watched(end)) = &self.end {
+                if end.poll_ready(cx).is_ready() {
+                    return Poll::Ready(Woken::Ended);
+                }
             }
             let pipes = [(Stream::Out, &self.out), (Stream::Err, &self.err)];
             // Each is asked, so that each wakes us.
