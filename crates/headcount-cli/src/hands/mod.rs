@@ -15,7 +15,8 @@
 //!   whoever sets one need not call anybody, unless the hand is going to be held up.
 //! * **H3, who is held up says so.** A task must not block its thread for long. Where it cannot be helped, because a reader does not
 //!   read, it says so ([`held_up`]): another hand takes over, a new one if all are busy. Only who holds a lock that there is one
-//!   of blocks so, which is what bounds the number of hands.
+//!   of blocks so, which is what bounds the number of hands. Where there is a hand for every lane ([`is_one_each`]) a task may
+//!   sleep for a few milliseconds without a word: nobody else needs its hand.
 //!
 //! Hands are started when there is something for them to do, up to as many as were asked for, and stay.
 
