@@ -31,7 +31,7 @@ pub mod store;
 pub use headcount_ledger::{Budget, Policy, Tally};
 pub use memory::{Clock, Memory, Passing};
 
-pub use redis::Redis;
+pub use redis::{Redis, RedisOptions};
 pub use store::{
     Added, Backoff, Claim, Claimed, Finished, GroupId, GroupState, Place, Reaped, Renewed, Report, Settings,
     Store, StoreError, Summary, Token,

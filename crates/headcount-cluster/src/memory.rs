@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use crate::book::{Book, Millis};
 use crate::store::{
     Added, Claimed, Finished, GroupId, Page, Reaped, Renewed, Report, Settings, Standing, Store, StoreError,
-    Summary, Token, checked_members, checked_name,
+    Summary, Token, checked_members, checked_name, checked_tokens, checked_words,
 };
 
 /// The engine of one process. Clones are the same engine. Nothing outlives the process.
@@ -123,6 +123,7 @@ impl Memory {
 
 impl Store for Memory {
     async fn open(&self, group: GroupId, settings: &Settings) -> Result<Summary, StoreError> {
+        checked_words(&settings.name)?;
         let now = self.shared.clock.now();
         let mut groups = self.groups();
         let book = groups.entry(group).or_insert_with(|| Book::new(settings.clone(), now));
@@ -150,6 +151,7 @@ impl Store for Memory {
     }
 
     async fn renew(&self, group: GroupId, held: &[Token]) -> Result<Renewed, StoreError> {
+        checked_tokens(held.len())?;
         self.step(group, |book, now| Ok(book.renew(held, now)))
     }
 
@@ -167,6 +169,7 @@ impl Store for Memory {
     }
 
     async fn cancel(&self, group: GroupId, reason: &str) -> Result<Summary, StoreError> {
+        checked_words(reason)?;
         self.step(group, |book, now| Ok(book.cancel(reason, now)))
     }
 
@@ -183,6 +186,7 @@ impl Store for Memory {
     }
 
     async fn results(&self, group: GroupId, members: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        checked_tokens(members.len())?;
         self.step(group, |book, _| Ok(members.iter().map(|member| book.result(member)).collect()))
     }
 

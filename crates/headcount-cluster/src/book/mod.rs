@@ -48,8 +48,10 @@ pub(crate) struct Book {
     revision: u64,
 }
 
+/// As engines count time. A time that is too long to be added to a clock is one of 140,000 years: so numbers stay whole in a script.
 pub(crate) fn millis(time: Duration) -> Millis {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    const LONGEST: Millis = 1 << 52;
+    u64::try_from(time.as_millis()).unwrap_or(LONGEST).min(LONGEST)
 }
 
 impl Book {
@@ -83,6 +85,7 @@ impl Book {
             tally: self.tally(),
             first_failure: self.first_failure.map(|number| self.member(number).id.clone()),
             revision: self.revision,
+            incarnation: None,
             left: self.deadline.map(|at| Duration::from_millis(at.saturating_sub(now))),
             lease: self.settings.lease,
         }
@@ -149,7 +152,7 @@ impl Book {
     fn turn(&mut self, toward: GroupState, reason: &str) {
         if self.state == GroupState::Open {
             (self.state, self.toward) = (GroupState::Cancelling, Some(toward));
-            self.reason = Some(reason.into());
+            self.reason = Some(reason.into()).filter(|reason: &String| !reason.is_empty());
         }
     }
 

@@ -60,8 +60,10 @@ pub async fn a_token_that_was_never_given_out_is_stale(bench: &impl Bench) {
         Token { member: "2".into(), attempt: 0, nonce: String::new() },
     ];
     for token in &made_up {
-        let (said, _) = bench.store().finish(group, token, &done()).await.expect("answered");
-        assert_eq!(said, Finished::Stale, "{token:?}");
+        for report in [done(), failed(), super::failed_for_now(), Report::Cancelled] {
+            let (said, _) = bench.store().finish(group, token, &report).await.expect("answered");
+            assert_eq!(said, Finished::Stale, "{token:?}, {report:?}");
+        }
     }
     let renewed = bench.store().renew(group, &made_up).await.expect("answered");
     assert_eq!(renewed.stale.len(), made_up.len());

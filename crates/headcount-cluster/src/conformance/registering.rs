@@ -56,6 +56,14 @@ pub async fn what_is_too_much_is_refused_and_changes_nothing(bench: &impl Bench)
         let error = store.add(group, &[(name.into(), Vec::new())]).await.expect_err("no name");
         assert!(matches!(error, StoreError::Name(_)), "{error}");
     }
+    let tokens = vec![crate::Token { member: "1".into(), attempt: 1, nonce: "0".into() }; CHUNK + 1];
+    let error = store.renew(group, &tokens).await.expect_err("too many");
+    assert!(matches!(error, StoreError::TooMany(501)), "{error}");
+    let names = vec!["1".to_owned(); CHUNK + 1];
+    assert!(matches!(store.results(group, &names).await, Err(StoreError::TooMany(501))));
+    let long = "l".repeat(crate::store::WORDS + 1);
+    assert!(matches!(store.open(GroupId::new(), &Settings::new(&long)).await, Err(StoreError::Words(4097))));
+    assert!(matches!(store.cancel(group, &long).await, Err(StoreError::Words(4097))));
     let heavy = [("light".into(), vec![0; 100]), ("heavy".into(), vec![0; 101])];
     let error = store.add(group, &heavy).await.expect_err("too large");
     let StoreError::TooLarge { member, bytes, largest } = error else { panic!("{error}") };

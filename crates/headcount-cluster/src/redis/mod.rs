@@ -10,32 +10,42 @@
 //! after one of its steps, never in the middle of one. With `appendfsync everysec` the last second may be missing. Members
 //! that ended in it run again and are counted once.
 
+mod line;
+mod options;
+mod refusal;
 mod reply;
 mod scripts;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{AsyncConnectionConfig, Client, RedisError, Value, cmd};
+use redis::{Client, ErrorKind, ServerErrorKind, Value, cmd};
 
 use crate::book::millis;
 use crate::store::{
     Added, Backoff, CHUNK, Claimed, Finished, GroupId, Page, Reaped, Renewed, Report, Settings, Standing,
-    Store, StoreError, Summary, Token, checked_members, checked_name, nonce,
+    Store, StoreError, Summary, Token, checked_members, checked_name, checked_tokens, checked_words, nonce,
 };
 use headcount_ledger::{Budget, Policy};
+use line::Line;
+pub use options::RedisOptions;
+use refusal::{engine, too_large};
 use reply::Reply;
 use scripts::{Script, Scripts};
 
-/// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// An engine in Redis or Valkey. Clones share a connection.
+///
+/// # What it needs
+///
+/// Redis 6.2 or newer, or Valkey; as its own server, as a primary with replicas, or as a Redis Cluster (each group is in one slot).
+/// With a memory limit its `maxmemory-policy` has to be `noeviction`. These rights are enough:
+///
+/// ```text
+#[doc = include_str!("rights.acl")]
+/// ```
 #[derive(Clone)]
 pub struct Redis {
-    client: Client,
-    connection: ConnectionManager,
+    line: Line,
     scripts: Arc<Scripts>,
 }
 
@@ -46,72 +56,76 @@ impl std::fmt::Debug for Redis {
     }
 }
 
-fn engine(asked: &'static str) -> impl Fn(RedisError) -> StoreError {
-    move |error| StoreError::Engine { asked, source: Box::new(error) }
-}
-
 impl Redis {
-    /// Connects to `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` or `redis+unix:///PATH`.
+    /// Connects to an address, with the usual settings of [`RedisOptions`].
     ///
     /// # Errors
     ///
-    /// [`StoreError::Engine`] when it cannot be reached or turns us away, and [`StoreError::Evicts`] when it may throw groups
-    /// away to make room.
+    /// See [`RedisOptions::connect`].
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let failed = engine("connect");
-        let client = Client::open(url).map_err(&failed)?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE))
-            .set_number_of_retries(3);
-        let connection = ConnectionManager::new_with_config(client.clone(), config).await.map_err(&failed)?;
-        let redis = Self { client, connection, scripts: Arc::new(Scripts::new()) };
+        RedisOptions::new(url).connect().await
+    }
+
+    async fn over(options: RedisOptions, client: Client) -> Result<Self, StoreError> {
+        let line = Line::to_server(options, client).map_err(engine("connect"))?;
+        let redis = Self { line, scripts: Arc::new(Scripts::new()) };
+        let info = redis.info("connect", "server").await?;
         redis.refuse_eviction().await?;
+        if field(&info, "redis_mode") != Some("cluster") {
+            return Ok(redis);
+        }
+        #[cfg(feature = "redis-cluster")]
+        let redis = Self { line: redis.line.to_cluster().await.map_err(engine("connect"))?, ..redis };
         Ok(redis)
+    }
+
+    async fn info(&self, asked: &'static str, section: &str) -> Result<String, StoreError> {
+        self.line.ask(cmd("INFO").arg(section)).await.map_err(engine(asked))
     }
 
     /// Groups that vanish when memory is short would be waited for without end.
     async fn refuse_eviction(&self) -> Result<(), StoreError> {
-        let info: String = cmd("INFO")
-            .arg("memory")
-            .query_async(&mut self.connection.clone())
-            .await
-            .map_err(engine("say how much memory it has"))?;
-        let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        let limited = field("maxmemory").is_some_and(|bytes| bytes.trim() != "0");
-        match field("maxmemory_policy") {
-            Some(policy) if limited && policy.trim() != "noeviction" => {
-                Err(StoreError::Evicts(policy.trim().into()))
-            }
+        let info = self.info("say how much memory it has", "memory").await?;
+        let limited = field(&info, "maxmemory").is_some_and(|bytes| bytes != "0");
+        match field(&info, "maxmemory_policy") {
+            Some(policy) if limited && policy != "noeviction" => Err(StoreError::Evicts(policy.into())),
             _ => Ok(()),
         }
     }
 
-    /// Runs a script of a group.
+    /// Runs a script of a group: by its hash, and where the server does not know it, with all of its text.
     async fn run(
         &self,
         group: GroupId,
         script: Script,
         arguments: &[impl AsRef<[u8]>],
     ) -> Result<Reply, StoreError> {
-        let mut connection = self.connection.clone();
         let script = self.scripts.get(script);
-        let mut call = script.code.prepare_invoke();
-        for key in scripts::keys(group) {
-            call.key(key);
+        let keys = scripts::keys(group);
+        let call = |how: &str, script: &str| {
+            let mut call = cmd(how);
+            call.arg(script).arg(keys.len()).arg(&keys[..]);
+            for argument in arguments {
+                call.arg(argument.as_ref());
+            }
+            call
+        };
+        let mut answer = self.line.ask::<Value>(&call("EVALSHA", script.hash())).await;
+        let unknown = ErrorKind::Server(ServerErrorKind::NoScript);
+        if answer.as_ref().is_err_and(|error| error.kind() == unknown) {
+            answer = self.line.ask(&call("EVAL", script.text)).await;
         }
-        for argument in arguments {
-            call.arg(argument.as_ref());
-        }
-        match call.invoke_async::<Value>(&mut connection).await {
-            Ok(value) => Ok(Reply::new(value)),
-            Err(error) => Err(match error.code() {
-                Some("VANISHED") => StoreError::Vanished(group),
-                Some("SCHEMA") => StoreError::Schema(group, error.detail().unwrap_or_default().into()),
-                _ => engine(script.asks)(error),
-            }),
-        }
+        answer.map(Reply::new).map_err(|error| match error.code() {
+            Some("VANISHED") => StoreError::Vanished(group),
+            Some("SCHEMA") => StoreError::Schema(group, error.detail().unwrap_or_default().into()),
+            _ => engine(script.asks)(error),
+        })
     }
+}
+
+/// A line of what `INFO` answers.
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
 /// The policy's name and its number, as the scripts have them.
@@ -126,7 +140,7 @@ fn policy(policy: Policy) -> (&'static str, u64) {
     }
 }
 
-fn header(settings: &Settings) -> Vec<String> {
+fn header(settings: &Settings, incarnation: Option<String>) -> Vec<String> {
     let (policy, need) = policy(settings.policy);
     let (backoff, first, most) = match settings.backoff {
         Backoff::Fixed(wait) => ("fixed", wait, wait),
@@ -146,9 +160,10 @@ fn header(settings: &Settings) -> Vec<String> {
         ("owner_ms", millis(settings.owner_lease).to_string()),
         ("keep_ms", millis(settings.keep).to_string()),
         ("cap", settings.largest.to_string()),
-        ("events", settings.events.to_string()),
+        ("events", settings.events.min(u64::from(u32::MAX)).to_string()),
     ];
     fields.extend(settings.deadline.map(|time| ("deadline_in_ms", millis(time).to_string())));
+    fields.extend(incarnation.map(|run| ("incarnation", run)));
     fields.into_iter().flat_map(|(field, value)| [field.into(), value]).collect()
 }
 
@@ -156,7 +171,9 @@ const NONE: [&str; 0] = [];
 
 impl Store for Redis {
     async fn open(&self, group: GroupId, settings: &Settings) -> Result<Summary, StoreError> {
-        self.run(group, Script::Open, &header(settings)).await?.summary()
+        checked_words(&settings.name)?;
+        let incarnation = self.incarnation().await?;
+        self.run(group, Script::Open, &header(settings, incarnation)).await?.summary()
     }
 
     async fn add(&self, group: GroupId, members: &[(String, Vec<u8>)]) -> Result<Added, StoreError> {
@@ -167,7 +184,7 @@ impl Store for Redis {
             Ok(reply) => reply.added(),
             // The script says who and how much.
             Err(StoreError::Engine { source, asked }) => {
-                let largest = reply::too_large(&*source);
+                let largest = too_large(&*source);
                 let over = |most: &usize| members.iter().find(|(_, payload)| payload.len() > *most);
                 Err(
                     match largest
@@ -204,6 +221,7 @@ impl Store for Redis {
     }
 
     async fn renew(&self, group: GroupId, held: &[Token]) -> Result<Renewed, StoreError> {
+        checked_tokens(held.len())?;
         let arguments: Vec<String> = held
             .iter()
             .flat_map(|token| [token.member.clone(), token.attempt.to_string(), token.nonce.clone()])
@@ -233,7 +251,7 @@ impl Store for Redis {
         ];
         match self.run(group, Script::Finish, &arguments).await {
             Ok(reply) => reply.finished(),
-            Err(StoreError::Engine { source, asked }) => Err(match reply::too_large(&*source) {
+            Err(StoreError::Engine { source, asked }) => Err(match too_large(&*source) {
                 Some(largest) => {
                     StoreError::TooLarge { member: token.member.clone(), bytes: body.len(), largest }
                 }
@@ -248,6 +266,7 @@ impl Store for Redis {
     }
 
     async fn cancel(&self, group: GroupId, reason: &str) -> Result<Summary, StoreError> {
+        checked_words(reason)?;
         self.run(group, Script::Cancel, &[reason]).await?.summary()
     }
 
@@ -258,14 +277,10 @@ impl Store for Redis {
     async fn standings(&self, group: GroupId, after: Option<&str>) -> Result<Page<Standing>, StoreError> {
         let summary = self.run(group, Script::Summary, &NONE).await?;
         let now = summary.now()?;
-        let page: (String, Vec<(String, String)>) = cmd("HSCAN")
-            .arg(scripts::key(group, "m"))
-            .arg(after.unwrap_or("0"))
-            .arg("COUNT")
-            .arg(CHUNK)
-            .query_async(&mut self.connection.clone())
-            .await
-            .map_err(engine("list members"))?;
+        let mut scan = cmd("HSCAN");
+        scan.arg(scripts::key(group, "m")).arg(after.unwrap_or("0")).arg("COUNT").arg(CHUNK);
+        let page: (String, Vec<(String, String)>) =
+            self.line.ask(&scan).await.map_err(engine("list members"))?;
         let (next, members) = page;
         let items = members.into_iter().map(|(member, record)| reply::standing(member, &record, now));
         let items = items.collect::<Result<_, _>>()?;
@@ -273,42 +288,39 @@ impl Store for Redis {
     }
 
     async fn results(&self, group: GroupId, members: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        checked_tokens(members.len())?;
         if members.is_empty() {
             return Ok(Vec::new());
         }
-        cmd("HMGET")
-            .arg(scripts::key(group, "r"))
-            .arg(members)
-            .query_async(&mut self.connection.clone())
-            .await
-            .map_err(engine("say what members came to"))
+        let mut get = cmd("HMGET");
+        get.arg(scripts::key(group, "r")).arg(members);
+        self.line.ask(&get).await.map_err(engine("say what members came to"))
+    }
+
+    async fn incarnation(&self) -> Result<Option<String>, StoreError> {
+        if self.line.is_to_many() {
+            return Ok(None);
+        }
+        let info = self.info("say which run of it this is", "server").await?;
+        Ok(field(&info, "run_id").map(Into::into))
     }
 
     async fn changed(&self, group: GroupId, revision: u64, patience: Duration) -> Result<(), StoreError> {
         let failed = engine("say when something changes");
         let events = scripts::key(group, "e");
         // The last event first and the revision then: a change in between has a later event.
-        let last: Vec<(String, Vec<String>)> = cmd("XREVRANGE")
-            .arg(&events)
-            .arg(("+", "-", "COUNT", 1))
-            .query_async(&mut self.connection.clone())
-            .await
-            .map_err(&failed)?;
+        let mut latest = cmd("XREVRANGE");
+        latest.arg(&events).arg(("+", "-", "COUNT", 1));
+        let last: Vec<(String, Vec<String>)> = self.line.ask(&latest).await.map_err(&failed)?;
         let last = last.into_iter().next().map_or("0".into(), |(id, _)| id);
         if self.summary(group).await?.revision != revision {
             return Ok(());
         }
-        // Who waits holds up everybody on the same connection, so this one is their own.
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(patience + PATIENCE));
-        let mut own =
-            self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(&failed)?;
         // 0 would be for ever.
         let block = millis(patience).max(1);
-        cmd("XREAD")
-            .arg(("BLOCK", block, "COUNT", 1, "STREAMS", events, last))
-            .query_async::<Value>(&mut own)
-            .await
-            .map_err(&failed)?;
+        let mut read = cmd("XREAD");
+        read.arg(("BLOCK", block, "COUNT", 1, "STREAMS", events, last));
+        self.line.ask_slowly(&read, patience).await.map_err(&failed)?;
         Ok(())
     }
 }

@@ -56,6 +56,7 @@ fn summary(value: Value) -> Result<Summary, StoreError> {
     let (_policy, _need) = (text()?, text()?);
     let lease = Duration::from_millis(number(text()?)?);
     let deadline = filled(text()?).map(number).transpose()?;
+    let incarnation = filled(text()?);
     Ok(Summary {
         name,
         state: is_at,
@@ -65,6 +66,7 @@ fn summary(value: Value) -> Result<Summary, StoreError> {
         tally: Tally { registered, running, waiting, done, failed, lost, cancelled },
         first_failure,
         revision,
+        incarnation,
         left: deadline.map(|at| Duration::from_millis(at.saturating_sub(now))),
         lease,
     })
@@ -165,13 +167,4 @@ pub(super) fn standing(member: String, record: &str, now: Millis) -> Result<Stan
         .zip(fields.next())
         .map(|(since, worker)| (worker.into(), Duration::from_millis(now.saturating_sub(since))));
     Ok(Standing { member, place, attempt, runs })
-}
-
-/// How much may be kept, if that is what the script objected to.
-pub(super) fn too_large(error: &(dyn std::error::Error + 'static)) -> Option<usize> {
-    let error = error.downcast_ref::<redis::RedisError>()?;
-    if error.code() != Some("TOOLARGE") {
-        return None;
-    }
-    error.detail()?.split(' ').next()?.parse().ok()
 }

@@ -20,22 +20,32 @@ pub(super) enum Script {
 /// A script that is ready to be sent, and what it asks for in words.
 #[derive(Debug)]
 pub(super) struct Ready {
-    pub(super) code: redis::Script,
+    /// Knows the hash.
+    code: redis::Script,
+    pub(super) text: &'static str,
     pub(super) asks: &'static str,
 }
 
 #[derive(Debug)]
 pub(super) struct Scripts([Ready; 10]);
 
+impl Ready {
+    fn new(text: &'static str, asks: &'static str) -> Self {
+        Self { code: redis::Script::new(text), text, asks }
+    }
+
+    /// What the server knows the script by.
+    pub(super) fn hash(&self) -> &str {
+        self.code.get_hash()
+    }
+}
+
 macro_rules! script {
     ($file:literal, $asks:literal) => {
-        Ready {
-            code: redis::Script::new(concat!(
-                include_str!("scripts/prelude.lua"),
-                include_str!(concat!("scripts/", $file))
-            )),
-            asks: $asks,
-        }
+        Ready::new(
+            concat!(include_str!("scripts/prelude.lua"), include_str!(concat!("scripts/", $file))),
+            $asks,
+        )
     };
 }
 

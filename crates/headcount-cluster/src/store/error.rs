@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{CHUNK, GroupId};
+use super::{CHUNK, GroupId, WORDS};
 
 /// Why a step could not be taken.
 #[derive(Debug)]
@@ -34,11 +34,20 @@ pub enum StoreError {
     TooMany(usize),
     /// Not a name for a member or a worker: empty, or longer than 512 bytes.
     Name(String),
-    /// The engine was asked and did not do it.
+    /// A group's name, or the reason of a cancellation, of so many bytes: more than [`WORDS`].
+    Words(usize),
+    /// The engine was asked and did not do it. The next time it may.
     Engine {
         /// What was asked.
         asked: &'static str,
         /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The engine turned us away, and will do so until somebody changes something: an address, a password, a right.
+    Refused {
+        /// What was asked.
+        asked: &'static str,
+        /// What it said, and what would help.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The engine may throw groups away to make room.
@@ -80,7 +89,15 @@ impl fmt::Display for StoreError {
             Self::Name(name) => {
                 write!(f, "{name:?} is no name for a member or a worker: 1 to 512 bytes are")
             }
-            Self::Engine { asked, source } => write!(f, "the engine was asked to {asked}: {source}"),
+            Self::Words(bytes) => {
+                write!(
+                    f,
+                    "a name or a reason of {bytes} bytes; every answer carries it, and {WORDS} are allowed"
+                )
+            }
+            Self::Engine { asked, source } | Self::Refused { asked, source } => {
+                write!(f, "the engine was asked to {asked}: {source}")
+            }
             Self::Evicts(policy) => write!(
                 f,
                 "the engine has a memory limit with maxmemory-policy {policy}, under which it may throw groups away; set it to noeviction"
@@ -92,7 +109,7 @@ impl fmt::Display for StoreError {
 impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Engine { source, .. } => Some(source.as_ref()),
+            Self::Engine { source, .. } | Self::Refused { source, .. } => Some(source.as_ref()),
             _ => None,
         }
     }

@@ -26,6 +26,9 @@ use uuid::Uuid;
 /// The most members that one step takes.
 pub const CHUNK: usize = 500;
 
+/// The most bytes that a group's name, or the reason of a cancellation, may have: every summary carries them.
+pub const WORDS: usize = 4096;
+
 /// A group's name for machines: a UUID of version 7, so that ids sort by the time they were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(Uuid);
@@ -272,6 +275,16 @@ pub trait Store: Clone + Send + Sync + 'static {
         members: &[String],
     ) -> impl Future<Output = Result<Vec<Option<Vec<u8>>>, StoreError>> + Send;
 
+    /// Which run of the engine this is, where it can say so: another one than [`Summary::incarnation`] means that it was restarted since the
+    /// group was made, or that another server has taken its place.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`].
+    fn incarnation(&self) -> impl Future<Output = Result<Option<String>, StoreError>> + Send {
+        async { Ok(None) }
+    }
+
     /// Comes back when something may have changed since the summary with this revision, and at the latest after `patience`.
     /// A hint: whoever waits reads the summary afterwards, whatever this says.
     ///
@@ -291,11 +304,19 @@ pub(crate) fn checked_name(name: &str) -> Result<(), StoreError> {
     if (1..=512).contains(&name.len()) { Ok(()) } else { Err(StoreError::Name(name.into())) }
 }
 
+/// Words for people that every summary carries: a group's name, or why it was cancelled.
+pub(crate) fn checked_words(words: &str) -> Result<(), StoreError> {
+    if words.len() <= WORDS { Ok(()) } else { Err(StoreError::Words(words.len())) }
+}
+
+/// So many members in one step.
+pub(crate) fn checked_tokens(members: usize) -> Result<(), StoreError> {
+    if members <= CHUNK { Ok(()) } else { Err(StoreError::TooMany(members)) }
+}
+
 /// Members that fit into one step.
 pub(crate) fn checked_members(members: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
-    if members.len() > CHUNK {
-        return Err(StoreError::TooMany(members.len()));
-    }
+    checked_tokens(members.len())?;
     members.iter().try_for_each(|(member, _)| checked_name(member))
 }
 

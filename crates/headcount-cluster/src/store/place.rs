@@ -96,6 +96,8 @@ pub struct Summary {
     pub first_failure: Option<String>,
     /// Grows with every change. A smaller one than was seen before means that the engine has gone back in time.
     pub revision: u64,
+    /// The run of the engine in which the group was made, where the engine can say so.
+    pub incarnation: Option<String>,
     /// What is left of the time for all of it.
     pub left: Option<Duration>,
     /// How long a worker may be silent.

@@ -1,24 +1,30 @@
 //! Redis: the same tests on a server of our own, and what only a server can do.
 
+mod limits;
+mod patience;
+mod reach;
+mod restart;
 mod server;
 
 use std::time::Duration;
 
 use headcount_cluster::conformance::Bench;
 use headcount_cluster::{GroupId, Redis, Settings, Store, StoreError};
+use redis::aio::{ConnectionLike, MultiplexedConnection};
 use server::Server;
 
 /// An engine on the server all tests share.
 struct OnServer {
     redis: Redis,
     server: &'static Server,
+    beside: MultiplexedConnection,
 }
 
 impl OnServer {
     async fn new() -> Self {
         let server = Server::shared();
         let redis = Redis::connect(&server.url()).await.expect("it runs");
-        Self { redis, server }
+        Self { redis, server, beside: server.connection().await }
     }
 }
 
@@ -29,23 +35,26 @@ impl Bench for OnServer {
         &self.redis
     }
 
-    /// Time passes for a group when everything it has put off lies so much earlier.
     async fn pass(&self, group: GroupId, time: Duration) {
-        let earlier = "
-            local by = tonumber(ARGV[1])
-            for _, key in ipairs({ KEYS[2], KEYS[3] }) do
-              for _, member in ipairs(redis.call('ZRANGE', key, 0, -1)) do redis.call('ZINCRBY', key, -by, member) end
-            end
-            for _, field in ipairs({ 'owner_until', 'deadline' }) do
-              local at = redis.call('HGET', KEYS[1], field)
-              if at then redis.call('HSET', KEYS[1], field, string.format('%.0f', at - by)) end
-            end";
-        let keys = ["g", "d", "l"].map(|what| format!("hc:{{{group}}}:{what}"));
-        let mut connection = self.server.connection().await;
-        let mut call = redis::cmd("EVAL");
-        call.arg(earlier).arg(3).arg(&keys[..]).arg(u64::try_from(time.as_millis()).unwrap());
-        call.query_async::<()>(&mut connection).await.expect("it runs");
+        make_earlier(&mut self.beside.clone(), group, time).await;
     }
+}
+
+/// Time passes for a group when everything it has put off lies so much earlier.
+async fn make_earlier(connection: &mut impl ConnectionLike, group: GroupId, by: Duration) {
+    let earlier = "
+        local by = tonumber(ARGV[1])
+        for _, key in ipairs({ KEYS[2], KEYS[3] }) do
+          for _, member in ipairs(redis.call('ZRANGE', key, 0, -1)) do redis.call('ZINCRBY', key, -by, member) end
+        end
+        for _, field in ipairs({ 'owner_until', 'deadline' }) do
+          local at = redis.call('HGET', KEYS[1], field)
+          if at then redis.call('HSET', KEYS[1], field, string.format('%.0f', at - by)) end
+        end";
+    let keys = ["g", "d", "l"].map(|what| format!("hc:{{{group}}}:{what}"));
+    let mut call = redis::cmd("EVAL");
+    call.arg(earlier).arg(3).arg(&keys[..]).arg(u64::try_from(by.as_millis()).unwrap());
+    call.query_async::<()>(connection).await.expect("it runs");
 }
 
 headcount_cluster::conformance_tests!(OnServer::new().await);
@@ -61,10 +70,10 @@ async fn an_engine_that_cannot_be_reached_says_so() {
 
 #[tokio::test]
 async fn an_engine_that_may_evict_is_refused() {
-    let server = Server::start(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
+    let server = Server::start(&["maxmemory 100mb", "maxmemory-policy allkeys-lru"]);
     let error = Redis::connect(&server.url()).await.expect_err("it may throw groups away");
     assert!(matches!(&error, StoreError::Evicts(policy) if policy == "allkeys-lru"), "{error}");
-    let server = Server::start(&["--maxmemory", "100mb", "--maxmemory-policy", "noeviction"]);
+    let server = Server::start(&["maxmemory 100mb", "maxmemory-policy noeviction"]);
     Redis::connect(&server.url()).await.expect("that is fine");
 }
 

@@ -6,11 +6,8 @@ if refused then return refused end
 for i = 2, #ARGV, 2 do
   if #ARGV[i] > n('cap') then return redis.error_reply('TOOLARGE ' .. h.cap .. ' bytes are kept at most') end
 end
+if h.state ~= 'open' then return { 'over', summary() } end
 put('owner_until', now + n('owner_ms'))
-if h.state ~= 'open' then
-  save()
-  return { 'over', summary() }
-end
 local fresh, known = {}, { 'added', '' }
 for i = 1, #ARGV, 2 do
   local member, payload = ARGV[i], ARGV[i + 1]

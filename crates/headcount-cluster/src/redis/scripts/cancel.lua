@@ -2,6 +2,7 @@
 -- ARGV: reason
 local refused = refusal()
 if refused then return refused end
+even_when_full()
 turn('cancelled', ARGV[1])
 settle()
 return summary()

@@ -2,6 +2,7 @@
 -- ARGV: worker, how many at most, nonce in hexadecimal (each member's is this one and its place in the answer)
 local refused = refusal()
 if refused then return refused end
+even_when_full()
 if h.state == 'open' and h.deadline and now >= n('deadline') then
   turn('expired', 'deadline')
   settle()

@@ -4,7 +4,9 @@ local refused = refusal()
 if refused then return refused end
 local member, attempt, nonce, place, body = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local record = read(member)
-if not record or whole(record.attempt) ~= attempt or record.nonce ~= nonce then return { 'stale', '0', summary() } end
+-- A member that nobody holds has no nonce: no nonce is nobody's.
+local held = record and nonce ~= '' and whole(record.attempt) == attempt and record.nonce == nonce
+if not held then return { 'stale', '0', summary() } end
 if record.place ~= 'r' then
   local again = (record.place == 'q' or record.place == 'd') and place == 'f'
   local same = record.place == place or again
@@ -13,9 +15,9 @@ end
 if #body > n('cap') then
   return redis.error_reply('TOOLARGE ' .. h.cap .. ' bytes are kept at most')
 end
-call('ZREM', L, member)
 local tried = record.attempt - record.losses
 if place == 'f' and ARGV[6] == '1' and h.state == 'open' and tried <= n('retries') then
+  call('ZREM', L, member)
   local wait = n('backoff_ms')
   if h.backoff == 'exp' then wait = math.min(wait * 2 ^ math.min(tried - 1, 40), n('backoff_most_ms')) end
   write(member, 'd', record)
@@ -25,7 +27,10 @@ if place == 'f' and ARGV[6] == '1' and h.state == 'open' and tried <= n('retries
   save()
   return { 'again', whole(wait), summary() }
 end
+-- A result that takes more than what the member was given is refused by a full memory, and is kept by the worker.
+if #body <= call('HSTRLEN', P, member) then even_when_full() end
 if body ~= '' then call('HSET', R, member, body) end
+call('ZREM', L, member)
 close(member, place, record)
 settle()
 return { 'counted', '0', summary() }

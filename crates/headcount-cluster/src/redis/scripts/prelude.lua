@@ -43,6 +43,10 @@ local function refusal()
   end
 end
 
+-- A server whose memory is full refuses a script's first write if that may take memory, and lets a script go on that has
+-- written. Steps that give memory back, or take none, begin with a write that removes nobody: nobody has an empty name.
+local function even_when_full() call('ZREM', L, '') end
+
 local function event(kind, member, attempt, detail)
   call('XADD', E, 'MAXLEN', '~', h.events, '*', 'k', kind, 'm', member or '', 'a', attempt or '', 'd', detail or '')
 end
@@ -152,7 +156,7 @@ local function settle(most)
   save()
 end
 
-local FIELDS = { 'state', 'toward', 'reason', 'sealed', 'total', 'ok', 'failed', 'lost', 'cancelled', 'rev', 'first_error', 'name', 'policy', 'need', 'lease_ms', 'deadline' }
+local FIELDS = { 'state', 'toward', 'reason', 'sealed', 'total', 'ok', 'failed', 'lost', 'cancelled', 'rev', 'first_error', 'name', 'policy', 'need', 'lease_ms', 'deadline', 'incarnation' }
 
 local function summary()
   local reply = { whole(now), whole(call('ZCARD', L)), whole(call('ZCARD', D)) }

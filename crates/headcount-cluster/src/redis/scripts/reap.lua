@@ -3,6 +3,7 @@
 -- ARGV: how many at most
 local refused = refusal()
 if refused then return refused end
+even_when_full()
 local most = tonumber(ARGV[1])
 local expired = call('ZRANGEBYSCORE', L, '-inf', whole(now), 'LIMIT', 0, most)
 local back, lost = 0, 0

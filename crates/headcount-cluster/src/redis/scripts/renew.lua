@@ -2,6 +2,7 @@
 -- ARGV: member, attempt, nonce, ...
 local refused = refusal()
 if refused then return refused end
+even_when_full()
 local answer = { summary() }
 for i = 1, #ARGV, 3 do
   local record = read(ARGV[i])

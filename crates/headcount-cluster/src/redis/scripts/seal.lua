@@ -8,6 +8,7 @@ if h.sealed then
 end
 if h.state == 'open' then
   if h.total ~= ARGV[1] then return { 'mismatch', summary() } end
+  even_when_full()
   put('sealed', ARGV[1])
   event('seal', '', '', ARGV[1])
   settle()

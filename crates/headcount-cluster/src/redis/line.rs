@@ -1,0 +1,109 @@
+//! The line to a server, or to the nodes of a cluster: replaced when it is lost, and when it gives no answers.
+//!
+//! A connection that was closed is noticed and made again by the client. One whose other end has vanished without a word
+//! (a machine without power, a rule in between that drops what it does not know) looks like a slow server for many
+//! minutes. So an answer that does not come in time costs the connection: the next step gets a new one.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redis::aio::{ConnectionLike, ConnectionManager};
+use redis::{Client, Cmd, FromRedisValue, RedisError, RedisResult, Value};
+
+use super::options::RedisOptions;
+
+#[derive(Clone)]
+pub(super) struct Line(Arc<Ends>);
+
+struct Ends {
+    options: RedisOptions,
+    client: Client,
+    kind: Kind,
+}
+
+enum Kind {
+    /// One server, and how many lines to it there were before.
+    One(Mutex<(u64, ConnectionManager)>),
+    #[cfg(feature = "redis-cluster")]
+    Many(redis::cluster_async::ClusterConnection),
+}
+
+impl Line {
+    pub(super) fn to_server(options: RedisOptions, client: Client) -> RedisResult<Self> {
+        let kind = Kind::One(Mutex::new((0, options.manager(&client)?)));
+        Ok(Self(Arc::new(Ends { options, client, kind })))
+    }
+
+    /// The same for all nodes of the cluster that the server belongs to.
+    #[cfg(feature = "redis-cluster")]
+    pub(super) async fn to_cluster(&self) -> RedisResult<Self> {
+        let Ends { options, client, .. } = &*self.0;
+        let kind = Kind::Many(options.cluster(client.get_connection_info().clone()).await?);
+        Ok(Self(Arc::new(Ends { options: options.clone(), client: client.clone(), kind })))
+    }
+
+    /// Whether there is more than one server at the other end.
+    pub(super) fn is_to_many(&self) -> bool {
+        !matches!(self.0.kind, Kind::One(_))
+    }
+
+    /// Asks, and waits for the answer.
+    pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+        let value = match &self.0.kind {
+            Kind::One(line) => {
+                let (number, mut manager) = line.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let answer = manager.req_packed_command(command).await;
+                if answer.as_ref().is_err_and(RedisError::is_timeout) {
+                    self.replace(line, number)?;
+                }
+                answer?
+            }
+            #[cfg(feature = "redis-cluster")]
+            Kind::Many(cluster) => cluster.clone().req_packed_command(command).await?,
+        };
+        // An error may also come as a value.
+        Ok(T::from_redis_value(value.extract_error()?)?)
+    }
+
+    /// Another line in the place of this one, unless that was done.
+    fn replace(&self, line: &Mutex<(u64, ConnectionManager)>, number: u64) -> RedisResult<()> {
+        let fresh = self.0.options.manager(&self.0.client)?;
+        let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
+        if line.0 == number {
+            *line = (number + 1, fresh);
+        }
+        Ok(())
+    }
+
+    /// Asks what takes up to so much longer, on a connection of its own: who waits holds up everybody on the same one. In a cluster
+    /// the node is asked that has the key.
+    pub(super) async fn ask_slowly(&self, command: &Cmd, longer: std::time::Duration) -> RedisResult<Value> {
+        let config = self.0.options.slower(longer);
+        let own = self.0.client.get_multiplexed_async_connection_with_config(&config).await;
+        let answer = match own {
+            Ok(mut own) => own.req_packed_command(command).await.and_then(Value::extract_error),
+            Err(error) => Err(error),
+        };
+        let elsewhere = match &answer {
+            Err(error) => error.redirect_node().and_then(|(node, _)| self.elsewhere(node)),
+            Ok(_) => None,
+        };
+        let Some(client) = elsewhere else { return answer };
+        let mut own = client?.get_multiplexed_async_connection_with_config(&config).await?;
+        own.req_packed_command(command).await.and_then(Value::extract_error)
+    }
+
+    /// Another node of the cluster, reached as the first one is.
+    fn elsewhere(&self, node: &str) -> Option<RedisResult<Client>> {
+        use redis::ConnectionAddr::{Tcp, TcpTls};
+        let (host, port) = node.rsplit_once(':')?;
+        let (host, port) = (host.to_owned(), port.parse().ok()?);
+        let info = self.0.client.get_connection_info();
+        let address = match info.addr() {
+            TcpTls { insecure, tls_params, .. } => {
+                TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
+            }
+            _ => Tcp(host, port),
+        };
+        Some(Client::open(info.clone().set_addr(address)))
+    }
+}
