@@ -1,10 +1,14 @@
 //! Redis: the same tests on a server of our own, and what only a server can do.
 
+#[cfg(feature = "redis-cluster")]
+mod cluster;
 mod limits;
 mod patience;
 mod reach;
 mod restart;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Ways to a server: with a password, with no more rights than are needed, over TLS, in a cluster, and past a line that went dead.
+//! Ways to a server: with a password, with no more rights than are needed, and past a line that went dead.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use redis::aio::ConnectionLike;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::make_earlier;
-use super::patience::{insist, until};
-use super::server::{LIMIT, Server};
+use super::patience::insist;
+use super::server::Server;
 
 /// The list that the documentation gives, as words.
 fn rights() -> Vec<&'static str> {
@@ -20,7 +20,7 @@ fn rights() -> Vec<&'static str> {
 }
 
 /// An engine reached in some way, and another way to the same data.
-struct Reached<C>(Redis, C);
+pub(super) struct Reached<C>(pub(super) Redis, pub(super) C);
 
 impl<C: ConnectionLike + Clone + Send + Sync> Bench for Reached<C> {
     type Store = Redis;
@@ -35,7 +35,7 @@ impl<C: ConnectionLike + Clone + Send + Sync> Bench for Reached<C> {
 }
 
 /// Tests that between them take every way through the scripts.
-async fn conforms(bench: &impl Bench) {
+pub(super) async fn conforms(bench: &impl Bench) {
     conformance::nobody_comes_in_after_the_seal(bench).await;
     conformance::a_failure_is_tried_again_when_it_is_due_and_no_oftener_than_allowed(bench).await;
     conformance::a_member_that_takes_its_workers_along_is_lost(bench).await;
@@ -47,7 +47,7 @@ async fn conforms(bench: &impl Bench) {
     conformance::workers_at_once_count_everyone_once(bench).await;
 }
 
-fn refused(error: &StoreError, hint: &str) {
+pub(super) fn refused(error: &StoreError, hint: &str) {
     assert!(matches!(error, StoreError::Refused { .. }) && !error.is_passing(), "{error:?}");
     assert!(error.to_string().contains(hint), "{error}");
 }
@@ -100,108 +100,6 @@ async fn the_rights_that_the_documentation_lists_are_enough_and_each_is_needed()
     refused(&bench.0.claim(group, "worker", 1).await.expect_err("a right is missing"), "lacks a right");
     server.ask::<()>("ACL SETUSER headcount +lpop resetkeys ~other:*").await;
     refused(&bench.0.claim(group, "worker", 1).await.expect_err("not its keys"), "lacks a right");
-}
-
-/// An authority, and what it says of a server and a client: certificates and keys.
-struct Papers {
-    authority: String,
-    server: (String, String),
-    client: (String, String),
-}
-
-impl Papers {
-    fn new() -> Self {
-        use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-        let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::new(Vec::<String>::new()).expect("names");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = params.self_signed(&key).expect("signed").pem();
-        let issuer = Issuer::new(params, key);
-        let paper = |name: &str| {
-            let key = KeyPair::generate().expect("a key");
-            let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
-            params.distinguished_name.push(rcgen::DnType::CommonName, name);
-            (params.signed_by(&key, &issuer).expect("signed").pem(), key.serialize_pem())
-        };
-        Self { authority, server: paper("127.0.0.1"), client: paper("worker") }
-    }
-
-    /// A server that speaks TLS on its port.
-    fn server(&self, options: &[&str]) -> Server {
-        let files = ["tls-cert-file server.pem", "tls-key-file server.key", "tls-ca-cert-file authority.pem"];
-        Server::with_ports(&["tls-port"], &[&files[..], options].concat(), |folder| {
-            let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("written");
-            write("authority.pem", &self.authority);
-            write("server.pem", &self.server.0);
-            write("server.key", &self.server.1);
-        })
-    }
-}
-
-#[tokio::test]
-async fn tls_reaches_who_is_trusted_and_nobody_else() {
-    let (papers, others) = (Papers::new(), Papers::new());
-    let server = papers.server(&["tls-auth-clients no"]);
-    let at = |host: &str| RedisOptions::new(format!("rediss://{host}:{}", server.port(0)));
-    let redis = at("127.0.0.1").trust(papers.authority.clone()).connect().await.expect("trusted");
-    let bench = Reached(redis, server.connection().await);
-    conformance::workers_at_once_count_everyone_once(&bench).await;
-    conformance::who_waits_for_a_change_is_woken(&bench).await;
-    let distrusted = "is its certificate trusted";
-    refused(&at("127.0.0.1").connect().await.expect_err("an authority nobody knows"), distrusted);
-    let error = at("127.0.0.1").trust(others.authority).connect().await.expect_err("another authority");
-    refused(&error, distrusted);
-    let error = at("localhost").trust(papers.authority.clone()).connect().await.expect_err("another name");
-    refused(&error, distrusted);
-    let error = at("127.0.0.1").trust("nonsense").connect().await.expect_err("no certificate");
-    assert!(error.to_string().contains("connect"), "{error}");
-
-    let server = papers.server(&["tls-auth-clients yes"]);
-    let at = || {
-        RedisOptions::new(format!("rediss://127.0.0.1:{}", server.port(0))).trust(papers.authority.clone())
-    };
-    at().connect().await.expect_err("it wants to know who we are");
-    let (certificate, key) = papers.client.clone();
-    let redis = at().identify(certificate, key).connect().await.expect("known");
-    redis.open(GroupId::new(), &Settings::new("trial")).await.expect("opened");
-}
-
-/// Two nodes, each with half of the slots.
-async fn cluster() -> [Server; 2] {
-    let node = || Server::on_ports(&["port", "cluster-port"], &["cluster-enabled yes"]);
-    let nodes = [node(), node()];
-    nodes[0].ask::<()>("CLUSTER ADDSLOTSRANGE 0 8191").await;
-    nodes[1].ask::<()>("CLUSTER ADDSLOTSRANGE 8192 16383").await;
-    nodes[1].ask::<()>("CLUSTER SET-CONFIG-EPOCH 2").await;
-    let meet = format!("CLUSTER MEET 127.0.0.1 {} {}", nodes[0].port(0), nodes[0].port(1));
-    nodes[1].ask::<()>(&meet).await;
-    for node in &nodes {
-        until("a cluster", async || {
-            let info: String = node.ask("CLUSTER INFO").await;
-            info.contains("cluster_state:ok") && info.contains("cluster_slots_ok:16384")
-        })
-        .await;
-    }
-    nodes
-}
-
-#[tokio::test]
-async fn a_group_is_found_on_the_node_of_a_cluster_that_has_it() {
-    let nodes = cluster().await;
-    let first = format!("redis://127.0.0.1:{}", nodes[0].port(0));
-    let redis = Redis::connect(&first).await.expect("it runs");
-    let client = redis::cluster::ClusterClient::builder([first.as_str()]).response_timeout(LIMIT);
-    let admin = client.build().expect("an address").get_async_connection().await.expect("it runs");
-    let bench = Reached(redis, admin);
-    // Either node gets some of so many groups, or a coin fell on one side twenty times.
-    for _ in 0..10 {
-        conformance::who_waits_for_a_change_is_woken(&bench).await;
-        conformance::whoever_lost_its_lease_is_stale_and_the_next_attempt_counts(&bench).await;
-    }
-    for node in &nodes {
-        assert_ne!(node.ask::<u64>("DBSIZE").await, 0, "both have groups");
-    }
-    conforms(&bench).await;
 }
 
 /// A way to the server that can be made to swallow everything, as a machine does that has lost its power: lines that were
