@@ -1,6 +1,6 @@
 //! Groups in Redis (6.2 or newer) or Valkey.
 //!
-//! A group is nine keys with its id in braces, which puts them into one slot of a cluster; each step is one script, and the
+//! A group is ten keys with its id in braces, which puts them into one slot of a cluster; each step is one script, and the
 //! scripts are all the logic there is (`scripts/`). They are called by their hash and sent along when the server does not
 //! know them, so that two versions of this crate cannot run into each other.
 //!
@@ -21,8 +21,8 @@ use redis::{AsyncConnectionConfig, Client, RedisError, Value, cmd};
 
 use crate::book::millis;
 use crate::store::{
-    Added, Backoff, CHUNK, Claimed, Finished, GroupId, Page, Reaped, Renewed, Report, Settings, Standing,
-    Store, StoreError, Summary, Token, checked_members, checked_name, nonce,
+    Added, Backoff, CHUNK, Claimed, Detail, Finished, GroupId, Page, Reaped, Renewed, Report, Settings,
+    Standing, Store, StoreError, Summary, Token, checked_count, checked_members, checked_name, nonce,
 };
 use headcount_ledger::{Budget, Policy};
 use reply::Reply;
@@ -114,6 +114,24 @@ impl Redis {
     }
 }
 
+impl Redis {
+    /// All have the same score, so that the list is in the order of the ids, which is that of the time they were made.
+    async fn list(&self, group: GroupId) -> Result<(), StoreError> {
+        cmd("ZADD")
+            .arg((scripts::GROUPS, 0, group.to_string()))
+            .query_async(&mut self.connection.clone())
+            .await
+            .map_err(engine("list a group"))
+    }
+
+    /// Asks what is answered after some time. Who waits holds up everybody on the same connection, so this one is their own.
+    async fn block(&self, asked: &redis::Cmd, patience: Duration) -> Result<(), RedisError> {
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(patience + PATIENCE));
+        let mut own = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        asked.query_async::<Value>(&mut own).await.map(drop)
+    }
+}
+
 /// The policy's name and its number, as the scripts have them.
 fn policy(policy: Policy) -> (&'static str, u64) {
     match policy {
@@ -156,7 +174,10 @@ const NONE: [&str; 0] = [];
 
 impl Store for Redis {
     async fn open(&self, group: GroupId, settings: &Settings) -> Result<Summary, StoreError> {
-        self.run(group, Script::Open, &header(settings)).await?.summary()
+        let summary = self.run(group, Script::Open, &header(settings)).await?.summary()?;
+        // Afterwards, so that what is listed was there. Nobody registers in a group before they heard that it is open.
+        self.list(group).await?;
+        Ok(summary)
     }
 
     async fn add(&self, group: GroupId, members: &[(String, Vec<u8>)]) -> Result<Added, StoreError> {
@@ -190,6 +211,8 @@ impl Store for Redis {
         if said == "mismatch" {
             return Err(StoreError::Total { group, asked: total, registered: summary.tally.registered });
         }
+        // Again: in a cluster the list lies elsewhere, and may have lost what the group's slot has not.
+        self.list(group).await?;
         Ok(summary)
     }
 
@@ -221,6 +244,11 @@ impl Store for Redis {
             Report::Done(body) => ("o", body, false),
             Report::Failed { why, again } => ("f", why, *again),
             Report::Cancelled => ("c", b"", false),
+            Report::Returned { .. } => ("b", b"", false),
+        };
+        let wait = match report {
+            Report::Returned { after } => millis(*after).to_string(),
+            _ => u8::from(again).to_string(),
         };
         let attempt = token.attempt.to_string();
         let arguments: [&[u8]; 6] = [
@@ -229,7 +257,7 @@ impl Store for Redis {
             token.nonce.as_bytes(),
             place.as_bytes(),
             body,
-            if again { b"1" } else { b"0" },
+            wait.as_bytes(),
         ];
         match self.run(group, Script::Finish, &arguments).await {
             Ok(reply) => reply.finished(),
@@ -298,17 +326,76 @@ impl Store for Redis {
         if self.summary(group).await?.revision != revision {
             return Ok(());
         }
-        // Who waits holds up everybody on the same connection, so this one is their own.
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(patience + PATIENCE));
-        let mut own =
-            self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(&failed)?;
+        let mut read = cmd("XREAD");
         // 0 would be for ever.
-        let block = millis(patience).max(1);
-        cmd("XREAD")
-            .arg(("BLOCK", block, "COUNT", 1, "STREAMS", events, last))
-            .query_async::<Value>(&mut own)
+        read.arg(("BLOCK", millis(patience).max(1), "COUNT", 1, "STREAMS", events, last));
+        self.block(&read, patience).await.map_err(&failed)
+    }
+
+    async fn ended(&self, group: GroupId, patience: Duration) -> Result<(), StoreError> {
+        let mut read = cmd("XREAD");
+        let ends = scripts::key(group, "t");
+        read.arg(("BLOCK", millis(patience).max(1), "COUNT", 1, "STREAMS", ends, "0"));
+        self.block(&read, patience).await.map_err(engine("say when a group is over"))
+    }
+
+    async fn ready(&self, groups: &[GroupId], patience: Duration) -> Result<(), StoreError> {
+        let mut pop = cmd("BLPOP");
+        for group in groups.iter().take(CHUNK) {
+            pop.arg(scripts::key(*group, "w"));
+        }
+        pop.arg(patience.as_secs_f64().max(0.001));
+        self.block(&pop, patience).await.map_err(engine("say when somebody is ready"))
+    }
+
+    async fn details(&self, group: GroupId, members: &[String]) -> Result<Vec<Option<Detail>>, StoreError> {
+        checked_count(members.len())?;
+        let now = self.run(group, Script::Summary, &NONE).await?.now()?;
+        if members.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut both = redis::pipe();
+        for hash in ["m", "p"] {
+            both.cmd("HMGET").arg(scripts::key(group, hash)).arg(members);
+        }
+        let (records, payloads): (Vec<Option<String>>, Vec<Option<Vec<u8>>>) = both
+            .query_async(&mut self.connection.clone())
+            .await
+            .map_err(engine("say where members stand"))?;
+        let details = members.iter().zip(records).zip(payloads).map(|((member, record), payload)| {
+            let standing = record.map(|record| reply::standing(member.clone(), &record, now)).transpose()?;
+            Ok(standing.map(|standing| Detail { standing, payload: payload.unwrap_or_default() }))
+        });
+        details.collect()
+    }
+
+    async fn groups(&self, after: Option<&str>, most: usize) -> Result<Page<GroupId>, StoreError> {
+        let failed = engine("list groups");
+        let most = most.clamp(1, CHUNK);
+        let mut connection = self.connection.clone();
+        let before = after.map_or("+".into(), |after| format!("({after}"));
+        let listed: Vec<String> = cmd("ZREVRANGEBYLEX")
+            .arg((scripts::GROUPS, before, "-", "LIMIT", 0, most))
+            .query_async(&mut connection)
             .await
             .map_err(&failed)?;
-        Ok(())
+        let next = listed.last().filter(|_| listed.len() == most).cloned();
+        let (mut items, mut gone) = (Vec::new(), Vec::new());
+        for text in listed {
+            let Some(group) = GroupId::parse(&text) else { continue };
+            let there: bool = cmd("EXISTS")
+                .arg(scripts::key(group, "g"))
+                .query_async(&mut connection)
+                .await
+                .map_err(&failed)?;
+            if there { items.push(group) } else { gone.push(text) }
+        }
+        if !gone.is_empty() {
+            // An id is used once: what is gone does not come back.
+            let mut drop = cmd("ZREM");
+            drop.arg(scripts::GROUPS).arg(gone);
+            drop.query_async::<()>(&mut connection).await.map_err(&failed)?;
+        }
+        Ok(Page { items, next })
     }
 }

@@ -115,6 +115,15 @@ pub struct Standing {
     pub runs: Option<(String, Duration)>,
 }
 
+/// A member, where it stands and what it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// Where it stands.
+    pub standing: Standing,
+    /// What was registered with it. Nothing once it has ended.
+    pub payload: Vec<u8>,
+}
+
 /// Some of a long list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
