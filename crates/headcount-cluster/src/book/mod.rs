@@ -76,6 +76,7 @@ impl Book {
     pub(crate) fn summary(&self, now: Millis) -> Summary {
         Summary {
             name: self.settings.name.clone(),
+            policy: self.settings.policy,
             state: self.state,
             toward: self.toward,
             reason: self.reason.clone(),

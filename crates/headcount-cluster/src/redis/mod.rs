@@ -144,6 +144,19 @@ fn policy(policy: Policy) -> (&'static str, u64) {
     }
 }
 
+/// The same, read back.
+fn policy_of(name: &str, need: u64) -> Option<Policy> {
+    Some(match name {
+        "fail-fast" => Policy::FailFast,
+        "keep-going" => Policy::KeepGoing,
+        "first-success" => Policy::FirstSuccess,
+        "quorum" => Policy::Quorum(need),
+        "max-failures" => Policy::MaxFailures(Budget::Count(need)),
+        "max-failures-percent" => Policy::MaxFailures(Budget::Percent(need)),
+        _ => return None,
+    })
+}
+
 fn header(settings: &Settings) -> Vec<String> {
     let (policy, need) = policy(settings.policy);
     let (backoff, first, most) = match settings.backoff {
