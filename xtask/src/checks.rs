@@ -1,5 +1,6 @@
 //! The checks that are a few commands each.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use crate::run::{
@@ -94,18 +95,16 @@ fn is_on_path(program: &str) -> bool {
 }
 
 pub(crate) fn release() -> Verdict {
-    all([cargo(&[
-        "test",
-        "--profile",
-        "optimized",
-        "-p",
-        "headcount",
-        "-p",
-        "headcount-cli",
-        "--lib",
-        "--bins",
-        "--tests",
-    ])])
+    all([cargo(&["test", "--profile", "optimized", "-p", "headcount", "--lib", "--tests"])])
+}
+
+/// The command's tests once more, against the binary that is shipped: built as a release, with everything that the linker may do.
+pub(crate) fn shipped() -> Verdict {
+    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let build = cargo(&["build", "--release", "--quiet", "-p", "headcount-cli"]);
+    let mut tests = cargo(&["test", "-p", "headcount-cli", "--test", "it"]);
+    tests.env("HEADCOUNT_UNDER_TEST", folder.join("release/headcount"));
+    all([build, tests])
 }
 
 pub(crate) fn no_std() -> Verdict {

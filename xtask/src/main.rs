@@ -46,7 +46,12 @@ const CHECKS: &[Check] = &[
         promise: "groups on many machines: every engine by the same tests, Redis on a server of our own",
         run: checks::engines,
     },
-    Check { name: "release", promise: "every test again, optimized", run: checks::release },
+    Check { name: "release", promise: "the library's tests again, optimized", run: checks::release },
+    Check {
+        name: "shipped",
+        promise: "the command's tests again, against the binary that is shipped",
+        run: checks::shipped,
+    },
     Check { name: "examples", promise: "every example runs and is right", run: checks::examples },
     Check {
         name: "browser",

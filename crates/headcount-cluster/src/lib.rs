@@ -33,6 +33,6 @@ pub use memory::{Clock, Memory, Passing};
 
 pub use redis::{Redis, RedisOptions};
 pub use store::{
-    Added, Backoff, Claim, Claimed, Finished, GroupId, GroupState, Place, Reaped, Renewed, Report, Settings,
-    Store, StoreError, Summary, Token,
+    Added, Backoff, Claim, Claimed, Detail, Finished, GroupId, GroupState, Place, Reaped, Renewed, Report,
+    Settings, Store, StoreError, Summary, Token,
 };

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::book::{Book, Millis};
 use crate::store::{
-    Added, Claimed, Finished, GroupId, Page, Reaped, Renewed, Report, Settings, Standing, Store, StoreError,
-    Summary, Token, checked_members, checked_name, checked_tokens, checked_words,
+    Added, Claimed, Detail, Finished, GroupId, Page, Reaped, Renewed, Report, Settings, Standing, Store,
+    StoreError, Summary, Token, checked_count, checked_members, checked_name, checked_words,
 };
 
 /// The engine of one process. Clones are the same engine. Nothing outlives the process.
@@ -46,7 +47,7 @@ struct Shared {
 /// What time it is for an engine in this process.
 #[derive(Debug, Clone)]
 pub enum Clock {
-    /// Time passes.
+    /// Time passes, as it does for Tokio: it stands still where Tokio's is paused.
     Running(Instant),
     /// Time stands still, until [`Passing::pass`].
     Driven(Passing),
@@ -98,9 +99,30 @@ impl Memory {
         Self { shared: Arc::new(shared) }
     }
 
-    fn groups(&self) -> MutexGuard<'_, HashMap<GroupId, Book>> {
+    fn books(&self) -> MutexGuard<'_, HashMap<GroupId, Book>> {
         // A book is whole between steps, and no step panics in the middle.
         self.shared.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks whenever something changes, until it has come about or patience is over.
+    async fn until(
+        &self,
+        patience: Duration,
+        look: impl Fn() -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let looks = async {
+            loop {
+                let changed = self.shared.changed.notified();
+                tokio::pin!(changed);
+                // Listened before the look: a change in between is heard.
+                changed.as_mut().enable();
+                if look()? {
+                    return Ok(());
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(patience, looks).await.unwrap_or(Ok(()))
     }
 
     /// One step of one group.
@@ -110,7 +132,7 @@ impl Memory {
         step: impl FnOnce(&mut Book, Millis) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
         let now = self.shared.clock.now();
-        let mut groups = self.groups();
+        let mut groups = self.books();
         let book = groups.get_mut(&group).ok_or(StoreError::Vanished(group))?;
         let before = book.revision();
         let answer = step(book, now);
@@ -125,7 +147,7 @@ impl Store for Memory {
     async fn open(&self, group: GroupId, settings: &Settings) -> Result<Summary, StoreError> {
         checked_words(&settings.name)?;
         let now = self.shared.clock.now();
-        let mut groups = self.groups();
+        let mut groups = self.books();
         let book = groups.entry(group).or_insert_with(|| Book::new(settings.clone(), now));
         Ok(book.summary(now))
     }
@@ -151,7 +173,7 @@ impl Store for Memory {
     }
 
     async fn renew(&self, group: GroupId, held: &[Token]) -> Result<Renewed, StoreError> {
-        checked_tokens(held.len())?;
+        checked_count(held.len())?;
         self.step(group, |book, now| Ok(book.renew(held, now)))
     }
 
@@ -186,18 +208,37 @@ impl Store for Memory {
     }
 
     async fn results(&self, group: GroupId, members: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        checked_tokens(members.len())?;
+        checked_count(members.len())?;
         self.step(group, |book, _| Ok(members.iter().map(|member| book.result(member)).collect()))
     }
 
+    async fn details(&self, group: GroupId, members: &[String]) -> Result<Vec<Option<Detail>>, StoreError> {
+        checked_count(members.len())?;
+        self.step(group, |book, now| Ok(members.iter().map(|member| book.detail(member, now)).collect()))
+    }
+
+    async fn groups(&self, after: Option<&str>, most: usize) -> Result<Page<GroupId>, StoreError> {
+        let after = after.and_then(GroupId::parse);
+        let mut items: Vec<_> = self.books().keys().copied().collect();
+        items.retain(|group| after.is_none_or(|after| *group < after));
+        items.sort_unstable_by(|a, b| b.cmp(a));
+        let rest = items.len() > most.max(1);
+        items.truncate(most.max(1));
+        let next = items.last().filter(|_| rest).map(GroupId::to_string);
+        Ok(Page { items, next })
+    }
+
+    async fn ended(&self, group: GroupId, patience: Duration) -> Result<(), StoreError> {
+        self.until(patience, || self.step(group, |book, now| Ok(book.summary(now).state.is_terminal()))).await
+    }
+
+    async fn ready(&self, groups: &[GroupId], patience: Duration) -> Result<(), StoreError> {
+        let is_ready =
+            |group: &GroupId| self.step(*group, |book, now| Ok(book.is_ready(now))).unwrap_or(false);
+        self.until(patience, || Ok(groups.iter().any(is_ready))).await
+    }
+
     async fn changed(&self, group: GroupId, revision: u64, patience: Duration) -> Result<(), StoreError> {
-        let changed = self.shared.changed.notified();
-        tokio::pin!(changed);
-        // Listened before the look: a change in between is heard.
-        changed.as_mut().enable();
-        if self.step(group, |book, _| Ok(book.revision()))? == revision {
-            let _ = tokio::time::timeout(patience, changed).await;
-        }
-        Ok(())
+        self.until(patience, || self.step(group, |book, _| Ok(book.revision() != revision))).await
     }
 }

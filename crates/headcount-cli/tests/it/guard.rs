@@ -94,7 +94,7 @@ fn every_batch_has_a_name_of_its_own() {
 
 #[test]
 fn nobody_calls_the_guard_by_hand() {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_headcount"))
+    let output = std::process::Command::new(crate::binary::headcount())
         .arg("--be-the-guard")
         .stdin(std::process::Stdio::null())
         .output()

@@ -10,7 +10,7 @@ use crate::stage::{Stage, folder, headcount};
 
 /// `headcount` with these arguments.
 fn command(args: &[&str]) -> Stage {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    let mut command = Command::new(crate::binary::headcount());
     command.args(args);
     Stage::new(command)
 }

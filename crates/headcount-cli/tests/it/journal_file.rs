@@ -227,7 +227,7 @@ fn what_is_damaged_or_foreign_is_said_and_not_touched() {
     for (bytes, told) in [
         (b"a list of something\n".to_vec(), foreign.clone()),
         (b"x".to_vec(), foreign.clone()),
-        (fs::read(env!("CARGO_BIN_EXE_headcount")).unwrap()[..4096].to_vec(), foreign.clone()),
+        (fs::read(crate::binary::headcount()).unwrap()[..4096].to_vec(), foreign.clone()),
         (flipped(0), foreign),
         (
             flipped(HEADER - 1),

@@ -2,6 +2,7 @@
 
 mod account;
 mod attempts;
+mod binary;
 mod bytes;
 mod crowd;
 mod fetch;

@@ -70,7 +70,7 @@ fn who_does_not_want_to_stop_is_stopped() {
 fn a_batch_in_a_batch_stops_and_goes_on_with_it() {
     let inner = format!(
         "{} run --order live sh -c 'echo up; exec sleep 1000' ::: 1",
-        env!("CARGO_BIN_EXE_headcount")
+        crate::binary::headcount().display()
     );
     let mut playing = job(&["--order", "live", "--shell", &inner, ":::", "x"]).start();
     assert_eq!(playing.lines(1), ["up\n"]);

@@ -284,7 +284,7 @@ fn downloads_are_told_in_the_same_words() {
     let folder = folder();
     let (file, log) = (folder.path().join("run.jsonl"), folder.path().join("log"));
     std::fs::write(folder.path().join("there"), "kept\n").expect("it can be written");
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_headcount"));
+    let mut command = std::process::Command::new(crate::binary::headcount());
     command.args(["fetch", "-k", "-j1", "--retries", "0", "-o"]).arg(folder.path());
     command.arg("--events").arg(&file).arg("--joblog").arg(&log);
     // Nobody listens on the first port; and what is there already is not asked for.

@@ -10,7 +10,7 @@ use crate::stage::{Seen, Stage, folder, headcount};
 
 /// `headcount report` with these arguments.
 fn report(file: &Path) -> Stage {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    let mut command = Command::new(crate::binary::headcount());
     command.arg("report").arg(file);
     Stage::new(command)
 }

@@ -21,14 +21,14 @@ static RUNS: AtomicUsize = AtomicUsize::new(0);
 
 /// `headcount run` with these arguments, nothing on stdin.
 pub(crate) fn headcount<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Stage {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    let mut command = Command::new(crate::binary::headcount());
     command.arg("run").args(args);
     Stage::new(command)
 }
 
 /// `headcount fetch` with these arguments, nothing on stdin, and no proxy.
 pub(crate) fn fetch<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Stage {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    let mut command = Command::new(crate::binary::headcount());
     command.arg("fetch").args(args).env("NO_PROXY", "*");
     Stage::new(command)
 }
@@ -36,7 +36,7 @@ pub(crate) fn fetch<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Stage
 /// A POSIX shell script in which `$HEADCOUNT` is the command.
 pub(crate) fn script(text: &str) -> Stage {
     let mut command = Command::new("sh");
-    command.arg("-c").arg(text).env("HEADCOUNT", env!("CARGO_BIN_EXE_headcount"));
+    command.arg("-c").arg(text).env("HEADCOUNT", crate::binary::headcount());
     Stage::new(command)
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct Member {
     pub(super) nonce: String,
     /// So many workers vanished with it.
     pub(super) losses: u32,
+    /// So many workers gave it back.
+    pub(super) returns: u32,
     pub(super) worker: String,
     pub(super) since: Millis,
     /// When its lease is over, while it runs.
@@ -30,6 +32,7 @@ impl Member {
             attempt: 0,
             nonce: String::new(),
             losses: 0,
+            returns: 0,
             worker: String::new(),
             since: 0,
             lease: 0,

@@ -21,7 +21,7 @@ use std::time::Duration;
 use headcount_ledger::{Ledger, Number, Outcome, State, Verdict};
 pub(crate) use member::Member;
 
-use crate::store::{CHUNK, GroupState, Place, Settings, Standing, Summary};
+use crate::store::{CHUNK, Detail, GroupState, Place, Settings, Standing, Summary};
 
 /// Milliseconds of the engine's clock.
 pub(crate) type Millis = u64;
@@ -78,6 +78,7 @@ impl Book {
     pub(crate) fn summary(&self, now: Millis) -> Summary {
         Summary {
             name: self.settings.name.clone(),
+            policy: self.settings.policy,
             state: self.state,
             toward: self.toward,
             reason: self.reason.clone(),
@@ -119,6 +120,13 @@ impl Book {
         let runs = (place == Place::Running)
             .then(|| (member.worker.clone(), Duration::from_millis(now.saturating_sub(member.since))));
         Standing { member: member.id.clone(), place, attempt, runs }
+    }
+
+    /// All that is known of a member.
+    pub(crate) fn detail(&self, member: &str, now: Millis) -> Option<Detail> {
+        let number = *self.numbers.get(member)?;
+        let payload = self.member(number).payload.clone();
+        Some(Detail { standing: self.standing(number, now), payload })
     }
 
     /// What a member came to.

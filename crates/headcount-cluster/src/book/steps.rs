@@ -1,5 +1,7 @@
 //! The steps: what may be asked of a group, and what that changes.
 
+use std::time::Duration;
+
 use headcount_ledger::{End, Number, State};
 
 use super::{Book, Member, Millis, millis};
@@ -62,7 +64,7 @@ impl Book {
         }
         let mut claims = Vec::new();
         if self.state == GroupState::Open {
-            self.promote(now);
+            let changed = self.promote(now);
             let mut room = most;
             if self.settings.limit > 0 {
                 let limit = usize::try_from(self.settings.limit).unwrap_or(usize::MAX);
@@ -73,18 +75,29 @@ impl Book {
                 let nonce = format!("{nonce}{:03x}", claims.len() + 1);
                 claims.extend(self.begin(number, worker, nonce, now));
             }
-            self.revision += 1;
+            // Who asks in vain wakes nobody.
+            self.revision += u64::from(changed || !claims.is_empty());
         }
         Claimed { group: self.summary(now), claims }
     }
 
+    /// Whether a claim would find somebody.
+    pub(crate) fn is_ready(&self, now: Millis) -> bool {
+        let due = self.waiting.first().is_some_and(|(at, ..)| *at <= now);
+        let limit = usize::try_from(self.settings.limit).unwrap_or(usize::MAX);
+        let room = limit == 0 || self.leases.len() < limit;
+        self.state == GroupState::Open && room && (due || !self.ready.is_empty())
+    }
+
     /// Those whose time has come are ready.
-    fn promote(&mut self, now: Millis) {
+    fn promote(&mut self, now: Millis) -> bool {
+        let before = self.ready.len();
         for _ in 0..CHUNK {
-            let Some(number) = Self::first_due(&mut self.waiting, now) else { return };
+            let Some(number) = Self::first_due(&mut self.waiting, now) else { break };
             self.member_mut(number).due = None;
             self.ready.push_back(number);
         }
+        self.ready.len() > before
     }
 
     fn begin(&mut self, number: Number, worker: &str, nonce: String, now: Millis) -> Option<Claim> {
@@ -134,7 +147,7 @@ impl Book {
         };
         let body = match report {
             Report::Done(body) | Report::Failed { why: body, .. } => body.as_slice(),
-            Report::Cancelled => &[],
+            Report::Cancelled | Report::Returned { .. } => &[],
         };
         let largest = self.settings.largest;
         if body.len() > largest {
@@ -142,7 +155,19 @@ impl Book {
         }
         let lease = self.member(number).lease;
         self.leases.remove(&self.due(lease, number));
-        let failed = token.attempt - self.member(number).losses;
+        if let Some(after) = self.goes_back(report) {
+            let member = self.member_mut(number);
+            member.returns += 1;
+            member.nonce.clear();
+            let due = (!after.is_zero()).then(|| now + millis(after));
+            self.put_off(number, token.attempt, due);
+            if due.is_none() {
+                // Where it came from: it was its turn.
+                self.ready.rotate_right(1);
+            }
+            return Ok((Finished::Again(after), self.summary(now)));
+        }
+        let failed = token.attempt - self.member(number).losses - self.member(number).returns;
         let wants_again = matches!(report, Report::Failed { again: true, .. });
         if wants_again && self.state == GroupState::Open && failed <= self.settings.retries {
             let wait = self.settings.wait(failed);
@@ -155,11 +180,19 @@ impl Book {
         let end = match report {
             Report::Done(_) => End::Done,
             Report::Failed { .. } => End::Failed,
-            Report::Cancelled => End::Cancelled,
+            Report::Cancelled | Report::Returned { .. } => End::Cancelled,
         };
         self.end(number, token.attempt, end);
         self.settle();
         Ok((Finished::Counted, self.summary(now)))
+    }
+
+    /// How long it is to wait, if it is given back and there are attempts to come.
+    fn goes_back(&self, report: &Report) -> Option<Duration> {
+        match report {
+            Report::Returned { after } if self.state == GroupState::Open => Some(*after),
+            _ => None,
+        }
     }
 
     /// What a report is answered whose attempt does not run: the same, if it was made before (rule 2 of the store).
@@ -168,7 +201,9 @@ impl Book {
         let failed = matches!(report, Report::Failed { .. });
         let same = match self.ledger.state(number) {
             Some(State::Ended(End::Done)) => matches!(report, Report::Done(_)),
-            Some(State::Ended(End::Cancelled)) => matches!(report, Report::Cancelled),
+            Some(State::Ended(End::Cancelled)) => {
+                matches!(report, Report::Cancelled | Report::Returned { .. })
+            }
             Some(State::Ended(End::Failed) | State::Waiting(_)) => failed,
             _ => false,
         };
@@ -200,6 +235,7 @@ impl Book {
 
     pub(crate) fn reap(&mut self, now: Millis) -> Reaped {
         let (mut redelivered, mut lost) = (0, 0);
+        let before = (self.revision, self.state, self.tally());
         for _ in 0..CHUNK {
             let Some(number) = Self::first_due(&mut self.leases, now) else { break };
             let (is_open, losses) = (self.state == GroupState::Open, self.settings.losses);
@@ -223,6 +259,10 @@ impl Book {
             self.turn(GroupState::Abandoned, why);
         }
         self.settle();
+        if redelivered == 0 && (before.1, before.2) == (self.state, self.tally()) {
+            // Who looks and finds nothing wakes nobody.
+            self.revision = before.0;
+        }
         Reaped { redelivered, lost, group: self.summary(now) }
     }
 

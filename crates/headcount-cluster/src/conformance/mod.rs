@@ -3,6 +3,7 @@
 //! An engine of your own passes them with [`conformance_tests!`](crate::conformance_tests). Each panics where a rule is broken, as
 //! tests do. Time is not waited for: a [`Bench`] makes it pass.
 
+mod asking;
 mod ending;
 mod fencing;
 mod registering;
@@ -11,6 +12,7 @@ mod twin;
 use std::future::Future;
 use std::time::Duration;
 
+pub use asking::*;
 pub use ending::*;
 pub use fencing::*;
 pub use registering::*;
@@ -80,6 +82,12 @@ macro_rules! conformance_tests {
             a_sealed_group_needs_no_owner
             who_asks_late_is_told_the_same
             who_waits_for_a_change_is_woken
+            groups_are_listed_in_pages_the_newest_first
+            what_is_known_of_a_member_is_told
+            who_is_given_back_is_next_and_was_neither_lost_nor_failed
+            who_is_given_back_for_later_waits
+            who_waits_for_the_end_is_woken_by_it_alone
+            who_looks_for_members_is_called_when_there_are_some
             many_are_registered_in_chunks_and_listed_in_pages
             workers_at_once_count_everyone_once
             random_steps_come_to_what_the_book_says

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Bench, add, claim, done, finish, group_of, one, sealed, settings, summary};
 use crate::store::{CHUNK, GroupId, Store};
-use crate::{Added, GroupState, Settings, StoreError};
+use crate::{Added, Budget, GroupState, Policy, Settings, StoreError};
 
 #[expect(missing_docs, clippy::missing_panics_doc, reason = "tests: their names say what they try")]
 pub async fn a_group_is_made_once_and_found_again(bench: &impl Bench) {
@@ -13,6 +13,18 @@ pub async fn a_group_is_made_once_and_found_again(bench: &impl Bench) {
     let again = bench.store().open(group, &Settings::new("another")).await.expect("found");
     assert_eq!((again.name.as_str(), again.tally.registered), ("trial", 2));
     assert_eq!((again.state, again.sealed), (GroupState::Open, false));
+    let policies = [
+        Policy::FailFast,
+        Policy::KeepGoing,
+        Policy::FirstSuccess,
+        Policy::Quorum(7),
+        Policy::MaxFailures(Budget::Count(0)),
+        Policy::MaxFailures(Budget::Percent(30)),
+    ];
+    for policy in policies {
+        let group = group_of(bench, 1, &Settings { policy, ..settings() }).await;
+        assert_eq!(summary(bench, group).await.policy, policy, "whoever waits has to judge by it");
+    }
 }
 
 #[expect(missing_docs, clippy::missing_panics_doc, reason = "tests: their names say what they try")]

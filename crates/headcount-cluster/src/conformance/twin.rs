@@ -116,7 +116,7 @@ impl<B: Bench> Side<'_, B> {
                 format!("{said:?}")
             }
             5..=8 => {
-                let (which, how) = (dice.throw(1000), dice.throw(8));
+                let (which, how) = (dice.throw(1000), dice.throw(10));
                 if self.claims.is_empty() {
                     return "nobody".into();
                 }
@@ -126,6 +126,8 @@ impl<B: Bench> Side<'_, B> {
                     0..=3 => done(),
                     4 => failed(),
                     5 | 6 => failed_for_now(),
+                    7 => Report::Returned { after: Duration::ZERO },
+                    8 => Report::Returned { after: LEASE * 30 },
                     _ => Report::Cancelled,
                 };
                 format!("{:?}", store.finish(group, token, &report).await.expect("answered").0)

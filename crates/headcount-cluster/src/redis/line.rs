@@ -64,6 +64,22 @@ impl Line {
         Ok(T::from_redis_value(value.extract_error()?)?)
     }
 
+    /// Asks for several things at once.
+    pub(super) async fn ask_all<T: FromRedisValue>(&self, commands: &redis::Pipeline) -> RedisResult<T> {
+        match &self.0.kind {
+            Kind::One(line) => {
+                let (number, mut manager) = line.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let answer = commands.query_async(&mut manager).await;
+                if answer.as_ref().is_err_and(RedisError::is_timeout) {
+                    self.replace(line, number)?;
+                }
+                answer
+            }
+            #[cfg(feature = "redis-cluster")]
+            Kind::Many(cluster) => commands.query_async(&mut cluster.clone()).await,
+        }
+    }
+
     /// Another line in the place of this one, unless that was done.
     fn replace(&self, line: &Mutex<(u64, ConnectionManager)>, number: u64) -> RedisResult<()> {
         let fresh = self.0.options.manager(&self.0.client)?;

@@ -1,6 +1,6 @@
 //! Groups in Redis (6.2 or newer) or Valkey.
 //!
-//! A group is nine keys with its id in braces, which puts them into one slot of a cluster; each step is one script, and the
+//! A group is ten keys with its id in braces, which puts them into one slot of a cluster; each step is one script, and the
 //! scripts are all the logic there is (`scripts/`). They are called by their hash and sent along when the server does not
 //! know them, so that two versions of this crate cannot run into each other.
 //!
@@ -17,14 +17,16 @@ mod reply;
 mod scripts;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use redis::{Client, ErrorKind, ServerErrorKind, Value, cmd};
 
 use crate::book::millis;
 use crate::store::{
-    Added, Backoff, CHUNK, Claimed, Finished, GroupId, Page, Reaped, Renewed, Report, Settings, Standing,
-    Store, StoreError, Summary, Token, checked_members, checked_name, checked_tokens, checked_words, nonce,
+    Added, Backoff, CHUNK, Claimed, Detail, Finished, GroupId, Page, Reaped, Renewed, Report, Settings,
+    Standing, Store, StoreError, Summary, Token, checked_count, checked_members, checked_name, checked_words,
+    nonce,
 };
 use headcount_ledger::{Budget, Policy};
 use line::Line;
@@ -32,6 +34,9 @@ pub use options::RedisOptions;
 use refusal::{engine, too_large};
 use reply::Reply;
 use scripts::{Script, Scripts};
+
+/// How long one group of several is looked at for somebody who is ready, where they are in different places.
+const APART: Duration = Duration::from_millis(100);
 
 /// An engine in Redis or Valkey. Clones share a connection.
 ///
@@ -47,6 +52,8 @@ use scripts::{Script, Scripts};
 pub struct Redis {
     line: Line,
     scripts: Arc<Scripts>,
+    /// Whose turn it is to be looked at, where that cannot be all.
+    turn: Arc<AtomicUsize>,
 }
 
 impl std::fmt::Debug for Redis {
@@ -68,7 +75,7 @@ impl Redis {
 
     async fn over(options: RedisOptions, client: Client) -> Result<Self, StoreError> {
         let line = Line::to_server(options, client).map_err(engine("connect"))?;
-        let redis = Self { line, scripts: Arc::new(Scripts::new()) };
+        let redis = Self { line, scripts: Arc::new(Scripts::new()), turn: Arc::default() };
         let info = redis.info("connect", "server").await?;
         redis.refuse_eviction().await?;
         if field(&info, "redis_mode") != Some("cluster") {
@@ -123,6 +130,15 @@ impl Redis {
     }
 }
 
+impl Redis {
+    /// All have the same score, so that the list is in the order of the ids, which is that of the time they were made.
+    async fn list(&self, group: GroupId) -> Result<(), StoreError> {
+        let mut add = cmd("ZADD");
+        add.arg((scripts::GROUPS, 0, group.to_string()));
+        self.line.ask(&add).await.map_err(engine("list a group"))
+    }
+}
+
 /// A line of what `INFO` answers.
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
@@ -138,6 +154,19 @@ fn policy(policy: Policy) -> (&'static str, u64) {
         Policy::MaxFailures(Budget::Count(most)) => ("max-failures", most),
         Policy::MaxFailures(Budget::Percent(share)) => ("max-failures-percent", share),
     }
+}
+
+/// The same, read back.
+fn policy_of(name: &str, need: u64) -> Option<Policy> {
+    Some(match name {
+        "fail-fast" => Policy::FailFast,
+        "keep-going" => Policy::KeepGoing,
+        "first-success" => Policy::FirstSuccess,
+        "quorum" => Policy::Quorum(need),
+        "max-failures" => Policy::MaxFailures(Budget::Count(need)),
+        "max-failures-percent" => Policy::MaxFailures(Budget::Percent(need)),
+        _ => return None,
+    })
 }
 
 fn header(settings: &Settings, incarnation: Option<String>) -> Vec<String> {
@@ -173,7 +202,10 @@ impl Store for Redis {
     async fn open(&self, group: GroupId, settings: &Settings) -> Result<Summary, StoreError> {
         checked_words(&settings.name)?;
         let incarnation = self.incarnation().await?;
-        self.run(group, Script::Open, &header(settings, incarnation)).await?.summary()
+        let summary = self.run(group, Script::Open, &header(settings, incarnation)).await?.summary()?;
+        // Afterwards, so that what is listed was there. Nobody registers in a group before they heard that it is open.
+        self.list(group).await?;
+        Ok(summary)
     }
 
     async fn add(&self, group: GroupId, members: &[(String, Vec<u8>)]) -> Result<Added, StoreError> {
@@ -207,6 +239,8 @@ impl Store for Redis {
         if said == "mismatch" {
             return Err(StoreError::Total { group, asked: total, registered: summary.tally.registered });
         }
+        // Again: in a cluster the list lies elsewhere, and may have lost what the group's slot has not.
+        self.list(group).await?;
         Ok(summary)
     }
 
@@ -221,7 +255,7 @@ impl Store for Redis {
     }
 
     async fn renew(&self, group: GroupId, held: &[Token]) -> Result<Renewed, StoreError> {
-        checked_tokens(held.len())?;
+        checked_count(held.len())?;
         let arguments: Vec<String> = held
             .iter()
             .flat_map(|token| [token.member.clone(), token.attempt.to_string(), token.nonce.clone()])
@@ -239,6 +273,11 @@ impl Store for Redis {
             Report::Done(body) => ("o", body, false),
             Report::Failed { why, again } => ("f", why, *again),
             Report::Cancelled => ("c", b"", false),
+            Report::Returned { .. } => ("b", b"", false),
+        };
+        let wait = match report {
+            Report::Returned { after } => millis(*after).to_string(),
+            _ => u8::from(again).to_string(),
         };
         let attempt = token.attempt.to_string();
         let arguments: [&[u8]; 6] = [
@@ -247,7 +286,7 @@ impl Store for Redis {
             token.nonce.as_bytes(),
             place.as_bytes(),
             body,
-            if again { b"1" } else { b"0" },
+            wait.as_bytes(),
         ];
         match self.run(group, Script::Finish, &arguments).await {
             Ok(reply) => reply.finished(),
@@ -288,7 +327,7 @@ impl Store for Redis {
     }
 
     async fn results(&self, group: GroupId, members: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        checked_tokens(members.len())?;
+        checked_count(members.len())?;
         if members.is_empty() {
             return Ok(Vec::new());
         }
@@ -316,11 +355,73 @@ impl Store for Redis {
         if self.summary(group).await?.revision != revision {
             return Ok(());
         }
-        // 0 would be for ever.
-        let block = millis(patience).max(1);
         let mut read = cmd("XREAD");
-        read.arg(("BLOCK", block, "COUNT", 1, "STREAMS", events, last));
-        self.line.ask_slowly(&read, patience).await.map_err(&failed)?;
-        Ok(())
+        // 0 would be for ever.
+        read.arg(("BLOCK", millis(patience).max(1), "COUNT", 1, "STREAMS", events, last));
+        self.line.ask_slowly(&read, patience).await.map(drop).map_err(&failed)
+    }
+
+    async fn ended(&self, group: GroupId, patience: Duration) -> Result<(), StoreError> {
+        let mut read = cmd("XREAD");
+        let ends = scripts::key(group, "t");
+        read.arg(("BLOCK", millis(patience).max(1), "COUNT", 1, "STREAMS", ends, "0"));
+        self.line.ask_slowly(&read, patience).await.map(drop).map_err(engine("say when a group is over"))
+    }
+
+    async fn ready(&self, groups: &[GroupId], patience: Duration) -> Result<(), StoreError> {
+        // In a cluster groups are in different places, and no command looks at two of them: at one for a while, each in its turn.
+        let apart = self.line.is_to_many() && groups.len() > 1;
+        let patience = if apart { patience.min(APART) } else { patience };
+        let from = if apart { self.turn.fetch_add(1, Ordering::Relaxed) % groups.len() } else { 0 };
+        let mut pop = cmd("BLPOP");
+        for group in groups.iter().skip(from).take(if apart { 1 } else { CHUNK }) {
+            pop.arg(scripts::key(*group, "w"));
+        }
+        pop.arg(patience.as_secs_f64().max(0.001));
+        self.line.ask_slowly(&pop, patience).await.map(drop).map_err(engine("say when somebody is ready"))
+    }
+
+    async fn details(&self, group: GroupId, members: &[String]) -> Result<Vec<Option<Detail>>, StoreError> {
+        checked_count(members.len())?;
+        let now = self.run(group, Script::Summary, &NONE).await?.now()?;
+        if members.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut both = redis::pipe();
+        for hash in ["m", "p"] {
+            both.cmd("HMGET").arg(scripts::key(group, hash)).arg(members);
+        }
+        let (records, payloads): (Vec<Option<String>>, Vec<Option<Vec<u8>>>) =
+            self.line.ask_all(&both).await.map_err(engine("say where members stand"))?;
+        let details = members.iter().zip(records).zip(payloads).map(|((member, record), payload)| {
+            let standing = record.map(|record| reply::standing(member.clone(), &record, now)).transpose()?;
+            Ok(standing.map(|standing| Detail { standing, payload: payload.unwrap_or_default() }))
+        });
+        details.collect()
+    }
+
+    async fn groups(&self, after: Option<&str>, most: usize) -> Result<Page<GroupId>, StoreError> {
+        let failed = engine("list groups");
+        let most = most.clamp(1, CHUNK);
+        let before = after.map_or("+".into(), |after| format!("({after}"));
+        let mut list = cmd("ZREVRANGEBYLEX");
+        list.arg((scripts::GROUPS, before, "-", "LIMIT", 0, most));
+        let listed: Vec<String> = self.line.ask(&list).await.map_err(&failed)?;
+        let next = listed.last().filter(|_| listed.len() == most).cloned();
+        let (mut items, mut gone) = (Vec::new(), Vec::new());
+        for text in listed {
+            let Some(group) = GroupId::parse(&text) else { continue };
+            let mut exists = cmd("EXISTS");
+            exists.arg(scripts::key(group, "g"));
+            let there: bool = self.line.ask(&exists).await.map_err(&failed)?;
+            if there { items.push(group) } else { gone.push(text) }
+        }
+        if !gone.is_empty() {
+            // An id is used once: what is gone does not come back.
+            let mut drop = cmd("ZREM");
+            drop.arg(scripts::GROUPS).arg(gone);
+            self.line.ask::<()>(&drop).await.map_err(&failed)?;
+        }
+        Ok(Page { items, next })
     }
 }

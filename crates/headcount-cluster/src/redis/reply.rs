@@ -53,12 +53,14 @@ fn summary(value: Value) -> Result<Summary, StoreError> {
     let revision = number(text()?)?;
     let first_failure = filled(text()?);
     let name = text()?;
-    let (_policy, _need) = (text()?, text()?);
+    let (policy, need) = (text()?, number(text()?)?);
+    let policy = super::policy_of(&policy, need).ok_or_else(|| odd("policy"))?;
     let lease = Duration::from_millis(number(text()?)?);
     let deadline = filled(text()?).map(number).transpose()?;
     let incarnation = filled(text()?);
     Ok(Summary {
         name,
+        policy,
         state: is_at,
         toward,
         reason,

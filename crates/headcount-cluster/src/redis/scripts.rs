@@ -76,7 +76,10 @@ pub(super) fn key(group: GroupId, what: &str) -> String {
     format!("hc:{{{group}}}:{what}")
 }
 
+/// The groups there are, by their ids: in no group's slot, and no truth. What is in it may be long gone.
+pub(super) const GROUPS: &str = "hc:groups";
+
 /// All of them, in the order the scripts know them by.
-pub(super) fn keys(group: GroupId) -> [String; 9] {
-    ["g", "m", "p", "q", "d", "l", "r", "e", "w"].map(|what| key(group, what))
+pub(super) fn keys(group: GroupId) -> [String; 10] {
+    ["g", "m", "p", "q", "d", "l", "r", "e", "w", "t"].map(|what| key(group, what))
 }

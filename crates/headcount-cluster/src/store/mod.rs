@@ -19,7 +19,7 @@ use std::future::Future;
 use std::time::Duration;
 
 pub use error::StoreError;
-pub use place::{Ended, GroupState, Page, Place, Standing, Summary};
+pub use place::{Detail, Ended, GroupState, Page, Place, Standing, Summary};
 pub use settings::{Backoff, Settings};
 use uuid::Uuid;
 
@@ -123,6 +123,12 @@ pub enum Report {
     },
     /// It was stopped because the group was over.
     Cancelled,
+    /// It was stopped, or did not begin, for reasons of its worker's, and is ready again after this time: neither a failure nor a
+    /// loss. When nobody begins any more it is cancelled.
+    Returned {
+        /// How long nobody is to have it.
+        after: Duration,
+    },
 }
 
 /// What came of [`Store::finish`].
@@ -130,7 +136,7 @@ pub enum Report {
 pub enum Finished {
     /// It counts.
     Counted,
-    /// It failed, and is tried again after this time.
+    /// It failed or was given back, and there will be another attempt after this time.
     Again(Duration),
     /// It counted before: the answer to a report that is made twice.
     AlreadySame,
@@ -285,6 +291,54 @@ pub trait Store: Clone + Send + Sync + 'static {
         async { Ok(None) }
     }
 
+    /// All that is known of these members; nothing for who is not registered.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`].
+    fn details(
+        &self,
+        group: GroupId,
+        members: &[String],
+    ) -> impl Future<Output = Result<Vec<Option<Detail>>, StoreError>> + Send;
+
+    /// The groups there are, by the time in their ids, the newest first, a page of at most so many; `after` is what the page
+    /// before said. A page may be short, or empty, and not be the last.
+    ///
+    /// A listing and no truth: no group depends on being found there.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`].
+    fn groups(
+        &self,
+        after: Option<&str>,
+        most: usize,
+    ) -> impl Future<Output = Result<Page<GroupId>, StoreError>> + Send;
+
+    /// Comes back when the group may be over, and at the latest after `patience`: a hint, as [`changed`](Self::changed) is, for
+    /// those whom nothing else concerns.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`].
+    fn ended(
+        &self,
+        group: GroupId,
+        patience: Duration,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Comes back when somebody in one of these groups may be ready, and at the latest after `patience`. A hint.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`].
+    fn ready(
+        &self,
+        groups: &[GroupId],
+        patience: Duration,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// Comes back when something may have changed since the summary with this revision, and at the latest after `patience`.
     /// A hint: whoever waits reads the summary afterwards, whatever this says.
     ///
@@ -309,15 +363,14 @@ pub(crate) fn checked_words(words: &str) -> Result<(), StoreError> {
     if words.len() <= WORDS { Ok(()) } else { Err(StoreError::Words(words.len())) }
 }
 
-/// So many members in one step.
-pub(crate) fn checked_tokens(members: usize) -> Result<(), StoreError> {
-    if members <= CHUNK { Ok(()) } else { Err(StoreError::TooMany(members)) }
-}
-
 /// Members that fit into one step.
 pub(crate) fn checked_members(members: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
-    checked_tokens(members.len())?;
+    checked_count(members.len())?;
     members.iter().try_for_each(|(member, _)| checked_name(member))
+}
+
+pub(crate) fn checked_count(members: usize) -> Result<(), StoreError> {
+    if members > CHUNK { Err(StoreError::TooMany(members)) } else { Ok(()) }
 }
 
 /// Something that nobody had before: 16 digits in hexadecimal. An attempt's nonce is this and its place in the claim.

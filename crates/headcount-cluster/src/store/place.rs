@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use headcount_ledger::Tally;
+use headcount_ledger::{Policy, Tally};
 
 /// Where a group stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,6 +82,8 @@ pub use headcount_ledger::End as Ended;
 pub struct Summary {
     /// For people.
     pub name: String,
+    /// What decides when it is over, and what it came to.
+    pub policy: Policy,
     /// Where it stands.
     pub state: GroupState,
     /// Where it goes, once that is decided.
@@ -115,6 +117,15 @@ pub struct Standing {
     pub attempt: u32,
     /// Who runs it, and for how long.
     pub runs: Option<(String, Duration)>,
+}
+
+/// A member, where it stands and what it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// Where it stands.
+    pub standing: Standing,
+    /// What was registered with it. Nothing once it has ended.
+    pub payload: Vec<u8>,
 }
 
 /// Some of a long list.

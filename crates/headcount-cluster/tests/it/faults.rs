@@ -8,8 +8,8 @@ use std::time::Duration;
 use headcount_cluster::conformance::{self, Bench};
 use headcount_cluster::store::{Page, Standing};
 use headcount_cluster::{
-    Added, Claimed, Clock, Finished, GroupId, Memory, Passing, Reaped, Renewed, Report, Settings, Store,
-    StoreError, Summary, Token,
+    Added, Claimed, Clock, Detail, Finished, GroupId, Memory, Passing, Reaped, Renewed, Report, Settings,
+    Store, StoreError, Summary, Token,
 };
 
 /// What is wrong with it.
@@ -95,6 +95,22 @@ impl Store for Faulty {
 
     async fn results(&self, group: GroupId, members: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         self.memory.results(group, members).await
+    }
+
+    async fn details(&self, group: GroupId, members: &[String]) -> Result<Vec<Option<Detail>>, StoreError> {
+        self.memory.details(group, members).await
+    }
+
+    async fn groups(&self, after: Option<&str>, most: usize) -> Result<Page<GroupId>, StoreError> {
+        Store::groups(&self.memory, after, most).await
+    }
+
+    async fn ended(&self, group: GroupId, patience: Duration) -> Result<(), StoreError> {
+        self.memory.ended(group, patience).await
+    }
+
+    async fn ready(&self, groups: &[GroupId], patience: Duration) -> Result<(), StoreError> {
+        self.memory.ready(groups, patience).await
     }
 
     async fn changed(&self, group: GroupId, revision: u64, patience: Duration) -> Result<(), StoreError> {

@@ -123,3 +123,26 @@ async fn a_group_ends_with_one_event_and_its_keys_go_when_it_is_forgotten() {
     let payload: bool = redis::cmd("EXISTS").arg(key("p")).query_async(&mut connection).await.unwrap();
     assert!(!payload, "what a member was given is of no use after its end");
 }
+
+#[tokio::test]
+async fn a_group_that_is_gone_is_not_listed() {
+    let bench = OnServer::new().await;
+    let (gone, there) = (GroupId::new(), GroupId::new());
+    for group in [gone, there] {
+        bench.redis.open(group, &Settings::new("listed")).await.unwrap();
+    }
+    let mut connection = bench.server.connection().await;
+    redis::cmd("DEL").arg(format!("hc:{{{gone}}}:g")).query_async::<()>(&mut connection).await.unwrap();
+    let mut after = None;
+    loop {
+        let page = bench.redis.groups(after.as_deref(), 500).await.unwrap();
+        assert!(!page.items.contains(&gone));
+        if page.items.contains(&there) {
+            break;
+        }
+        after = Some(page.next.expect("it is listed"));
+    }
+    let listed: Option<f64> =
+        redis::cmd("ZSCORE").arg(("hc:groups", gone.to_string())).query_async(&mut connection).await.unwrap();
+    assert_eq!(listed, None, "and nobody looks for it again");
+}

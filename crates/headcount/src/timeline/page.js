@@ -304,7 +304,9 @@
   // ---- moving
 
   function clamp() {
-    const least = Math.min(LEAST, last), long = Math.min(Math.max(view.to - view.from, least), last);
+    const least = Math.min(LEAST, last), wanted = Math.max(view.to - view.from, least);
+    // Zooming out by what one zoomed in misses the whole by a rounding: that is the whole, too.
+    const long = wanted > last * (1 - 1e-9) ? last : wanted;
     view.from = Math.min(Math.max(view.from, 0), last - long);
     view.to = view.from + long;
     const room = chart.clientHeight - AXIS;

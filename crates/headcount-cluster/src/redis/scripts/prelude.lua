@@ -8,8 +8,9 @@
 --
 -- A member's place in M: q:attempt:losses[:nonce] ready, d:attempt:losses:nonce waits for its time in D,
 -- r:attempt:losses:nonce:since:worker runs, and o, f, l, c:attempt:losses:nonce ended (ok, failed, lost, cancelled).
+-- Behind the losses stands how often it was given back, if it was: 1+2.
 
-local G, M, P, Q, D, L, R, E, W = unpack(KEYS)
+local G, M, P, Q, D, L, R, E, W, T = unpack(KEYS)
 local call = redis.call
 local SCHEMA = '1'
 -- How many members a script cancels at most, beyond what it was called for.
@@ -101,14 +102,18 @@ end
 local function read(member)
   local record = call('HGET', M, member)
   if not record then return nil end
-  local place, attempt, losses, rest = string.match(record, '^(%a):(%d+):(%d+):?(.*)$')
+  local place, attempt, losses, returns, rest = string.match(record, '^(%a):(%d+):(%d+)%+?(%d*):?(.*)$')
   local nonce, since, worker = rest, '', ''
   if place == 'r' then nonce, since, worker = string.match(rest, '^(%x+):(%d+):(.*)$') end
-  return { place = place, attempt = tonumber(attempt), losses = tonumber(losses), nonce = nonce, since = since, worker = worker }
+  return {
+    place = place, attempt = tonumber(attempt), losses = tonumber(losses), returns = tonumber(returns) or 0,
+    nonce = nonce, since = since, worker = worker,
+  }
 end
 
 local function write(member, place, record)
   local text = place .. ':' .. whole(record.attempt) .. ':' .. whole(record.losses)
+  if record.returns > 0 then text = text .. '+' .. whole(record.returns) end
   if record.nonce ~= '' then text = text .. ':' .. record.nonce end
   if place == 'r' then text = text .. ':' .. record.since .. ':' .. record.worker end
   call('HSET', M, member, text)
@@ -150,6 +155,8 @@ local function settle(most)
   if to then
     put('state', to)
     event('terminal', '', '', to)
+    -- For those who wait for the end alone: it has one entry, and none before.
+    call('XADD', T, '*', 's', to)
     save()
     for _, key in ipairs(KEYS) do call('PEXPIRE', key, h.keep_ms) end
   end

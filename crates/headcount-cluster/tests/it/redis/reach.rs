@@ -37,6 +37,10 @@ impl<C: ConnectionLike + Clone + Send + Sync> Bench for Reached<C> {
 /// Tests that between them take every way through the scripts.
 pub(super) async fn conforms(bench: &impl Bench) {
     conformance::nobody_comes_in_after_the_seal(bench).await;
+    conformance::who_is_given_back_is_next_and_was_neither_lost_nor_failed(bench).await;
+    conformance::who_is_given_back_for_later_waits(bench).await;
+    conformance::who_waits_for_the_end_is_woken_by_it_alone(bench).await;
+    conformance::who_looks_for_members_is_called_when_there_are_some(bench).await;
     conformance::a_failure_is_tried_again_when_it_is_due_and_no_oftener_than_allowed(bench).await;
     conformance::a_member_that_takes_its_workers_along_is_lost(bench).await;
     conformance::a_cancel_reaches_who_runs_with_the_heartbeat(bench).await;
@@ -83,6 +87,8 @@ async fn the_rights_that_the_documentation_lists_are_enough_and_each_is_needed()
     let group = GroupId::new();
     let now = bench.0.open(group, &Settings::new("trial")).await.expect("opened");
     bench.0.changed(group, now.revision, Duration::from_millis(1)).await.expect("nothing does");
+    conformance::what_is_known_of_a_member_is_told(&bench).await;
+    conformance::groups_are_listed_in_pages_the_newest_first(&bench).await;
     // `INFO` is asked when a connection begins, and by `open`.
     let used: String = server.ask("INFO commandstats").await;
     let used: BTreeSet<_> =
