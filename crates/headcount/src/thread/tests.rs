@@ -12,7 +12,7 @@ use super::workers::{Job, Workers};
 
 type Crew<'scope, 'env> = Arc<Workers<'scope, Threads<'scope, 'env>>>;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(90);
 const LIMITS: [Option<usize>; 5] = [Some(1), Some(2), Some(3), Some(64), None];
 
 /// Runs `body` with workers, and helps them to the end, also when it panics: the scope joins them in any case.

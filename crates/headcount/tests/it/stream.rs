@@ -9,12 +9,7 @@ use headcount::{CollectAll, Context, task};
 #[test]
 fn results_are_a_stream_that_ends_when_everybody_is_back() {
     let group =
-        task::Group::with_policy(&Context::background(), CollectAll).on(|mut member: task::BoxTask| {
-            // Ready at its first poll, so run on the spot by a thread of its own.
-            std::thread::spawn(move || {
-                assert!(member.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())).is_ready());
-            });
-        });
+        task::Group::with_policy(&Context::background(), CollectAll).on(|task| smol::spawn(task).detach());
     for n in 0..10 {
         group.spawn(move |_| async move { if n == 3 { Err("three") } else { Ok(n) } });
     }
@@ -30,7 +25,7 @@ fn results_are_a_stream_that_ends_when_everybody_is_back() {
             Poll::Ready(None) => break,
             Poll::Pending => std::thread::yield_now(),
         }
-        assert!(begun.elapsed().as_secs() < 10, "only {seen:?} in ten seconds");
+        assert!(begun.elapsed().as_secs() < 90, "only {seen:?} in a minute and a half");
     }
     seen.sort_unstable();
     assert_eq!(seen, (0..10).collect::<Vec<_>>());
