@@ -1,6 +1,6 @@
 //! Groups in this process: for one machine, and for tests, which can turn the clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -40,6 +40,8 @@ pub struct Memory {
 #[derive(Debug)]
 struct Shared {
     clock: Clock,
+    /// What the clock is behind.
+    base: Millis,
     groups: Mutex<HashMap<GroupId, Book>>,
     changed: Notify,
 }
@@ -95,8 +97,40 @@ impl Memory {
     /// One whose clock somebody turns.
     #[must_use]
     pub fn with_clock(clock: Clock) -> Self {
-        let shared = Shared { clock, groups: Mutex::default(), changed: Notify::new() };
+        Self::going_on(clock, 0, HashMap::new())
+    }
+
+    /// One that has groups, on whose clock it is at least so late.
+    pub(crate) fn going_on(clock: Clock, at: Millis, groups: HashMap<GroupId, Book>) -> Self {
+        let base = at.saturating_sub(clock.now());
+        let shared = Shared { clock, base, groups: Mutex::new(groups), changed: Notify::new() };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// What time it is here.
+    pub(crate) fn now(&self) -> Millis {
+        self.shared.base + self.shared.clock.now()
+    }
+
+    /// All groups that can be found.
+    pub(crate) fn known(&self) -> HashSet<GroupId> {
+        let now = self.now();
+        let mut books = self.books();
+        books.retain(|_, book| !book.is_forgotten(now));
+        books.keys().copied().collect()
+    }
+
+    /// Makes a group, or finds it.
+    pub(crate) fn make(&self, group: GroupId, settings: &Settings, now: Millis) -> Summary {
+        let mut books = self.books();
+        if books.get_mut(&group).is_some_and(|book| book.is_forgotten(now)) {
+            books.remove(&group);
+        }
+        let book = books.entry(group).or_insert_with(|| {
+            self.shared.changed.notify_waiters();
+            Book::new(settings.clone(), now)
+        });
+        book.summary(now)
     }
 
     fn books(&self) -> MutexGuard<'_, HashMap<GroupId, Book>> {
@@ -131,25 +165,48 @@ impl Memory {
         group: GroupId,
         step: impl FnOnce(&mut Book, Millis) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        let now = self.shared.clock.now();
-        let mut groups = self.books();
-        let book = groups.get_mut(&group).ok_or(StoreError::Vanished(group))?;
-        let before = book.revision();
-        let answer = step(book, now);
-        if book.revision() != before {
+        self.at(group, self.now(), step)
+    }
+
+    /// One step of one group, at this time.
+    pub(crate) fn at<R>(
+        &self,
+        group: GroupId,
+        now: Millis,
+        step: impl FnOnce(&mut Book, Millis) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        let mut books = self.books();
+        let revision = |books: &HashMap<GroupId, Book>| books.get(&group).map(Book::revision);
+        let before = revision(&books);
+        let answer = step_of(&mut books, group, now, step);
+        if revision(&books) != before {
             self.shared.changed.notify_waiters();
         }
         answer
     }
 }
 
+/// One step of one of these groups. One that is over is there for as long as it is to be remembered.
+pub(crate) fn step_of<R>(
+    books: &mut HashMap<GroupId, Book>,
+    group: GroupId,
+    now: Millis,
+    step: impl FnOnce(&mut Book, Millis) -> Result<R, StoreError>,
+) -> Result<R, StoreError> {
+    let book = books.get_mut(&group).ok_or(StoreError::Vanished(group))?;
+    if book.is_forgotten(now) {
+        books.remove(&group);
+        return Err(StoreError::Vanished(group));
+    }
+    let answer = step(book, now);
+    book.is_forgotten(now);
+    answer
+}
+
 impl Store for Memory {
     async fn open(&self, group: GroupId, settings: &Settings) -> Result<Summary, StoreError> {
         checked_words(&settings.name)?;
-        let now = self.shared.clock.now();
-        let mut groups = self.books();
-        let book = groups.entry(group).or_insert_with(|| Book::new(settings.clone(), now));
-        Ok(book.summary(now))
+        Ok(self.make(group, settings, self.now()))
     }
 
     async fn add(&self, group: GroupId, members: &[(String, Vec<u8>)]) -> Result<Added, StoreError> {
@@ -219,13 +276,18 @@ impl Store for Memory {
 
     async fn groups(&self, after: Option<&str>, most: usize) -> Result<Page<GroupId>, StoreError> {
         let after = after.and_then(GroupId::parse);
-        let mut items: Vec<_> = self.books().keys().copied().collect();
+        let mut items: Vec<_> = self.known().into_iter().collect();
         items.retain(|group| after.is_none_or(|after| *group < after));
         items.sort_unstable_by(|a, b| b.cmp(a));
         let rest = items.len() > most.max(1);
         items.truncate(most.max(1));
         let next = items.last().filter(|_| rest).map(GroupId::to_string);
         Ok(Page { items, next })
+    }
+
+    async fn opened(&self, newest: Option<GroupId>, patience: Duration) -> Result<(), StoreError> {
+        let is_newer = |group: &GroupId| newest.is_none_or(|newest| *group > newest);
+        self.until(patience, || Ok(self.known().iter().any(is_newer))).await
     }
 
     async fn ended(&self, group: GroupId, patience: Duration) -> Result<(), StoreError> {

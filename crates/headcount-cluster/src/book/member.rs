@@ -3,6 +3,7 @@
 use super::Millis;
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Member {
     pub(super) id: String,
     /// What its worker is given; nothing any more once it has ended.

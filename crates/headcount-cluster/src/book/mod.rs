@@ -13,6 +13,8 @@
 //! 5. Who has not begun by then is cancelled, a chunk at a time; the group has ended when nobody is left.
 
 mod member;
+#[cfg(test)]
+mod model;
 mod steps;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -31,6 +33,7 @@ type Due = (Millis, String, Number);
 
 /// One group.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Book {
     settings: Settings,
     state: GroupState,
@@ -46,6 +49,8 @@ pub(crate) struct Book {
     deadline: Option<Millis>,
     first_failure: Option<Number>,
     revision: u64,
+    /// When nobody is to find it any more, once it is over.
+    forget_at: Option<Millis>,
 }
 
 /// As engines count time. A time that is too long to be added to a clock is one of 140,000 years: so numbers stay whole in a script.
@@ -70,8 +75,17 @@ impl Book {
             deadline: settings.deadline.map(|time| now + millis(time)),
             first_failure: None,
             revision: 1,
+            forget_at: None,
             settings,
         }
+    }
+
+    /// Whether it has been over for as long as it was to be remembered. Asked after each step, so that it is known since when.
+    pub(crate) fn is_forgotten(&mut self, now: Millis) -> bool {
+        if !self.state.is_terminal() {
+            return false;
+        }
+        now >= *self.forget_at.get_or_insert(now + millis(self.settings.keep))
     }
 
     /// How the group stands.
@@ -88,7 +102,7 @@ impl Book {
             revision: self.revision,
             incarnation: None,
             left: self.deadline.map(|at| Duration::from_millis(at.saturating_sub(now))),
-            lease: self.settings.lease,
+            lease: Duration::from_millis(millis(self.settings.lease)),
         }
     }
 

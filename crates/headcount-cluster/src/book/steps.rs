@@ -89,6 +89,24 @@ impl Book {
         self.state == GroupState::Open && room && (due || !self.ready.is_empty())
     }
 
+    /// Whether a claim would change anything.
+    #[cfg(unix)]
+    pub(crate) fn has_for_claim(&self, now: Millis) -> bool {
+        let expires = self.state == GroupState::Open && self.deadline.is_some_and(|at| now >= at);
+        let due = self.waiting.first().is_some_and(|(at, ..)| *at <= now);
+        expires || (self.state == GroupState::Open && due) || self.is_ready(now)
+    }
+
+    /// Whether a reaper would change anything.
+    #[cfg(unix)]
+    pub(crate) fn has_for_reap(&self, now: Millis) -> bool {
+        let open = self.state == GroupState::Open;
+        let orphan = self.ledger.total().is_none() && now >= self.owner_until;
+        let expires = self.deadline.is_some_and(|at| now >= at);
+        let lease = self.leases.first().is_some_and(|(at, ..)| *at <= now);
+        lease || (open && (orphan || expires)) || self.state == GroupState::Cancelling
+    }
+
     /// Those whose time has come are ready.
     fn promote(&mut self, now: Millis) -> bool {
         let before = self.ready.len();

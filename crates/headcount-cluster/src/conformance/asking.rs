@@ -38,6 +38,20 @@ pub async fn groups_are_listed_in_pages_the_newest_first(bench: &impl Bench) {
 }
 
 #[expect(missing_docs, clippy::missing_panics_doc, reason = "tests: their names say what they try")]
+pub async fn who_looks_for_groups_is_called_when_one_is_made(bench: &impl Bench) {
+    let first = group_of(bench, 0, &settings()).await;
+    // It was made before it was asked for.
+    bench.store().opened(None, PATIENCE).await.expect("hinted");
+    let made = bench.store().opened(Some(first), PATIENCE);
+    let makes = async {
+        tokio::task::yield_now().await;
+        group_of(bench, 0, &settings()).await
+    };
+    let (made, _) = tokio::join!(made, makes);
+    made.expect("hinted");
+}
+
+#[expect(missing_docs, clippy::missing_panics_doc, reason = "tests: their names say what they try")]
 pub async fn what_is_known_of_a_member_is_told(bench: &impl Bench) {
     let group = group_of(bench, 3, &settings()).await;
     let claims = claim(bench, group, 2).await;
@@ -152,6 +166,23 @@ pub async fn who_looks_for_members_is_called_when_there_are_some(bench: &impl Be
     let given = one(bench, busy).await;
     finish(bench, busy, &given, Report::Returned { after: Duration::ZERO }).await;
     bench.store().ready(&[busy], PATIENCE).await.expect("hinted");
+}
+
+#[expect(missing_docs, clippy::missing_panics_doc, reason = "tests: their names say what they try")]
+pub async fn who_looks_for_members_is_called_when_a_place_is_free(bench: &impl Bench) {
+    let group = sealed(bench, 3, &Settings { limit: 1, losses: 1, ..settings() }).await;
+    let first = one(bench, group).await;
+    // Those who were called for the beginning have come and gone.
+    for _ in 0..50 {
+        bench.store().ready(&[group], Duration::from_millis(1)).await.expect("patient");
+    }
+    finish(bench, group, &first, done()).await;
+    bench.store().ready(&[group], PATIENCE).await.expect("hinted");
+    one(bench, group).await;
+    bench.pass(group, LEASE).await;
+    bench.store().reap(group).await.expect("reaped");
+    bench.store().ready(&[group], PATIENCE).await.expect("hinted");
+    one(bench, group).await;
 }
 
 /// What it is after one look at it, and a moment for the engine.

@@ -1,8 +1,10 @@
 //! Claims, leases, and who may end a member.
 
+use std::time::Duration;
+
 use super::{Bench, LEASE, claim, done, failed, finish, one, sealed, settings, summary};
 use crate::store::{Standing, Store, Token};
-use crate::{Finished, GroupState, Place, Policy, Report, Settings};
+use crate::{Backoff, Budget, Finished, GroupState, Place, Policy, Report, Settings, StoreError};
 
 #[expect(missing_docs, clippy::missing_panics_doc, reason = "tests: their names say what they try")]
 pub async fn no_more_run_than_the_limit_allows(bench: &impl Bench) {
@@ -137,4 +139,57 @@ pub async fn a_member_that_takes_its_workers_along_is_lost(bench: &impl Bench) {
     bench.pass(group, LEASE).await;
     let now = bench.store().reap(group).await.expect("reaped").group;
     assert_eq!((now.state, now.tally.lost, now.tally.cancelled), (GroupState::Failed, 1, 2));
+}
+
+#[expect(missing_docs, clippy::missing_panics_doc, reason = "tests: their names say what they try")]
+pub async fn reports_at_once_are_as_one_after_the_other(bench: &impl Bench) {
+    let policy = Policy::MaxFailures(Budget::Count(1));
+    let settings = Settings { policy, retries: 1, backoff: Backoff::Fixed(LEASE), ..settings() };
+    let group = sealed(bench, 9, &settings).await;
+    let claims = claim(bench, group, 8).await;
+    let of = |member: usize, report: Report| (claims[member - 1].token.clone(), report);
+    let again = || Report::Failed { why: b"busy".to_vec(), again: true };
+    let back = || Report::Returned { after: Duration::ZERO };
+    let stranger = Token { nonce: "0".into(), ..claims[7].token.clone() };
+    let reports = [
+        of(1, done()),
+        of(1, done()),
+        of(2, again()),
+        of(3, back()),
+        of(4, failed()),
+        // This is one too many: nobody begins any more.
+        of(5, failed()),
+        of(6, again()),
+        of(7, back()),
+        (stranger, done()),
+        of(8, done()),
+    ];
+    let (said, now) = bench.store().finish_all(group, &reports).await.expect("finished");
+    let (counted, same) = (Finished::Counted, Finished::AlreadySame);
+    let begins = [counted, same, Finished::Again(LEASE), Finished::Again(Duration::ZERO), counted, counted];
+    assert_eq!(said[..6], begins);
+    assert_eq!(said[6..], [counted, counted, Finished::Stale, counted]);
+    let tally = now.tally;
+    assert_eq!((tally.done, tally.failed, tally.cancelled), (2, 3, 4));
+    assert_eq!((now.state, now.first_failure.as_deref()), (GroupState::Failed, Some("4")));
+    let (said, after) = bench.store().finish_all(group, &reports[4..6]).await.expect("answered");
+    assert_eq!((said, after.revision), (vec![same, same], now.revision), "asked again it changes nothing");
+    let (said, _) = bench.store().finish_all(group, &[]).await.expect("answered");
+    assert!(said.is_empty());
+}
+
+#[expect(missing_docs, clippy::missing_panics_doc, reason = "tests: their names say what they try")]
+pub async fn a_result_that_is_too_much_keeps_no_other_from_being_reported(bench: &impl Bench) {
+    let group = sealed(bench, 2, &Settings { largest: 10, ..settings() }).await;
+    let claims = claim(bench, group, 2).await;
+    let large = Report::Done(vec![b'x'; 11]);
+    let reports = [(claims[0].token.clone(), done()), (claims[1].token.clone(), large.clone())];
+    let error = bench.store().finish_all(group, &reports).await.expect_err("too much");
+    assert!(matches!(error, StoreError::TooLarge { member, bytes: 11, largest: 10 } if member == "2"));
+    let said = finish(bench, group, &claims[0], done()).await.0;
+    assert!(matches!(said, Finished::Counted | Finished::AlreadySame), "{said:?}");
+    bench.store().finish(group, &claims[1].token, &large).await.expect_err("still too much");
+    assert_eq!(finish(bench, group, &claims[1], failed()).await.1.state, GroupState::Failed);
+    // Of an attempt that does not run it does not matter how much it brings.
+    assert_eq!(finish(bench, group, &claims[1], large).await.0, Finished::Stale);
 }

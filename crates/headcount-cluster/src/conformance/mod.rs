@@ -66,6 +66,8 @@ macro_rules! conformance_tests {
             members_begin_in_their_order_with_what_they_were_given
             a_report_made_twice_counts_once
             another_report_of_the_same_attempt_is_stale
+            reports_at_once_are_as_one_after_the_other
+            a_result_that_is_too_much_keeps_no_other_from_being_reported
             a_token_that_was_never_given_out_is_stale
             whoever_lost_its_lease_is_stale_and_the_next_attempt_counts
             a_lease_that_is_over_and_not_reaped_still_counts
@@ -83,11 +85,13 @@ macro_rules! conformance_tests {
             who_asks_late_is_told_the_same
             who_waits_for_a_change_is_woken
             groups_are_listed_in_pages_the_newest_first
+            who_looks_for_groups_is_called_when_one_is_made
             what_is_known_of_a_member_is_told
             who_is_given_back_is_next_and_was_neither_lost_nor_failed
             who_is_given_back_for_later_waits
             who_waits_for_the_end_is_woken_by_it_alone
             who_looks_for_members_is_called_when_there_are_some
+            who_looks_for_members_is_called_when_a_place_is_free
             many_are_registered_in_chunks_and_listed_in_pages
             workers_at_once_count_everyone_once
             random_steps_come_to_what_the_book_says

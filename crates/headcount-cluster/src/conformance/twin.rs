@@ -197,6 +197,8 @@ pub async fn random_steps_come_to_what_the_book_says(bench: &impl Bench) {
             lease,
             owner_lease: 6 * lease,
             deadline: Some(100 * lease),
+            // Longer than the test makes pass: whether it is forgotten in time is not asked here.
+            keep: 1000 * lease,
             ..settings()
         };
         bench.store().open(group, &settings).await.expect("opened");

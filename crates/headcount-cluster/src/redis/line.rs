@@ -4,9 +4,11 @@
 //! (a machine without power, a rule in between that drops what it does not know) looks like a slow server for many
 //! minutes. So an answer that does not come in time costs the connection: the next step gets a new one.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use redis::aio::{ConnectionLike, ConnectionManager};
+use redis::aio::{ConnectionLike, ConnectionManager, MultiplexedConnection};
 use redis::{Client, Cmd, FromRedisValue, RedisError, RedisResult, Value};
 
 use super::options::RedisOptions;
@@ -18,7 +20,13 @@ struct Ends {
     options: RedisOptions,
     client: Client,
     kind: Kind,
+    /// Those that nobody waits on just now, by the node they lead to: to make one costs a server more than to ask on it, with TLS
+    /// much more, and who waits asks every other second.
+    spare: Mutex<HashMap<String, Vec<MultiplexedConnection>>>,
 }
+
+/// So many are kept for each node.
+const SPARE: usize = 8;
 
 enum Kind {
     /// One server, and how many lines to it there were before.
@@ -30,7 +38,7 @@ enum Kind {
 impl Line {
     pub(super) fn to_server(options: RedisOptions, client: Client) -> RedisResult<Self> {
         let kind = Kind::One(Mutex::new((0, options.manager(&client)?)));
-        Ok(Self(Arc::new(Ends { options, client, kind })))
+        Ok(Self(Arc::new(Ends { options, client, kind, spare: Mutex::default() })))
     }
 
     /// The same for all nodes of the cluster that the server belongs to.
@@ -38,7 +46,8 @@ impl Line {
     pub(super) async fn to_cluster(&self) -> RedisResult<Self> {
         let Ends { options, client, .. } = &*self.0;
         let kind = Kind::Many(options.cluster(client.get_connection_info().clone()).await?);
-        Ok(Self(Arc::new(Ends { options: options.clone(), client: client.clone(), kind })))
+        let (options, client) = (options.clone(), client.clone());
+        Ok(Self(Arc::new(Ends { options, client, kind, spare: Mutex::default() })))
     }
 
     /// Whether there is more than one server at the other end.
@@ -92,20 +101,56 @@ impl Line {
 
     /// Asks what takes up to so much longer, on a connection of its own: who waits holds up everybody on the same one. In a cluster
     /// the node is asked that has the key.
-    pub(super) async fn ask_slowly(&self, command: &Cmd, longer: std::time::Duration) -> RedisResult<Value> {
-        let config = self.0.options.slower(longer);
-        let own = self.0.client.get_multiplexed_async_connection_with_config(&config).await;
-        let answer = match own {
-            Ok(mut own) => own.req_packed_command(command).await.and_then(Value::extract_error),
-            Err(error) => Err(error),
+    pub(super) async fn ask_slowly(&self, command: &Cmd, longer: Duration) -> RedisResult<Value> {
+        let answer = self.ask_apart("", || Ok(self.0.client.clone()), command, longer).await;
+        let error = match answer {
+            Err(error) if self.is_to_many() => error,
+            answer => return answer,
         };
-        let elsewhere = match &answer {
-            Err(error) => error.redirect_node().and_then(|(node, _)| self.elsewhere(node)),
-            Ok(_) => None,
+        let Some((node, client)) =
+            error.redirect_node().and_then(|(node, _)| Some((node.to_owned(), self.elsewhere(node)?)))
+        else {
+            return Err(error);
         };
-        let Some(client) = elsewhere else { return answer };
-        let mut own = client?.get_multiplexed_async_connection_with_config(&config).await?;
-        own.req_packed_command(command).await.and_then(Value::extract_error)
+        self.ask_apart(&node, || client, command, longer).await
+    }
+
+    /// Asks on a connection that nobody else has meanwhile. Who stops waiting takes it along: an answer may still come on it.
+    async fn ask_apart(
+        &self,
+        node: &str,
+        client: impl FnOnce() -> RedisResult<Client>,
+        command: &Cmd,
+        longer: Duration,
+    ) -> RedisResult<Value> {
+        let Ends { options, .. } = &*self.0;
+        let spare = || self.0.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = spare().get_mut(node).and_then(Vec::pop);
+        if let Some(mut line) = kept {
+            line.set_response_timeout(options.longer(longer));
+            let answer = self.ask_on(node, line, command).await;
+            match &answer {
+                // It was started again since, and all others lead nowhere too.
+                Err(error) if error.is_unrecoverable_error() && !error.is_timeout() => {}
+                _ => return answer,
+            }
+            spare().remove(node);
+        }
+        let line = client()?.get_multiplexed_async_connection_with_config(&options.slower(longer)).await?;
+        self.ask_on(node, line, command).await
+    }
+
+    async fn ask_on(&self, node: &str, mut line: MultiplexedConnection, command: &Cmd) -> RedisResult<Value> {
+        let answer = line.req_packed_command(command).await;
+        let answer = answer?;
+        // It has answered, and nothing is outstanding on it.
+        let mut spare = self.0.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = spare.entry(node.to_owned()).or_default();
+        if kept.len() < SPARE {
+            kept.push(line);
+        }
+        drop(spare);
+        answer.extract_error()
     }
 
     /// Another node of the cluster, reached as the first one is.

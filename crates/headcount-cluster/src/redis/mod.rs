@@ -15,6 +15,7 @@ mod options;
 mod refusal;
 mod reply;
 mod scripts;
+mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,16 +25,15 @@ use redis::{Client, ErrorKind, ServerErrorKind, Value, cmd};
 
 use crate::book::millis;
 use crate::store::{
-    Added, Backoff, CHUNK, Claimed, Detail, Finished, GroupId, Page, Reaped, Renewed, Report, Settings,
-    Standing, Store, StoreError, Summary, Token, checked_count, checked_members, checked_name, checked_words,
-    nonce,
+    Added, CHUNK, Claimed, Detail, Finished, GroupId, Page, Reaped, Renewed, Report, Settings, Standing,
+    Store, StoreError, Summary, Token, checked_count, checked_members, checked_name, checked_words, nonce,
 };
-use headcount_ledger::{Budget, Policy};
 use line::Line;
 pub use options::RedisOptions;
 use refusal::{engine, too_large};
 use reply::Reply;
 use scripts::{Script, Scripts};
+use words::{header, told};
 
 /// How long one group of several is looked at for somebody who is ready, where they are in different places.
 const APART: Duration = Duration::from_millis(100);
@@ -78,7 +78,9 @@ impl Redis {
         let redis = Self { line, scripts: Arc::new(Scripts::new()), turn: Arc::default() };
         let info = redis.info("connect", "server").await?;
         redis.refuse_eviction().await?;
-        if field(&info, "redis_mode") != Some("cluster") {
+        // Valkey calls it by another name.
+        let mode = field(&info, "redis_mode").or_else(|| field(&info, "server_mode"));
+        if mode != Some("cluster") {
             return Ok(redis);
         }
         #[cfg(feature = "redis-cluster")]
@@ -135,65 +137,18 @@ impl Redis {
     async fn list(&self, group: GroupId) -> Result<(), StoreError> {
         let mut add = cmd("ZADD");
         add.arg((scripts::GROUPS, 0, group.to_string()));
-        self.line.ask(&add).await.map_err(engine("list a group"))
+        self.line.ask::<()>(&add).await.map_err(engine("list a group"))?;
+        let mut tell = cmd("XADD");
+        tell.arg((scripts::NEWS, "MAXLEN", "~", 100, "*", "g", group.to_string()));
+        // A full server may refuse it, and whoever looks for groups finds it all the same.
+        let _told = self.line.ask::<()>(&tell).await;
+        Ok(())
     }
 }
 
 /// A line of what `INFO` answers.
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-}
-
-/// The policy's name and its number, as the scripts have them.
-fn policy(policy: Policy) -> (&'static str, u64) {
-    match policy {
-        Policy::FailFast => ("fail-fast", 0),
-        Policy::KeepGoing => ("keep-going", 0),
-        Policy::FirstSuccess => ("first-success", 0),
-        Policy::Quorum(need) => ("quorum", need),
-        Policy::MaxFailures(Budget::Count(most)) => ("max-failures", most),
-        Policy::MaxFailures(Budget::Percent(share)) => ("max-failures-percent", share),
-    }
-}
-
-/// The same, read back.
-fn policy_of(name: &str, need: u64) -> Option<Policy> {
-    Some(match name {
-        "fail-fast" => Policy::FailFast,
-        "keep-going" => Policy::KeepGoing,
-        "first-success" => Policy::FirstSuccess,
-        "quorum" => Policy::Quorum(need),
-        "max-failures" => Policy::MaxFailures(Budget::Count(need)),
-        "max-failures-percent" => Policy::MaxFailures(Budget::Percent(need)),
-        _ => return None,
-    })
-}
-
-fn header(settings: &Settings, incarnation: Option<String>) -> Vec<String> {
-    let (policy, need) = policy(settings.policy);
-    let (backoff, first, most) = match settings.backoff {
-        Backoff::Fixed(wait) => ("fixed", wait, wait),
-        Backoff::Doubling { first, most } => ("exp", first, most),
-    };
-    let mut fields = vec![
-        ("name", settings.name.clone()),
-        ("policy", policy.into()),
-        ("need", need.to_string()),
-        ("limit", settings.limit.to_string()),
-        ("retries", settings.retries.to_string()),
-        ("losses", settings.losses.to_string()),
-        ("backoff", backoff.into()),
-        ("backoff_ms", millis(first).to_string()),
-        ("backoff_most_ms", millis(most).to_string()),
-        ("lease_ms", millis(settings.lease).to_string()),
-        ("owner_ms", millis(settings.owner_lease).to_string()),
-        ("keep_ms", millis(settings.keep).to_string()),
-        ("cap", settings.largest.to_string()),
-        ("events", settings.events.min(u64::from(u32::MAX)).to_string()),
-    ];
-    fields.extend(settings.deadline.map(|time| ("deadline_in_ms", millis(time).to_string())));
-    fields.extend(incarnation.map(|run| ("incarnation", run)));
-    fields.into_iter().flat_map(|(field, value)| [field.into(), value]).collect()
 }
 
 const NONE: [&str; 0] = [];
@@ -269,33 +224,46 @@ impl Store for Redis {
         token: &Token,
         report: &Report,
     ) -> Result<(Finished, Summary), StoreError> {
-        let (place, body, again): (&str, &[u8], bool) = match report {
-            Report::Done(body) => ("o", body, false),
-            Report::Failed { why, again } => ("f", why, *again),
-            Report::Cancelled => ("c", b"", false),
-            Report::Returned { .. } => ("b", b"", false),
-        };
-        let wait = match report {
-            Report::Returned { after } => millis(*after).to_string(),
-            _ => u8::from(again).to_string(),
-        };
-        let attempt = token.attempt.to_string();
-        let arguments: [&[u8]; 6] = [
-            token.member.as_bytes(),
-            attempt.as_bytes(),
-            token.nonce.as_bytes(),
-            place.as_bytes(),
-            body,
-            wait.as_bytes(),
-        ];
+        let (said, now) = self.finish_all(group, &[(token.clone(), report.clone())]).await?;
+        Ok((said[0], now))
+    }
+
+    async fn finish_all(
+        &self,
+        group: GroupId,
+        reports: &[(Token, Report)],
+    ) -> Result<(Vec<Finished>, Summary), StoreError> {
+        checked_count(reports.len())?;
+        let texts: Vec<_> = reports.iter().map(|(token, report)| told(token, report)).collect();
+        let arguments: Vec<&[u8]> = reports
+            .iter()
+            .zip(&texts)
+            .flat_map(|((token, report), [attempt, place, wait])| {
+                let body: &[u8] = match report {
+                    Report::Done(body) | Report::Failed { why: body, .. } => body,
+                    Report::Cancelled | Report::Returned { .. } => b"",
+                };
+                let (member, nonce) = (token.member.as_bytes(), token.nonce.as_bytes());
+                [member, attempt.as_bytes(), nonce, place.as_bytes(), body, wait.as_bytes()]
+            })
+            .collect();
         match self.run(group, Script::Finish, &arguments).await {
-            Ok(reply) => reply.finished(),
-            Err(StoreError::Engine { source, asked }) => Err(match too_large(&*source) {
-                Some(largest) => {
-                    StoreError::TooLarge { member: token.member.clone(), bytes: body.len(), largest }
-                }
-                None => StoreError::Engine { source, asked },
-            }),
+            Ok(reply) => reply.finished(reports.len()),
+            // The script says how much.
+            Err(StoreError::Engine { source, asked }) => {
+                let largest = too_large(&*source);
+                let over = largest.and_then(|most| {
+                    let bodies = reports.iter().zip(arguments.iter().skip(4).step_by(6));
+                    let mut bodies = bodies.map(|((token, _), body)| (token, body.len()));
+                    bodies.find(|(_, bytes)| *bytes > most).map(|(token, bytes)| (token, bytes, most))
+                });
+                Err(match over {
+                    Some((token, bytes, largest)) => {
+                        StoreError::TooLarge { member: token.member.clone(), bytes, largest }
+                    }
+                    None => StoreError::Engine { source, asked },
+                })
+            }
             Err(error) => Err(error),
         }
     }
@@ -361,6 +329,21 @@ impl Store for Redis {
         self.line.ask_slowly(&read, patience).await.map(drop).map_err(&failed)
     }
 
+    async fn opened(&self, newest: Option<GroupId>, patience: Duration) -> Result<(), StoreError> {
+        let failed = engine("say when a group is made");
+        // The last news first and the newest group then: one that is made in between has later news.
+        let mut latest = cmd("XREVRANGE");
+        latest.arg((scripts::NEWS, "+", "-", "COUNT", 1));
+        let last: Vec<(String, Vec<String>)> = self.line.ask(&latest).await.map_err(&failed)?;
+        let last = last.into_iter().next().map_or("0".into(), |(id, _)| id);
+        if self.groups(None, 1).await?.items.first().copied() > newest {
+            return Ok(());
+        }
+        let mut read = cmd("XREAD");
+        read.arg(("BLOCK", millis(patience).max(1), "COUNT", 1, "STREAMS", scripts::NEWS, last));
+        self.line.ask_slowly(&read, patience).await.map(drop).map_err(&failed)
+    }
+
     async fn ended(&self, group: GroupId, patience: Duration) -> Result<(), StoreError> {
         let mut read = cmd("XREAD");
         let ends = scripts::key(group, "t");
@@ -408,13 +391,19 @@ impl Store for Redis {
         list.arg((scripts::GROUPS, before, "-", "LIMIT", 0, most));
         let listed: Vec<String> = self.line.ask(&list).await.map_err(&failed)?;
         let next = listed.last().filter(|_| listed.len() == most).cloned();
+        let groups: Vec<_> =
+            listed.into_iter().filter_map(|text| Some((GroupId::parse(&text)?, text))).collect();
         let (mut items, mut gone) = (Vec::new(), Vec::new());
-        for text in listed {
-            let Some(group) = GroupId::parse(&text) else { continue };
-            let mut exists = cmd("EXISTS");
-            exists.arg(scripts::key(group, "g"));
-            let there: bool = self.line.ask(&exists).await.map_err(&failed)?;
-            if there { items.push(group) } else { gone.push(text) }
+        // In a cluster they are in different places.
+        for some in groups.chunks(if self.line.is_to_many() { 1 } else { CHUNK }) {
+            let mut exist = redis::pipe();
+            for (group, _) in some {
+                exist.cmd("EXISTS").arg(scripts::key(*group, "g"));
+            }
+            let there: Vec<bool> = self.line.ask_all(&exist).await.map_err(&failed)?;
+            for ((group, text), there) in some.iter().zip(there) {
+                if there { items.push(*group) } else { gone.push(text.as_str()) }
+            }
         }
         if !gone.is_empty() {
             // An id is used once: what is gone does not come back.

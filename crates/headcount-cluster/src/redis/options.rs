@@ -149,7 +149,12 @@ impl RedisOptions {
     pub(super) fn slower(&self, by: Duration) -> AsyncConnectionConfig {
         AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect))
-            .set_response_timeout(Some(self.answer.saturating_add(by)))
+            .set_response_timeout(Some(self.longer(by)))
+    }
+
+    /// How long such an answer may take.
+    pub(super) fn longer(&self, by: Duration) -> Duration {
+        self.answer.saturating_add(by)
     }
 
     /// A connection to all nodes of a cluster.

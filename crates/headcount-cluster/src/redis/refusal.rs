@@ -61,7 +61,10 @@ fn word(error: &RedisError) -> Option<&'static (&'static str, bool, &'static str
     let inner = |word: &str| {
         said == "ERR" && error.detail().is_some_and(|text| text.split(' ').any(|said| said == word))
     };
-    let lacks = error.detail().is_some_and(|text| text.contains("The user executing the script can't"));
+    // As Redis 7.0 says it, and as 7.2 and Valkey do.
+    let lacks = error.detail().is_some_and(|text| {
+        text.contains("The user executing the script can't") || text.starts_with("ACL failure in script:")
+    });
     WORDS.iter().find(|(word, ..)| *word == said || inner(word) || (lacks && *word == "NOPERM"))
 }
 

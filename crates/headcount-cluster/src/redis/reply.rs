@@ -54,7 +54,7 @@ fn summary(value: Value) -> Result<Summary, StoreError> {
     let first_failure = filled(text()?);
     let name = text()?;
     let (policy, need) = (text()?, number(text()?)?);
-    let policy = super::policy_of(&policy, need).ok_or_else(|| odd("policy"))?;
+    let policy = super::words::policy_of(&policy, need).ok_or_else(|| odd("policy"))?;
     let lease = Duration::from_millis(number(text()?)?);
     let deadline = filled(text()?).map(number).transpose()?;
     let incarnation = filled(text()?);
@@ -127,16 +127,20 @@ impl Reply {
         Ok(Renewed { group, stale })
     }
 
-    pub(super) fn finished(self) -> Result<(Finished, Summary), StoreError> {
+    /// What came of so many reports.
+    pub(super) fn finished(self, reports: usize) -> Result<(Vec<Finished>, Summary), StoreError> {
         let mut parts = parts(self.0, "finish")?;
-        let (said, wait): (String, String) = (next(&mut parts, "finish")?, next(&mut parts, "wait")?);
-        let finished = match said.as_str() {
-            "counted" => Finished::Counted,
-            "same" => Finished::AlreadySame,
-            "stale" => Finished::Stale,
-            "again" => Finished::Again(Duration::from_millis(wait.parse().map_err(|_| odd("wait"))?)),
-            _ => return Err(odd("finish")),
-        };
+        let mut finished = Vec::with_capacity(reports);
+        for _ in 0..reports {
+            let (said, wait): (String, String) = (next(&mut parts, "finish")?, next(&mut parts, "wait")?);
+            finished.push(match said.as_str() {
+                "counted" => Finished::Counted,
+                "same" => Finished::AlreadySame,
+                "stale" => Finished::Stale,
+                "again" => Finished::Again(Duration::from_millis(wait.parse().map_err(|_| odd("wait"))?)),
+                _ => return Err(odd("finish")),
+            });
+        }
         Ok((finished, summary(next(&mut parts, "summary")?)?))
     }
 

@@ -79,6 +79,9 @@ pub(super) fn key(group: GroupId, what: &str) -> String {
 /// The groups there are, by their ids: in no group's slot, and no truth. What is in it may be long gone.
 pub(super) const GROUPS: &str = "hc:groups";
 
+/// The last groups that were made, for those who wait for more. Nothing depends on it.
+pub(super) const NEWS: &str = "hc:news";
+
 /// All of them, in the order the scripts know them by.
 pub(super) fn keys(group: GroupId) -> [String; 10] {
     ["g", "m", "p", "q", "d", "l", "r", "e", "w", "t"].map(|what| key(group, what))

@@ -41,6 +41,17 @@ impl GroupId {
         Self(Uuid::now_v7())
     }
 
+    /// As it is written down.
+    #[cfg(unix)]
+    pub(crate) fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
     /// One that was printed.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -157,6 +168,8 @@ pub struct Reaped {
 
 /// An engine. Each step is one round trip, and of bounded size: at most [`CHUNK`] members.
 ///
+/// Each ends by itself, with an error if there is no answer: whoever asks sets no limit of its own.
+///
 /// # Cancel safety
 ///
 /// A step that is dropped in the middle may or may not have happened; asked for again it does no more (rule 2). For
@@ -233,6 +246,32 @@ pub trait Store: Clone + Send + Sync + 'static {
         token: &Token,
         report: &Report,
     ) -> impl Future<Output = Result<(Finished, Summary), StoreError>> + Send;
+
+    /// Says how several attempts ended: what [`finish`](Self::finish) does, one after the other, in one step if the engine can.
+    ///
+    /// # Errors
+    ///
+    /// When it is an error, some of them may have been done, and what came of them is heard by asking again. With
+    /// [`StoreError::TooLarge`] for one, ask for each by itself.
+    fn finish_all(
+        &self,
+        group: GroupId,
+        reports: &[(Token, Report)],
+    ) -> impl Future<Output = Result<(Vec<Finished>, Summary), StoreError>> + Send {
+        async move {
+            let mut said = Vec::with_capacity(reports.len());
+            let mut now = None;
+            for (token, report) in reports {
+                let (finished, after) = self.finish(group, token, report).await?;
+                said.push(finished);
+                now = Some(after);
+            }
+            match now {
+                Some(now) => Ok((said, now)),
+                None => Ok((said, self.summary(group).await?)),
+            }
+        }
+    }
 
     /// Draws the conclusions from time that has passed. Anybody may, at any time.
     ///
@@ -316,6 +355,24 @@ pub trait Store: Clone + Send + Sync + 'static {
         most: usize,
     ) -> impl Future<Output = Result<Page<GroupId>, StoreError>> + Send;
 
+    /// Comes back when a group may have been made after this one, and at the latest after `patience`: a hint for those who look for
+    /// groups. The default lets patience pass, so that groups are found later; the suite asks for better.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`].
+    fn opened(
+        &self,
+        newest: Option<GroupId>,
+        patience: Duration,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let _ = newest;
+        async move {
+            tokio::time::sleep(patience).await;
+            Ok(())
+        }
+    }
+
     /// Comes back when the group may be over, and at the latest after `patience`: a hint, as [`changed`](Self::changed) is, for
     /// those whom nothing else concerns.
     ///
@@ -375,7 +432,11 @@ pub(crate) fn checked_count(members: usize) -> Result<(), StoreError> {
 
 /// Something that nobody had before: 16 digits in hexadecimal. An attempt's nonce is this and its place in the claim.
 pub(crate) fn nonce() -> String {
-    let bits = Uuid::now_v7().as_u128();
-    // The lower half is random but for two bits.
-    format!("{:016x}", bits & u128::from(u64::MAX))
+    format!("{:016x}", random())
+}
+
+/// Bits that are random but for two.
+pub(crate) fn random() -> u64 {
+    // The lower half of such an id is.
+    Uuid::now_v7().as_u64_pair().1
 }

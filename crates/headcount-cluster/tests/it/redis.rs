@@ -2,13 +2,16 @@
 
 #[cfg(feature = "redis-cluster")]
 mod cluster;
+mod groups;
 mod limits;
 mod patience;
+mod processes;
 mod reach;
 mod restart;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;
+mod torn;
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 -- add: registers members. Who is there already is left alone and reported; nobody comes in once the total is sealed
 -- or the group is not open.
 -- ARGV: member, payload, ...
-local refused = refusal()
+local refused = refusal() or mend()
 if refused then return refused end
 for i = 2, #ARGV, 2 do
   if #ARGV[i] > n('cap') then return redis.error_reply('TOOLARGE ' .. h.cap .. ' bytes are kept at most') end

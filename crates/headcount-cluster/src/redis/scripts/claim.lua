@@ -1,6 +1,6 @@
 -- claim: hands out members that are ready, with their next attempt, a nonce and a lease.
 -- ARGV: worker, how many at most, nonce in hexadecimal (each member's is this one and its place in the answer)
-local refused = refusal()
+local refused = refusal() or mend()
 if refused then return refused end
 even_when_full()
 if h.state == 'open' and h.deadline and now >= n('deadline') then
@@ -22,9 +22,11 @@ end
 
 local room = tonumber(ARGV[2])
 if n('limit') > 0 then room = math.min(room, n('limit') - call('ZCARD', L)) end
-while room > 0 do
+-- Looked first: an empty list is not to be written to.
+local ready = call('LLEN', Q)
+while room > 0 and ready > 0 do
   local member = call('LPOP', Q)
-  if not member then break end
+  ready = ready - 1
   local record = read(member)
   if record and record.place == 'q' then
     record.attempt = record.attempt + 1
@@ -37,8 +39,7 @@ while room > 0 do
     room = room - 1
   end
 end
-if #claims > 1 or #due > 0 then
-  put('rev', n('rev') + 1)
+if noted then
   save()
   claims[1] = summary()
 end

@@ -8,6 +8,6 @@ if h.deadline_in_ms then put('deadline', now + n('deadline_in_ms')) end
 put('owner_until', now + n('owner_ms'))
 put('created', now)
 for _, field in ipairs({ 'total', 'ok', 'failed', 'lost', 'cancelled' }) do put(field, 0) end
-save()
 event('open')
+save()
 return summary()

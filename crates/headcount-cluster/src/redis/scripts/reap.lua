@@ -1,7 +1,7 @@
 -- reap: takes back what was leased to workers that did not answer in time, and ends what is out of time. Anybody may call
 -- it at any time: waiters and workers do, so that there is no special process whose death would matter.
 -- ARGV: how many at most
-local refused = refusal()
+local refused = refusal() or mend()
 if refused then return refused end
 even_when_full()
 local most = tonumber(ARGV[1])
@@ -19,8 +19,7 @@ for _, member in ipairs(expired) do
       write(member, 'q', record)
       call('RPUSH', Q, member)
       event('redelivered', member, whole(record.attempt), worker)
-      put('rev', n('rev') + 1)
-      back = back + 1
+        back = back + 1
     else
       close(member, 'l', record, record.worker)
       lost = lost + 1
@@ -28,6 +27,8 @@ for _, member in ipairs(expired) do
   end
 end
 if back > 0 then wake(back) end
+-- Where only so many may run, whoever is ready had to wait for a place.
+if lost > 0 and n('limit') > 0 and h.state == 'open' then wake(math.min(lost, call('LLEN', Q))) end
 if h.deadline and now >= n('deadline') then turn('expired', 'deadline') end
 if not h.sealed and now >= n('owner_until') then
   turn('abandoned', 'whoever registered members has gone without saying how many there are')

@@ -1,6 +1,6 @@
 -- seal: says how many members there are. A registration that was lost shows up here, and not as a wait without end.
 -- ARGV: expected total
-local refused = refusal()
+local refused = refusal() or mend()
 if refused then return refused end
 if h.sealed then
   if h.sealed ~= ARGV[1] then return { 'mismatch', summary() } end

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use headcount_cluster::conformance::{self, Bench};
-use headcount_cluster::{GroupId, Redis, RedisOptions, Settings, Store, StoreError};
+use headcount_cluster::{GroupId, Redis, RedisOptions, Report, Settings, Store, StoreError};
 use redis::aio::ConnectionLike;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::make_earlier;
 use super::patience::insist;
 use super::server::Server;
+use super::torn::mended_from_nothing;
 
 /// The list that the documentation gives, as words.
 fn rights() -> Vec<&'static str> {
@@ -89,6 +90,16 @@ async fn the_rights_that_the_documentation_lists_are_enough_and_each_is_needed()
     bench.0.changed(group, now.revision, Duration::from_millis(1)).await.expect("nothing does");
     conformance::what_is_known_of_a_member_is_told(&bench).await;
     conformance::groups_are_listed_in_pages_the_newest_first(&bench).await;
+    let url = server.url() + "?user=headcount&pass=s3cret";
+    mended_from_nothing(&Redis::connect(&url).await.expect("enough"), &server).await;
+    // Somebody who waits for another attempt is cancelled.
+    let waits = GroupId::new();
+    bench.0.open(waits, &Settings { retries: 1, ..Settings::new("waits") }).await.expect("opened");
+    bench.0.add(waits, &[("1".into(), Vec::new())]).await.expect("added");
+    let claim = bench.0.claim(waits, "worker", 1).await.expect("claimed").claims.remove(0);
+    let again = Report::Failed { why: Vec::new(), again: true };
+    bench.0.finish(waits, &claim.token, &again).await.expect("finished");
+    assert_eq!(bench.0.cancel(waits, "enough").await.expect("cancelled").tally.cancelled, 1);
     // `INFO` is asked when a connection begins, and by `open`.
     let used: String = server.ask("INFO commandstats").await;
     let used: BTreeSet<_> =

@@ -16,7 +16,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 /// are gone, however that came) the server ends too, and with it all that it has written.
 const GUARD: &str = r#"
 exec 2>>log
-begin() { redis-server config >>log 2>&1 & server=$!; }
+begin() { "$PROGRAM" config >>log 2>&1 & server=$!; }
 begin
 while read -r order; do
   case "$order" in
@@ -58,9 +58,10 @@ impl Server {
     /// The same, with files in its folder. Where there is no such program the test fails and says why: what was not tried has not
     /// passed.
     pub(crate) fn with_ports(ports: &[&str], options: &[&str], files: impl Fn(&Path)) -> Self {
-        let there = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
+        let there = Command::new(program()).arg("--version").stdout(Stdio::null()).status();
         let there = there.is_ok_and(|status| status.success());
-        assert!(there, "skipped: no redis-server on this machine (Debian's package of that name has it)");
+        let name = program();
+        assert!(there, "skipped: no {name} on this machine (Debian's package redis-server has that one)");
         let mut said = String::new();
         for _ in 0..10 {
             match Self::try_start(ports, options, &files) {
@@ -96,6 +97,7 @@ impl Server {
             .args(["-c", GUARD])
             .current_dir(&folder)
             .env("FOLDER", &folder)
+            .env("PROGRAM", program())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -180,6 +182,11 @@ impl Server {
         let field = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         field.expect("it says so").trim().to_owned()
     }
+}
+
+/// What is tried: `redis-server`, or another one that speaks the same, such as `valkey-server`.
+fn program() -> String {
+    std::env::var("HEADCOUNT_REDIS_SERVER").unwrap_or_else(|_| "redis-server".into())
 }
 
 fn socket(folder: &Path) -> PathBuf {
