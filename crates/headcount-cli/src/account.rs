@@ -4,6 +4,7 @@
 //! shell would read it, how it ended, how long it took, and the last lines it wrote. Failures are written
 //! down as they come and kept like output that waits, so that a million of them do not sit in memory.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -55,7 +56,8 @@ pub(crate) struct Failure<'a> {
     pub(crate) how: &'a str,
     /// Which attempt that was, where there may be several.
     pub(crate) attempt: &'a str,
-    pub(crate) took: Duration,
+    /// Nothing where nobody has measured it.
+    pub(crate) took: Option<Duration>,
     pub(crate) last_lines: Vec<String>,
 }
 
@@ -70,7 +72,8 @@ impl Failure<'_> {
         }
         // How a member ended may have a time in it already.
         let after = if self.how.contains(" after ") { ", gone after" } else { " after" };
-        let _ = writeln!(text, "  ended:   {}{after} {:.3} s", self.how, self.took.as_secs_f64());
+        let took = after_time(after, self.took);
+        let _ = writeln!(text, "  ended:   {}{took}", self.how);
         if !self.last_lines.is_empty() {
             text.push_str("  last lines:\n");
             for line in &self.last_lines {
@@ -90,21 +93,26 @@ pub(crate) struct Stopped<'a> {
     pub(crate) how: &'a str,
     /// Which attempt that was, where there may be several.
     pub(crate) attempt: &'a str,
-    pub(crate) took: Duration,
+    /// Nothing where nobody has measured it.
+    pub(crate) took: Option<Duration>,
     pub(crate) last_lines: &'a [String],
 }
 
 impl Stopped<'_> {
     fn text(&self) -> Vec<u8> {
         let Self { number, label, how, attempt, took, last_lines } = self;
-        let mut text =
-            format!("  member {number}: {how}{attempt} after {:.3} s: {label}\n", took.as_secs_f64());
+        let took = after_time(" after", *took);
+        let mut text = format!("  member {number}: {how}{attempt}{took}: {label}\n");
         for line in *last_lines {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "    {line}");
         }
         text.into_bytes()
     }
+}
+
+fn after_time(after: &str, took: Option<Duration>) -> String {
+    took.map_or_else(String::new, |took| format!("{after} {:.3} s", took.as_secs_f64()))
 }
 
 /// See the room's text.
@@ -117,7 +125,7 @@ pub(crate) struct Account {
     /// What the policy stopped the rest for, when it was the policy that did.
     over: Option<Over>,
     /// Or something that is nobody's fault.
-    trouble: Option<&'static str>,
+    trouble: Option<Cow<'static, str>>,
     /// Members that could not be written down (the spool was full).
     unwritten: u64,
     /// What of the counts is not of this run.
@@ -166,8 +174,8 @@ impl Account {
     }
 
     /// Something that is no member's fault stops the rest.
-    pub(crate) fn stopped_for(&mut self, what: &'static str) {
-        self.trouble.get_or_insert(what);
+    pub(crate) fn stopped_for(&mut self, what: impl Into<Cow<'static, str>>) {
+        self.trouble.get_or_insert(what.into());
     }
 
     /// Why the batch was stopped and how many that hit, if it was.
@@ -176,7 +184,7 @@ impl Account {
         let policy = self.over.filter(|_| hit).map(|over| over.to_string());
         let deadline = end.late.map(|deadline| format!("the deadline of {deadline:?}"));
         let signal = end.signal.map(signal::name);
-        let trouble = self.trouble.filter(|_| hit).map(str::to_owned);
+        let trouble = self.trouble.as_deref().filter(|_| hit).map(str::to_owned);
         let mut causes: Vec<String> = [policy, trouble, deadline, signal].into_iter().flatten().collect();
         if end.signal_first {
             causes.rotate_right(1);

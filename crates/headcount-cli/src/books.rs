@@ -7,6 +7,7 @@
 //! Lock order: the ledger, the account and the printer are each taken alone, and none of them while the journal is written,
 //! which may be on a slow disk. Whoever takes inputs in may hold what makes it the only one.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -78,6 +79,8 @@ pub(crate) enum Dry {
     Step(StepError),
     /// One does not fit into the journal.
     TooLong(JournalError),
+    /// The engine takes no more: why, and what would help.
+    Engine(String, &'static str),
 }
 
 impl Books {
@@ -185,6 +188,7 @@ impl Books {
             }
             Dry::Input(error) => (error.to_string(), rest),
             Dry::TooLong(error) => (format!("it does not fit into the journal: {error}"), rest),
+            Dry::Engine(what, hint) => (what.clone(), *hint),
             Dry::Step(error) => {
                 (format!("the inputs are not those of the journal: {error}"), "resume with the same inputs")
             }
@@ -277,13 +281,14 @@ impl Books {
     }
 
     /// Stops the batch for something that is no member's fault.
-    pub(crate) fn stop_for_trouble(&self, what: &'static str) {
+    pub(crate) fn stop_for_trouble(&self, what: impl Into<Cow<'static, str>>) {
+        let what = what.into();
         // Relaxed: read by the main thread when everyone is back, which orders it.
         self.trouble.store(true, Ordering::Relaxed);
         if self.stop.strength() < Strength::Terminate {
-            locked(&self.account).stopped_for(what);
+            locked(&self.account).stopped_for(what.clone());
         }
-        self.stop.raise(Strength::Terminate, what);
+        self.stop.raise(Strength::Terminate, &what);
     }
 
     /// Sets the alarm for the deadline. It is a stop like others, and cancels nobody by itself: so it is known before

@@ -22,7 +22,7 @@ pub const DEADLINE: u8 = 3;
 /// Fewer members succeeded than were asked for.
 pub const QUORUM: u8 = 4;
 
-/// What became of a member is not known, or the rest of the input could not be read.
+/// What became of a member is not known, or the rest of the input could not be read; or the engine that knows does not answer.
 pub const LOST: u8 = 5;
 
 /// What a shell adds to the number of the signal that ended a command.
@@ -43,12 +43,19 @@ impl Ending {
     pub fn leave(self) -> ExitCode {
         match self {
             Self::Code(code) => ExitCode::from(code),
+            // The first process of a container is ended by no signal of its own, and would be made to crash.
+            Self::Signal(signal) if std::process::id() == 1 => code_of(signal),
             Self::Signal(signal) => {
                 // Only comes back for a signal that does not end a process by default; then the number
                 // a shell would have shown is the closest truth.
                 let _ = signal_hook::low_level::emulate_default_handler(signal);
-                ExitCode::from(SIGNAL_BASE.saturating_add(u8::try_from(signal).unwrap_or(0)))
+                code_of(signal)
             }
         }
     }
+}
+
+/// What a shell shows for who was ended by a signal.
+fn code_of(signal: i32) -> ExitCode {
+    ExitCode::from(SIGNAL_BASE.saturating_add(u8::try_from(signal).unwrap_or(0)))
 }

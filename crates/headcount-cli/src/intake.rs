@@ -264,7 +264,7 @@ impl Batch {
                 label: &member.label,
                 how: &how,
                 attempt: "",
-                took,
+                took: Some(took),
                 last_lines: &[],
             };
             locked(&self.books.account).add_stopped(&stopped, &self.books.printer);

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use headcount::Context;
 
@@ -13,7 +13,7 @@ use crate::locked;
 use crate::outcome::{Outcome, judge, timed_out, why_not_started};
 use crate::output::{Pages, PrintError};
 use crate::pace::{Permit, Place};
-use crate::process::{Limit, Running, Sitter, Step, Tail};
+use crate::process::{Limit, Running, Sitter, Start, Step};
 use crate::record::{Close, Happening};
 use crate::stop::Strength;
 use crate::template::Values;
@@ -110,7 +110,7 @@ impl Lane {
                 words: &outcome.words,
                 how: &outcome.how,
                 attempt: &attempt,
-                took: outcome.took,
+                took: Some(outcome.took),
                 last_lines: outcome.last_lines,
             };
             locked(&batch.books.account).add(&failure, &batch.books.printer);
@@ -123,7 +123,7 @@ impl Lane {
                 label: &member.label,
                 how: &outcome.how,
                 attempt: &attempt,
-                took: outcome.took,
+                took: Some(outcome.took),
                 last_lines: &outcome.last_lines,
             };
             locked(&batch.books.account).add_stopped(&stopped, &batch.books.printer);
@@ -145,7 +145,7 @@ impl Lane {
 
     fn tell_attempt(&self, member: &Member, outcome: &Outcome, again: bool) {
         let Outcome { end, finish, ref how, took, bytes, attempt, .. } = *outcome;
-        let close = Close { end, finish, how, took, bytes, again };
+        let close = Close { end, finish, how, took, bytes, again, there: None };
         let (whose, attempt) = (member.whose(), attempt.unwrap_or(1));
         self.batch.books.record.tell(&Happening::AttemptEnded {
             whose,
@@ -208,18 +208,9 @@ impl Lane {
             return Launched::Refused;
         }
         let left = batch.books.time_left().into_iter().chain(batch.times.timeout).min();
-        match batch.launcher.start(self.slot, self.token, words, left) {
+        match batch.launcher.start(self.slot, self.token, Start::here(words, left)) {
             Ok(running) => {
-                *seat = Some(Sitter {
-                    group: running.group(),
-                    number: member.number,
-                    label: member.label.clone(),
-                    since: Instant::now(),
-                    tail: Tail::default(),
-                    told: false,
-                    killed: false,
-                    timed_out: false,
-                });
+                *seat = Some(Sitter::new(&running, member.number, member.label.clone()));
                 Launched::Runs(running)
             }
             Err(error) => {

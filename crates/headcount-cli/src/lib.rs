@@ -17,6 +17,7 @@
 //! | [`ledger`], [`tries`] | the pure book of who stands where, and the policy; how often a member is tried |
 //! | [`journal`], `resume` | what happened, on disk before it counts; the book a batch begins with |
 //! | `process` | the only room that starts and stops children |
+//! | `engine`, `work` | groups whose members run on other machines: whoever registers them and waits, and whoever runs them |
 //! | `fetch` | downloads as members: addresses, names, partial files, attempts |
 //! | `output` | the only printer |
 //! | `stop`, `signal`, `bell`, `watch` | how strongly to stop, what signals ask for, what wakes who does it, and who does it |
@@ -42,6 +43,7 @@ mod bell;
 mod books;
 mod census;
 mod cmd;
+mod engine;
 mod explain;
 mod fetch;
 mod group;
@@ -63,6 +65,7 @@ mod signal;
 mod stop;
 mod waits;
 mod watch;
+mod work;
 
 pub use headcount_ledger as ledger;
 
@@ -87,6 +90,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             args::Command::Ps(arguments) => cmd::ps::run(&arguments),
             args::Command::Tree(arguments) => cmd::tree::run(&arguments),
             args::Command::Why(arguments) => cmd::why::run(&arguments),
+            args::Command::Work(arguments) => cmd::work::run(&arguments),
+            args::Command::Wait(arguments) => cmd::wait::run(&arguments),
+            args::Command::Status(arguments) => cmd::status::run(&arguments),
+            args::Command::Missing(arguments) => cmd::missing::run(&arguments),
+            args::Command::Cancel(arguments) => cmd::cancel::run(&arguments),
+            args::Command::Groups(arguments) => cmd::groups::run(&arguments),
         },
         Err(args::Unparsed::Shown(text)) => Ok(cmd::show(&text)),
         Err(args::Unparsed::Refused(refusal)) => Err(refusal),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ConstantBuilder, ExponentialBuilder};
+use serde::{Deserialize, Serialize};
 
 use crate::ledger::Attempt;
 
@@ -36,7 +37,7 @@ pub enum Backoff {
 }
 
 /// After which ends there is another attempt. By default after each that a repetition can change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryOn {
     /// Any exit code.
     pub any_code: bool,

@@ -1,8 +1,11 @@
 //! Which flags were given, as they were given: for whoever explains them.
 
+use std::os::unix::ffi::OsStrExt;
+
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command as Table};
 
+use crate::engine::shown;
 use crate::legible;
 
 /// A flag that was given.
@@ -28,7 +31,11 @@ pub(super) fn given(table: &Table, matches: &ArgMatches) -> Vec<Given> {
         if arg.get_action().takes_values() {
             for value in matches.get_raw(id).into_iter().flatten() {
                 flag.push(' ');
-                flag.push_str(&legible::one_line(&legible::shell_line(&[value])));
+                // Where a password may be in it.
+                flag.push_str(&match id {
+                    "engine" => shown(value.as_bytes()),
+                    _ => legible::one_line(&legible::shell_line(&[value])),
+                });
             }
         }
         Given { id: id.to_owned(), flag, help: arg.get_help().map(ToString::to_string).unwrap_or_default() }

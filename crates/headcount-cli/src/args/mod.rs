@@ -5,8 +5,10 @@
 
 mod asking;
 mod attempts;
+mod engine;
 mod fetch;
 mod given;
+mod groups;
 mod jobs;
 mod journal;
 mod list;
@@ -17,6 +19,7 @@ mod policy;
 mod record;
 mod report;
 mod span;
+mod work;
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -25,8 +28,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use asking::{PsArgs, TreeArgs, WhyArgs};
 pub use attempts::{AttemptArgs, WaitArgs, parse_backoff, parse_retries, parse_retry_on};
+pub use engine::{AcrossArgs, EngineArgs, WorkDir};
 pub use fetch::{Exists, FetchArgs, parse_size};
 pub use given::Given;
+pub use groups::{CancelArgs, GroupsArgs, MissingArgs, StatusArgs, WaitGroupArgs};
 pub use jobs::Jobs;
 pub use journal::JournalArgs;
 pub use list::ListArgs;
@@ -37,6 +42,7 @@ pub use policy::{PolicyArgs, parse_budget, parse_quorum};
 pub use record::RecordArgs;
 pub use report::ReportArgs;
 pub use span::{parse_limit, parse_span};
+pub use work::WorkArgs;
 
 /// Count everyone out, count everyone back in.
 #[derive(Debug, Parser)]
@@ -83,6 +89,18 @@ pub enum Command {
     Tree(TreeArgs),
     /// Say on whom a process waits: who that is, since when, launched where, and inside of what.
     Why(WhyArgs),
+    /// Run the members of groups that others have registered with an engine.
+    Work(WorkArgs),
+    /// Wait for a group that was registered with an engine, and account for everyone in it.
+    Wait(WaitGroupArgs),
+    /// Say how a group stands.
+    Status(StatusArgs),
+    /// Say who of a group is not back yet, who runs them, and since when.
+    Missing(MissingArgs),
+    /// End a group, wherever it runs.
+    Cancel(CancelArgs),
+    /// List the groups of an engine.
+    Groups(GroupsArgs),
 }
 
 /// Help as people read it: what it is, how it is used for what, and only then the list.
@@ -106,6 +124,8 @@ Examples:
       headcount run -j4 --first-success --timeout 5s curl -fsS {} ::: https://{a,b,c}.example.org/
   A long night: try thrice, and go on in the morning where it was interrupted (the same line again):
       headcount run -k --retries 2 --journal night.journal --resume -a videos.txt ./encode {}
+  The same batch on other machines, wherever headcount work runs for this engine:
+      headcount run --engine redis://queue.example.org -k ./encode {} ::: *.mov
   A pipeline for each input needs a shell; see first what would run:
       headcount run --dry-run --shell 'zcat {} | wc -l > {.}.count' ::: *.gz
 ";
@@ -141,8 +161,14 @@ Pace:
   With --control FILE the number of jobs stands in FILE, as -j takes it: change it, and send SIGUSR2. Nobody is
   stopped for that. Inside `make -j` members share make's jobs, where the recipe's line begins with +; -j holds too.
 
+Many machines:
+  With --engine members are run by headcount work, at least once, each counted once; -j is the limit for all machines
+  together. The first Ctrl-C, TERM or HUP cancels the group, the second does not wait for those that run. Members find
+  their group in HEADCOUNT_GROUP and the number of their attempt in HEADCOUNT_ATTEMPT. A password in the address is
+  in every process list: put it into HEADCOUNT_ENGINE (--engine env) or into a file (--engine @FILE).
+
 Exit codes:
-  0 all well   1 a member failed   2 usage   3 deadline   4 quorum missed   5 members lost
+  0 all well   1 a member failed   2 usage   3 deadline   4 quorum missed   5 members lost, or no engine
   128+n ended by signal n";
 
 /// How `headcount run` is called.
@@ -226,11 +252,15 @@ pub struct RunArgs {
     #[command(flatten)]
     pub record: RecordArgs,
 
+    /// Where it runs, if not here.
+    #[command(flatten)]
+    pub across: AcrossArgs,
+
     /// The command, its arguments, and inputs after `:::`: everything from the first word that is no option.
     #[arg(skip)]
     pub words: Vec<OsString>,
 
-    /// The flags that were given, if they are to be explained.
+    /// The flags that were given, if that matters: where they are explained, and with an engine.
     #[arg(skip)]
     pub given: Vec<Given>,
 }

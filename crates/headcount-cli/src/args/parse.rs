@@ -53,7 +53,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Unpar
     match &mut cli.command {
         Command::Run(run) => {
             run.words = words;
-            if run.explain {
+            if run.explain || run.across.engine.is_some() {
                 run.given = told("run");
             }
         }

@@ -71,7 +71,14 @@ pub(crate) fn run(mut args: FetchArgs) -> Result<Ending, Refusal> {
     let control = args.pace.control.take().map(Control::new);
     let parts = Parts { books, client, folder, sums, per_host, pace, control, rules };
     let desk = Arc::new(Desk::new(parts));
-    desk.books.record.tell(&Happening::Begun(Plan { what: "fetch", words: &[], jobs, policy, total }));
+    desk.books.record.tell(&Happening::Begun(Plan {
+        what: "fetch",
+        words: &[],
+        jobs: Some(jobs),
+        policy,
+        total,
+        group: None,
+    }));
     let inspected = Inspected::begin();
     let signals = Arc::new(Signals::catch(&rope).map_err(|error| no_start("signals", &error))?);
     let background = Context::background();

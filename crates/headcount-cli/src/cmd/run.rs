@@ -13,7 +13,7 @@ use headcount::Context;
 use super::opening::{
     Asked, Inspected, check_quorum, detach_stdin, no_start, open_books, open_file, own_stdin, stop_and_bell,
 };
-use super::{show, unprinted};
+use super::{across, show, unprinted};
 use crate::args::RunArgs;
 use crate::batch::{Batch, Parts, Times};
 use crate::exit::{self, Ending};
@@ -40,7 +40,7 @@ use crate::watch::Watch;
 /// What begins a list of inputs on the command line.
 const LIST: &str = ":::";
 
-type Lists = Vec<Vec<Vec<u8>>>;
+pub(super) type Lists = Vec<Vec<Vec<u8>>>;
 
 /// Runs a batch to its end.
 pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
@@ -57,6 +57,9 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
     let (words, lists) = split(std::mem::take(&mut args.words))?;
     if args.explain {
         return explain(&args, policy, &words, lists);
+    }
+    if let Some(engine) = args.across.engine.take() {
+        return across::run(&args, &engine, policy, &words, lists);
     }
     let (stop, bell, rope) = stop_and_bell()?;
     let (mut source, header, columns) = open_source(&args, lists, &stop.draining)?;
@@ -97,7 +100,14 @@ pub(crate) fn run(mut args: RunArgs) -> Result<Ending, Refusal> {
         times: Times { timeout: args.timeout, grace: args.grace },
     };
     let batch = Arc::new(Batch::new(parts));
-    batch.books.record.tell(&Happening::Begun(Plan { what: "run", words: &words, jobs, policy, total }));
+    batch.books.record.tell(&Happening::Begun(Plan {
+        what: "run",
+        words: &words,
+        jobs: Some(jobs),
+        policy,
+        total,
+        group: None,
+    }));
     let inspected = Inspected::begin();
     let signals = Arc::new(Signals::catch(&rope).map_err(|error| no_start("signals", &error))?);
     let (ctx, canceller) = Context::background().with_cancel();
@@ -148,9 +158,13 @@ fn work(words: &[OsString], shell: bool) -> Vec<Vec<u8>> {
 }
 
 /// What is read: the inputs, the names of their columns, and how many columns each has, where known.
-type Opened = (Box<dyn Source>, Option<Vec<Vec<u8>>>, Option<usize>);
+pub(super) type Opened = (Box<dyn Source>, Option<Vec<Vec<u8>>>, Option<usize>);
 
-fn open_source(args: &RunArgs, lists: Option<Lists>, draining: &Arc<Latch>) -> Result<Opened, Refusal> {
+pub(super) fn open_source(
+    args: &RunArgs,
+    lists: Option<Lists>,
+    draining: &Arc<Latch>,
+) -> Result<Opened, Refusal> {
     if let Some(lists) = lists {
         check_lists(args)?;
         // Children find nothing on stdin, whether we read it or not.
@@ -204,7 +218,11 @@ fn explain(
     lists: Option<Lists>,
 ) -> Result<Ending, Refusal> {
     let template = Template::compile(words, None, args.shell);
-    template.program().map(look_up).transpose()?;
+    match &args.across.engine {
+        // It is looked for where it runs.
+        Some(_) => across::check(args)?,
+        None => drop(template.program().map(look_up).transpose()?),
+    }
     let mut listed = None;
     if let Some(lists) = lists {
         check_lists(args)?;
@@ -217,7 +235,7 @@ fn explain(
     Ok(show(&explain::explain(args, &Known { template: &template, words, policy, listed })))
 }
 
-fn check_columns(template: &Template, columns: Option<usize>) -> Result<(), Refusal> {
+pub(super) fn check_columns(template: &Template, columns: Option<usize>) -> Result<(), Refusal> {
     match columns {
         Some(there) if template.columns() > there => {
             let asked = template.columns();
@@ -232,7 +250,7 @@ fn check_columns(template: &Template, columns: Option<usize>) -> Result<(), Refu
 }
 
 /// With named columns a name that is none would be handed on as it stands, which nobody means.
-fn check_names(template: &Template, header: Option<&[Vec<u8>]>) -> Result<(), Refusal> {
+pub(super) fn check_names(template: &Template, header: Option<&[Vec<u8>]>) -> Result<(), Refusal> {
     let (Some(header), Some(stranger)) = (header, template.stranger()) else { return Ok(()) };
     let name = legible::one_line(stranger);
     let names: Vec<_> = header.iter().map(|name| legible::one_line(name)).collect();
@@ -264,7 +282,7 @@ fn jobs(args: &RunArgs, total: Option<u64>, room: &mut Room) -> Result<(usize, u
 }
 
 /// Prints what would be run.
-fn dry_run(template: &Template, mut source: Box<dyn Source>, printer: &Printer) -> Ending {
+pub(super) fn dry_run(template: &Template, mut source: Box<dyn Source>, printer: &Printer) -> Ending {
     let mut text = Vec::new();
     let mut number = 0;
     let mut ending = Ending::Code(exit::OK);

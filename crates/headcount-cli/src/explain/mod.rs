@@ -2,8 +2,10 @@
 //!
 //! Nothing is read and nothing is run. Every flag that was given is told: those that belong together in a sentence of their
 //! own, any other in the words of its help, so that none is passed over because nobody thought of it here. What is said of
-//! `headcount run` stands here, with what is said of both; `fetch` has what is said of downloads.
+//! `headcount run` stands here, with what is said of both; `fetch` has what is said of downloads, and `across` of
+//! other machines.
 
+mod across;
 mod fetch;
 
 use std::fmt::Write as _;
@@ -69,6 +71,7 @@ pub(crate) fn explain(args: &RunArgs, known: &Known<'_>) -> String {
         [
             ("Command", command(args, known)),
             ("Inputs", inputs(args, known)),
+            ("Machines", across::machines(&args.across)),
             ("At once", at_once(args)),
             ("Output", output(args)),
             ("Failures", failures(known.policy)),
@@ -141,6 +144,9 @@ fn inputs(args: &RunArgs, known: &Known<'_>) -> String {
 }
 
 fn at_once(args: &RunArgs) -> String {
+    if args.across.engine.is_some() {
+        return across::at_once(args);
+    }
     let jobs = args.jobs.here();
     match jobs {
         1 => format!("One member after the other (--jobs {}, on this machine).", args.jobs),
@@ -164,6 +170,9 @@ fn output(args: &RunArgs) -> String {
     });
     if args.tag {
         said.push_str(" Every line begins with the input and a tab (--tag).");
+    }
+    if args.across.engine.is_some() {
+        said.push_str(&across::output(&args.across));
     }
     said
 }
@@ -259,6 +268,9 @@ fn journal(args: &JournalArgs) -> String {
 }
 
 fn stopping(args: &RunArgs) -> String {
+    if args.across.engine.is_some() {
+        return across::stopping(args);
+    }
     format!(
         "Who is terminated gets TERM, and KILL after {} (--grace), and so does all it has started. The first Ctrl-C starts no more members and waits for those that run, the second terminates them, the third kills them. TERM and HUP terminate at once. SIGUSR1 prints who is running.",
         span(args.grace)
@@ -313,7 +325,9 @@ fn exit_code(deadline: bool, policy: Policy) -> String {
 /// The flags nobody has told above.
 fn besides(args: &RunArgs) -> String {
     let tried = args.attempts.retries > 0;
-    others(&args.given, |id| TOLD.contains(&id) || (tried && ATTEMPTS.contains(&id)))
+    others(&args.given, |id| {
+        TOLD.contains(&id) || across::TOLD.contains(&id) || (tried && ATTEMPTS.contains(&id))
+    })
 }
 
 /// The flags that are not told, in the words of their help.

@@ -166,7 +166,7 @@ impl Desk {
         let told: Vec<_> = [kept, before.map(str::to_owned)].into_iter().flatten().collect();
         let how = if told.is_empty() { "ended".into() } else { format!("ended ({})", told.join("; ")) };
         let (number, label, took) = (transfer.number, &transfer.address.shown, transfer.since.elapsed());
-        let stopped = Stopped { number, label, how: &how, attempt: "", took, last_lines: &[] };
+        let stopped = Stopped { number, label, how: &how, attempt: "", took: Some(took), last_lines: &[] };
         locked(&self.books.account).add_stopped(&stopped, &self.books.printer);
     }
 

@@ -207,7 +207,7 @@ impl Job {
 
     fn tell_attempt(&mut self, end: End, how: &str, again: bool) {
         let (attempt, took, bytes) = (self.transfer.attempt(), self.took(), self.transfer.got());
-        let close = Close { end, finish: Finish::Unknown, how, took, bytes, again };
+        let close = Close { end, finish: Finish::Unknown, how, took, bytes, again, there: None };
         let whose = self.transfer.whose();
         self.desk.books.record.tell(&Happening::AttemptEnded { whose, attempt, words: &[], close });
         self.desk.free_slot(std::mem::take(&mut self.slot));

@@ -32,7 +32,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,6 +67,25 @@ pub(crate) struct Launcher {
     pub(crate) guard: Guard,
 }
 
+/// What is started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start<'a> {
+    pub(crate) words: &'a [OsString],
+    /// How much time is left to it, which it is told.
+    pub(crate) left: Option<Duration>,
+    /// Where, if not here.
+    pub(crate) folder: Option<&'a Path>,
+    /// What is different in its environment; without a value it is left out.
+    pub(crate) env: &'a [(OsString, Option<OsString>)],
+}
+
+impl<'a> Start<'a> {
+    /// Here, and as we are.
+    pub(crate) fn here(words: &'a [OsString], left: Option<Duration>) -> Self {
+        Self { words, left, folder: None, env: &[] }
+    }
+}
+
 /// A running child and our ends of its pipes.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -97,14 +116,9 @@ impl Launcher {
         Self { path, room, guard: Guard::new() }
     }
 
-    /// Starts a child, which is told how much time is left to it. The caller holds the seat it will sit in, and the token.
-    pub(crate) fn start(
-        &self,
-        seat: usize,
-        token: Option<u8>,
-        words: &[OsString],
-        left: Option<Duration>,
-    ) -> io::Result<Running> {
+    /// Starts a child. The caller holds the seat it will sit in, and the token.
+    pub(crate) fn start(&self, seat: usize, token: Option<u8>, what: Start<'_>) -> io::Result<Running> {
+        let Start { words, left, folder, env } = what;
         let (name, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = match &self.path {
             Some(path) => Command::new(path),
@@ -125,6 +139,15 @@ impl Launcher {
             Entry { book: Arc::clone(book), seat }
         });
         command.args(arguments).stdin(Stdio::inherit()).stdout(child_out).stderr(child_err);
+        for (name, value) in env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if let Some(folder) = folder {
+            command.current_dir(folder);
+        }
         if let Some(left) = left {
             command.env(LEFT, format!("{:.3}", left.as_secs_f64()));
         }

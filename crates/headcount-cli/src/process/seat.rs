@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal};
 
-use super::{Tail, signal_group};
+use super::{Running, Tail, signal_group};
 use crate::ledger::Number;
 use crate::locked;
 
@@ -28,6 +28,22 @@ pub(crate) struct Sitter {
     pub(crate) killed: bool,
     /// Its time ran out before we told it anything else.
     pub(crate) timed_out: bool,
+}
+
+impl Sitter {
+    /// One who has just begun.
+    pub(crate) fn new(running: &Running, number: Number, label: String) -> Self {
+        Self {
+            group: running.group(),
+            number,
+            label,
+            since: Instant::now(),
+            tail: Tail::default(),
+            told: false,
+            killed: false,
+            timed_out: false,
+        }
+    }
 }
 
 impl Seat {

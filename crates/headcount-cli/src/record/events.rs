@@ -82,11 +82,14 @@ fn input(line: &mut Line<'_>, whose: Whose<'_>) {
 fn begun(line: &mut Line<'_>, plan: &Plan<'_>) {
     line.text("subcommand", plan.what);
     line.words("command", plan.words);
-    line.number("jobs", Some(plan.jobs));
+    line.number("jobs", plan.jobs);
     line.text("policy", &policy_words(plan.policy));
     line.number("inputs", plan.total);
     line.text("version", env!("CARGO_PKG_VERSION"));
     line.number("pid", Some(std::process::id()));
+    if let Some(group) = plan.group {
+        line.text("group", group);
+    }
 }
 
 fn attempt_ended(line: &mut Line<'_>, close: &Close<'_>) {
@@ -102,6 +105,10 @@ fn attempt_ended(line: &mut Line<'_>, close: &Close<'_>) {
     line.seconds("seconds", close.took);
     line.number("bytes", Some(close.bytes));
     line.flag("again", close.again);
+    if let Some(there) = close.there {
+        line.text("worker", there.worker);
+        line.seconds("worker_elapsed", there.at);
+    }
 }
 
 fn closed(line: &mut Line<'_>, tally: &Tally, ending: Ending) {
@@ -138,7 +145,7 @@ fn strength_word(strength: Strength) -> &'static str {
 }
 
 /// A policy as it is asked for.
-fn policy_words(policy: Policy) -> String {
+pub(crate) fn policy_words(policy: Policy) -> String {
     match policy {
         Policy::FailFast => "fail-fast".into(),
         Policy::KeepGoing => "keep-going".into(),

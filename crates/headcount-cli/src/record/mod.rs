@@ -13,9 +13,10 @@
 //! | `scribe` | one file, and the thread that writes it |
 //! | `events`, `line`, `stamp` | JSON lines, and what they are made of |
 //! | `joblog` | the columns of GNU parallel |
-//! | `story` | the page, and a summary |
+//! | `story` | the page, and a summary; `elsewhere` when members ran on other machines |
 //! | `reading` | the same from events that were written before |
 
+mod elsewhere;
 mod events;
 mod joblog;
 mod line;
@@ -43,6 +44,8 @@ use crate::stop::Strength;
 use scribe::Scribe;
 use story::Story;
 
+pub(crate) use elsewhere::There;
+pub(crate) use events::policy_words;
 pub(crate) use reading::Told;
 
 /// A change of state.
@@ -71,10 +74,13 @@ pub(crate) struct Plan<'a> {
     pub(crate) what: &'static str,
     /// The command as it was typed, placeholders and all.
     pub(crate) words: &'a [OsString],
-    pub(crate) jobs: usize,
+    /// How many run at once, where somebody said that.
+    pub(crate) jobs: Option<usize>,
     pub(crate) policy: Policy,
     /// How many inputs there are, where that is known.
     pub(crate) total: Option<u64>,
+    /// The group, where members run on other machines.
+    pub(crate) group: Option<&'a str>,
 }
 
 /// Of which member something is told.
@@ -96,6 +102,8 @@ pub(crate) struct Close<'a> {
     pub(crate) bytes: u64,
     /// It will be tried again.
     pub(crate) again: bool,
+    /// When that was, where it is told late.
+    pub(crate) there: Option<There<'a>>,
 }
 
 /// How a process ended.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::elsewhere::There;
 use super::events::SCHEMA;
 use super::story::{Story, Wrong};
 use crate::ledger::{End, Tally};
@@ -55,6 +56,14 @@ struct Event<'l> {
     end: Option<Cow<'l, str>>,
     #[serde(default)]
     again: bool,
+    #[serde(default)]
+    seconds: f64,
+    #[serde(default, borrow)]
+    worker: Option<Cow<'l, str>>,
+    #[serde(default)]
+    worker_elapsed: f64,
+    #[serde(default, borrow)]
+    group: Option<Cow<'l, str>>,
     #[serde(default, borrow)]
     subcommand: Option<Cow<'l, str>>,
     #[serde(default)]
@@ -147,9 +156,12 @@ fn take(told: &mut Option<Told>, line: &[u8]) -> Result<(), Fault> {
             let command = legible::shell_line(&event.command);
             let missing = |what: &str| (format!("a batch begins and its {what} is missing"), FOREIGN);
             let subcommand = event.subcommand.as_deref().ok_or_else(|| missing("subcommand"))?;
-            let jobs = event.jobs.ok_or_else(|| missing("number of jobs"))?;
+            // In a group on many machines there may be none.
+            if event.jobs.is_none() && event.group.is_none() {
+                return Err(missing("number of jobs"));
+            }
             *told = Some(Told {
-                story: Story::new(subcommand, &command, jobs),
+                story: Story::new(subcommand, &command, event.jobs, event.group.as_deref()),
                 tally: None,
                 last: at,
                 running: HashMap::new(),
@@ -195,7 +207,17 @@ fn step(told: &mut Told, event: &Event<'_>, at: Duration) -> Result<(), Fault> {
             if told.running.remove(&id) != Some(attempt) {
                 return Err((format!("attempt {attempt} of member #{id} ended, and had not begun"), DAMAGED));
             }
-            story.attempt_ended(id, event.how.as_deref().unwrap_or_default(), event.again, at).map_err(wrong)
+            let time = |seconds: f64| {
+                let fault = |_| (format!("{seconds} is no number of seconds"), DAMAGED);
+                Duration::try_from_secs_f64(seconds).map_err(fault)
+            };
+            let took = time(event.seconds)?;
+            let there = match event.worker.as_deref() {
+                Some(worker) => Some(There { worker, at: time(event.worker_elapsed)? }),
+                None => None,
+            };
+            let how = event.how.as_deref().unwrap_or_default();
+            story.attempt_ended(id, how, event.again, took, there, at).map_err(wrong)
         }
         "ended" => {
             let word = event.end.as_deref().ok_or_else(|| missing("end"))?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use headcount::{HowEnded, Timeline, TimelineReplay, TimelineReplayError};
 
+use super::elsewhere::{Elsewhere, There};
 use super::{Close, Happening, Plan, Whose};
 use crate::ledger::End;
 use crate::legible;
@@ -25,6 +26,8 @@ pub(super) struct Story {
     /// Attempts that were not the last.
     again: u64,
     stops: Vec<String>,
+    /// The same, to be put in order, if members ran elsewhere.
+    elsewhere: Option<(String, Elsewhere)>,
 }
 
 /// A step that cannot be, given those before it.
@@ -32,27 +35,43 @@ pub(super) type Wrong = TimelineReplayError;
 
 impl Story {
     /// `command` as it was typed, placeholders and all.
-    pub(super) fn new(subcommand: &str, command: &[u8], jobs: usize) -> Self {
+    pub(super) fn new(subcommand: &str, command: &[u8], jobs: Option<usize>, group: Option<&str>) -> Self {
         let command = legible::one_line(command);
-        let mut title = format!("headcount {subcommand} -j{jobs} {command}").trim_end().to_owned();
+        let jobs = jobs.map_or_else(String::new, |jobs| format!(" -j{jobs}"));
+        let mut title = format!("headcount {subcommand}{jobs} {command}").trim_end().to_owned();
         if let Some((end, _)) = title.char_indices().nth(TITLE) {
             title.truncate(end);
             title.push('…');
         }
         // The limit stands in the title and is not told: inputs are read when there is a slot for them, so nobody is ever
         // seen to queue for one, and "held nobody up" would be said of every limit.
+        let elsewhere = group.map(|_| (title.clone(), Elsewhere::default()));
+        Self { elsewhere, ..Self::titled(title) }
+    }
+
+    fn titled(title: String) -> Self {
         Self {
             replay: Timeline::replay(title),
             said: HashMap::new(),
             attempts: 0,
             again: 0,
             stops: Vec::new(),
+            elsewhere: None,
         }
+    }
+
+    /// Everybody where they were in time.
+    fn in_order(&self) -> Option<Self> {
+        self.elsewhere.as_ref().map(|(title, elsewhere)| {
+            let mut story = Self::titled(title.clone());
+            elsewhere.tell(&mut story);
+            Self { attempts: self.attempts, again: self.again, ..story }
+        })
     }
 
     /// What is told as it happens.
     pub(super) fn begun(plan: &Plan<'_>) -> Self {
-        Self::new(plan.what, &legible::shell_line(plan.words), plan.jobs)
+        Self::new(plan.what, &legible::shell_line(plan.words), plan.jobs, plan.group)
     }
 
     pub(super) fn hear(&mut self, at: Duration, what: &Happening<'_>) -> Result<(), Wrong> {
@@ -62,8 +81,8 @@ impl Story {
                 self.registered(number, &legible::one_line(&columns.join(&b' ')), at)
             }
             Happening::Started { whose, slot, .. } => self.started(whose.number, slot, at),
-            Happening::AttemptEnded { whose, close: Close { how, again, .. }, .. } => {
-                self.attempt_ended(whose.number, how, again, at)
+            Happening::AttemptEnded { whose, close: Close { how, again, took, there, .. }, .. } => {
+                self.attempt_ended(whose.number, how, again, took, there, at)
             }
             Happening::Ended { whose, end } => self.ended(whose.number, end, at),
             Happening::Stopping { why, .. } => {
@@ -74,13 +93,20 @@ impl Story {
     }
 
     pub(super) fn registered(&mut self, member: u64, input: &str, at: Duration) -> Result<(), Wrong> {
-        self.replay.spawned(member, Some(input.to_owned().into()), at)
+        self.replay.spawned(member, Some(input.to_owned().into()), at)?;
+        if let Some((_, elsewhere)) = &mut self.elsewhere {
+            elsewhere.registered(member, input, at);
+        }
+        Ok(())
     }
 
     pub(super) fn started(&mut self, member: u64, slot: usize, at: Duration) -> Result<(), Wrong> {
         self.replay.begun(member, Some(&slot.to_string()), at)?;
         self.attempts += 1;
         self.said.remove(&member);
+        if let Some((_, elsewhere)) = &mut self.elsewhere {
+            elsewhere.started(member, slot, at);
+        }
         Ok(())
     }
 
@@ -89,8 +115,13 @@ impl Story {
         member: u64,
         how: &str,
         again: bool,
+        took: Duration,
+        there: Option<There<'_>>,
         at: Duration,
     ) -> Result<(), Wrong> {
+        if let Some((_, elsewhere)) = &mut self.elsewhere {
+            elsewhere.attempt_ended(member, how, took, there, at);
+        }
         if again {
             self.replay.requeued(member, at)?;
             self.again += 1;
@@ -113,15 +144,25 @@ impl Story {
             ),
             End::Cancelled => (HowEnded::Cancelled, Some(said.unwrap_or_else(|| "it never began".into()))),
         };
-        self.replay.ended(member, how, why.as_deref(), at)
+        self.replay.ended(member, how, why.as_deref(), at)?;
+        if let Some((_, elsewhere)) = &mut self.elsewhere {
+            elsewhere.ended(member, end, at);
+        }
+        Ok(())
     }
 
     pub(super) fn stopping(&mut self, why: &str, at: Duration) {
         self.stops.push(format!("{why}, at {:.3} s", at.as_secs_f64()));
+        if let Some((_, elsewhere)) = &mut self.elsewhere {
+            elsewhere.stopping(why, at);
+        }
     }
 
     /// What a terminal is told.
     pub(super) fn summary(&self) -> String {
+        if let Some(story) = self.in_order() {
+            return story.summary();
+        }
         let mut text = format!("{}\n", self.replay.timeline());
         if self.again > 0 {
             // Writing to a String cannot fail.
@@ -134,6 +175,9 @@ impl Story {
     }
 
     pub(super) fn page(&self) -> String {
+        if let Some(story) = self.in_order() {
+            return story.page();
+        }
         self.replay.timeline().to_html()
     }
 }

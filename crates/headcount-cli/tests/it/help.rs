@@ -283,7 +283,7 @@ fn no_flag_is_passed_over() {
     let plain = explained(&["true", ":::", "a", "b", "c", "d"]);
     let whole = table();
     let run = whole.get_subcommands().find(|table| table.get_name() == "run").expect("run");
-    let samples = ["3", "50%", "3s", "1K", "FILE", "exp", "input", "true", "0.5"];
+    let samples = ["3", "50%", "3s", "1K", "FILE", "exp", "input", "true", "0.5", "redis://h"];
     let read = ["arg_file", "null", "csv", "header"];
     for arg in run.get_arguments() {
         let id = arg.get_id().as_str();
@@ -296,6 +296,9 @@ fn no_flag_is_passed_over() {
             let flag = format!("--{long}");
             let needs: &[&str] = if id == "header" { &["--csv"] } else { &[] };
             let needs = if id.starts_with("resume") { &["--journal", "J"] } else { needs };
+            let across =
+                ["name", "detach", "workdir", "env", "max_output", "lease", "patience"].contains(&id);
+            let needs = if across { &["--engine", "redis://x"] } else { needs };
             let seen =
                 headcount(["--explain"]).args(needs).arg(flag).args(values).arg("true").args(inputs).run();
             seen.status.success().then(|| seen.out().split_whitespace().collect::<Vec<_>>().join(" "))

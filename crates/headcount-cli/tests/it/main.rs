@@ -1,12 +1,14 @@
 //! The promises of the command, tested from outside through the built binary, and those of its pure rooms.
 
 mod account;
+mod across;
 mod attempts;
 mod binary;
 mod bytes;
 mod crowd;
 mod fetch;
 mod guard;
+mod guides;
 mod help;
 mod input;
 mod inspect;

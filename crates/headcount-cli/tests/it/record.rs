@@ -16,7 +16,7 @@ fn schema() -> Validator {
 
 /// The events in a file, each of which is as the schema says; and as its words say, no line's time is before the last's.
 #[track_caller]
-fn events(file: &Path) -> Vec<Value> {
+pub(crate) fn events(file: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(file).expect("events are UTF-8");
     assert!(text.ends_with('\n'), "{text}");
     let schema = schema();

@@ -48,7 +48,7 @@ fn timeless(text: &str) -> String {
 }
 
 /// The data in a page.
-fn data(page: &str) -> Value {
+pub(crate) fn data(page: &str) -> Value {
     let (_, rest) = page.split_once("id=\"data\">").expect("a page has data");
     serde_json::from_str(rest.split_once("</script>").expect("it ends").0).expect("it is JSON")
 }

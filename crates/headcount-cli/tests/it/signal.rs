@@ -256,3 +256,21 @@ fn the_roll_call_says_who_is_out() {
     tell(&gate, "go\n");
     playing.end().ended(0);
 }
+
+#[test]
+fn the_first_process_of_a_container_says_the_signal_in_its_code() {
+    let alone = |program: &std::path::Path| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--fork", "--pid", "--mount-proc"]).arg(program);
+        command
+    };
+    if !alone("true".as_ref()).status().is_ok_and(|status| status.success()) {
+        let skipped = b"SKIPPED: no process can be the first of a namespace of its own here\n";
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), skipped);
+        return;
+    }
+    let run = Stage::new(alone(&crate::binary::headcount()));
+    // No signal ends it by itself, not even one that it sends.
+    let seen = run.args(["run", "sh", "-c", "kill -TERM 1; sleep 1000", ":::", "x"]).run();
+    assert!(seen.ended(143).err.contains("stopped by signal 15 (SIGTERM)"), "{}", seen.err);
+}
