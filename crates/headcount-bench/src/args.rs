@@ -14,7 +14,8 @@ rows     1 (1-zero, 1-beside), 1w, 2 (2-two, 2-four), 3, 4 (4-two, 4-one), 4s,
          4a (4a-current, 4a-multi), 5 (5-task, 5-thread), 6 (6-task, 6-thread),
          7 (7-limited, 7-thread-limited), 8 (8, 8-tiny), 9 (9-current, 9-multi),
          10 (10-one, 10-deep, 10-two), 10c, 11, 12 (12-bytes, 12-allocations),
-         run (run-batch, run-start)
+         run (run-batch, run-start), fetch,
+         cluster (cluster-register, cluster-run, cluster-flat, cluster-bytes, cluster-wake, cluster-cancel)
          all of them when none is named
 
 options
@@ -37,6 +38,8 @@ pub(crate) enum Asked {
         contestant: String,
         effort: Effort,
     },
+    /// Be a worker of the `cluster` rows for this engine. Hidden as well.
+    Serve(String),
     List,
     Help,
 }
@@ -59,6 +62,7 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Asked, String
         match word.as_str() {
             "--help" | "-h" => return Ok(Asked::Help),
             "--list" => return Ok(Asked::List),
+            "--serve" => return Ok(Asked::Serve(value("an engine")?)),
             "--quick" => options.effort = Effort::QUICK,
             "--no-go" => options.go = false,
             "--json" => options.json = Some(value("a file to write to")?.into()),

@@ -16,6 +16,7 @@ mod contestants;
 mod downloads;
 mod go;
 mod machine;
+mod machines;
 mod row;
 mod table;
 mod timing;
@@ -45,6 +46,7 @@ pub fn main() -> ExitCode {
             list();
             Ok(())
         }
+        Asked::Serve(engine) => machines::serve(&engine),
         Asked::One { row, contestant, effort } => one(row, &contestant, effort).map(print),
         Asked::Tables(options) => tournament::run(&options),
     });
@@ -69,6 +71,9 @@ fn list() {
         for downloader in downloads::ALL.iter().filter(|downloader| downloader.takes_part(row)) {
             println!("{}\t{}", row.name(), downloader.name);
         }
+        for fleet in machines::ALL.iter().filter(|fleet| fleet.takes_part(row)) {
+            println!("{}\t{}", row.name(), fleet.name);
+        }
     }
 }
 
@@ -82,6 +87,10 @@ fn one(row: Row, name: &str, effort: Effort) -> Result<Sample, String> {
     let mut downloaders = downloads::ALL.iter().filter(|downloader| downloader.takes_part(row));
     if let Some(downloader) = downloaders.find(|downloader| downloader.name == name) {
         return downloader.time(effort);
+    }
+    let mut fleets = machines::ALL.iter().filter(|fleet| fleet.takes_part(row));
+    if let Some(fleet) = fleets.find(|fleet| fleet.name == name) {
+        return fleet.time(row, effort);
     }
     if row == Row::Allocations && !allocations::are_counted() {
         return Err(format!("row {} is counted by the program {}", row.name(), tournament::COUNTING));

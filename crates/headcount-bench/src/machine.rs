@@ -14,7 +14,7 @@ const BUSY: f64 = 0.5;
 
 /// The crates whose versions decide the figures.
 const CRATES: &[&str] =
-    &["headcount", "awaitgroup", "crossbeam-utils", "futures", "rayon", "tokio", "tokio-util", "wg"];
+    &["headcount", "awaitgroup", "crossbeam-utils", "futures", "rayon", "redis", "tokio", "tokio-util", "wg"];
 
 /// The machine and the programs, as they were when the run began.
 #[derive(Debug)]

@@ -68,6 +68,18 @@ pub(crate) enum Row {
     Start,
     /// Small files, downloaded from a server on loopback.
     Fetch,
+    /// Members that are registered in an engine.
+    ClusterRegister,
+    /// Members that do nothing, from the first one's registration to the end of the wait, on workers of other processes.
+    ClusterRun,
+    /// The same for groups of other sizes.
+    ClusterFlat,
+    /// The engine's memory for a member that waits.
+    ClusterBytes,
+    /// From a group's end in the engine to the end of a wait elsewhere.
+    ClusterWake,
+    /// From a cancel to the members that run on other workers.
+    ClusterCancel,
 }
 
 /// What a row's aim is measured against.
@@ -90,7 +102,7 @@ pub(crate) enum Aim {
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 31] = [
+    pub(crate) const ALL: [Row; 37] = [
         Row::FromZero,
         Row::Beside,
         Row::Waited,
@@ -122,6 +134,12 @@ impl Row {
         Row::Batch,
         Row::Start,
         Row::Fetch,
+        Row::ClusterRegister,
+        Row::ClusterRun,
+        Row::ClusterFlat,
+        Row::ClusterBytes,
+        Row::ClusterWake,
+        Row::ClusterCancel,
     ];
 
     /// The name on the command line. What stands before the dash names the family: `1` means `1-zero` and `1-beside`.
@@ -158,6 +176,12 @@ impl Row {
             Row::Batch => "run-batch",
             Row::Start => "run-start",
             Row::Fetch => "fetch",
+            Row::ClusterRegister => "cluster-register",
+            Row::ClusterRun => "cluster-run",
+            Row::ClusterFlat => "cluster-flat",
+            Row::ClusterBytes => "cluster-bytes",
+            Row::ClusterWake => "cluster-wake",
+            Row::ClusterCancel => "cluster-cancel",
         }
     }
 
@@ -220,14 +244,25 @@ impl Row {
             Row::Fetch => {
                 "10,000 files of 1 KiB (2,000 with --quick) from a server on loopback, fifty at once, wall time"
             }
+            Row::ClusterRegister => {
+                "10,000 members (1,000 with --quick) registered in Redis, each (50 µs: 20,000 a second)"
+            }
+            Row::ClusterRun => {
+                "10,000 empty members (1,000 with --quick) from registering to the end of the wait, two workers, each (125 µs: 8,000 a second)"
+            }
+            Row::ClusterFlat => "the same for groups of other sizes (a tenth of each with --quick)",
+            Row::ClusterBytes => "the engine's memory for a member that waits and carries nothing",
+            Row::ClusterWake => "a wait wakes after the group's last finish",
+            Row::ClusterCancel => "a cancel reaches members on two workers; a heartbeat is 1,000 ms here",
         }
     }
 
     pub(crate) const fn unit(self) -> &'static str {
         match self {
             Row::WakeTwoCores | Row::WakeOneCore | Row::WakeSoon => "µs",
-            Row::Batch | Row::Start | Row::Fetch => "ms",
-            Row::Resident => "B",
+            Row::ClusterRegister | Row::ClusterRun | Row::ClusterFlat => "µs",
+            Row::Batch | Row::Start | Row::Fetch | Row::ClusterWake | Row::ClusterCancel => "ms",
+            Row::Resident | Row::ClusterBytes => "B",
             Row::Allocations => "allocations",
             Row::Work => "× ideal",
             _ => "ns",
@@ -237,7 +272,7 @@ impl Row {
     /// What samples are taken in, as the record calls it.
     pub(crate) const fn base_unit(self) -> &'static str {
         match self {
-            Row::Resident => "bytes",
+            Row::Resident | Row::ClusterBytes => "bytes",
             Row::Allocations => "allocations",
             Row::Work => "times the ideal",
             _ => "nanos",
@@ -248,7 +283,8 @@ impl Row {
     pub(crate) const fn per_unit(self) -> f64 {
         match self {
             Row::WakeTwoCores | Row::WakeOneCore | Row::WakeSoon => 1e3,
-            Row::Batch | Row::Start | Row::Fetch => 1e6,
+            Row::ClusterRegister | Row::ClusterRun | Row::ClusterFlat => 1e3,
+            Row::Batch | Row::Start | Row::Fetch | Row::ClusterWake | Row::ClusterCancel => 1e6,
             _ => 1.0,
         }
     }
@@ -277,6 +313,12 @@ impl Row {
             Row::Batch => "xargs",
             Row::Start => "true",
             Row::Fetch => "curl -Z",
+            Row::ClusterFlat => "headcount, 10³ members",
+            Row::ClusterRegister
+            | Row::ClusterRun
+            | Row::ClusterBytes
+            | Row::ClusterWake
+            | Row::ClusterCancel => "Redis alone",
         }
     }
 
@@ -327,6 +369,13 @@ impl Row {
             Row::Batch => &[Aim::Times(0.80, "xargs")],
             Row::Start => &[Aim::Above(3.0, "true")],
             Row::Fetch => &[Aim::Times(1.0, "curl -Z")],
+            Row::ClusterRegister => &[Aim::AtMost(50.0)],
+            Row::ClusterRun => &[Aim::AtMost(125.0), Aim::Times(0.2, "Celery chord")],
+            // Flat: what a member costs does not grow with the group, give or take what two runs differ by.
+            Row::ClusterFlat => &[Aim::Times(1.1, "headcount, 10³ members")],
+            Row::ClusterBytes => &[Aim::AtMost(120.0)],
+            Row::ClusterWake => &[Aim::AtMost(50.0)],
+            Row::ClusterCancel => &[Aim::AtMost(1_000.0)],
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::machine::{self, Machine};
 use crate::row::Row;
 use crate::table::{Entry, Table};
 use crate::timing::Sample;
-use crate::{LIMIT, beside, bounded, commands, downloads};
+use crate::{LIMIT, beside, bounded, commands, downloads, machines};
 
 /// The program that counts allocations; it is this one with another allocator.
 pub(crate) const COUNTING: &str = "headcount-bench-counting";
@@ -112,6 +112,12 @@ fn runners(row: Row, options: &Options, ours: &Path, go: &Result<Go, String>) ->
         entry.missing = downloader.find().err();
         let program = entry.missing.is_none().then(|| ours.to_path_buf());
         runners.push(Runner { entry, program, words: one(downloader.name) });
+    }
+    for fleet in machines::ALL.iter().filter(|fleet| fleet.takes_part(row)) {
+        let mut entry = Entry::new(fleet.name, fleet.role);
+        entry.missing = fleet.find().err();
+        let program = entry.missing.is_none().then(|| ours.to_path_buf());
+        runners.push(Runner { entry, program, words: one(fleet.name) });
     }
     for gopher in go::CONTESTANTS.iter().filter(|gopher| gopher.rows.contains(&row)) {
         let mut entry = Entry::new(gopher.name, Role::Peer);

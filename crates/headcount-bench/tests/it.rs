@@ -56,7 +56,13 @@ fn figures(output: &Output) -> Vec<f64> {
 
 #[test]
 fn every_contestant_of_this_process_gives_a_figure() {
-    let timed: Vec<_> = listed().into_iter().filter(|(row, _)| !row.starts_with("run-")).collect();
+    let mut timed = listed();
+    // Commands come from elsewhere, and so does Celery.
+    timed.retain(|(row, name)| !row.starts_with("run-") && name != "Celery chord");
+    if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+        eprintln!("skipped: no redis-server, so the rows of groups across machines were not tried out");
+        timed.retain(|(row, _)| !row.starts_with("cluster-"));
+    }
     for row in
         ["1-zero", "1-beside", "1w", "2-two", "2-four", "3", "4-two", "4-one", "4s", "4a-current", "4a-multi"]
     {
