@@ -1,7 +1,8 @@
 //! The checks that are a few commands each.
 
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
+use std::thread::JoinHandle;
 
 use crate::run::{
     Verdict, all, cargo, cargo_with_flags, command, has_cargo, output, passes, root, target, verdict,
@@ -24,6 +25,9 @@ const FEATURES: [&[&str]; 14] = [
     &["--no-default-features", "--features", "inspect"],
     &["--all-features"],
 ];
+
+/// What is on the path where groups in an engine can be tried out.
+const ENGINE: &str = "redis-server";
 
 fn for_each_features(choices: &[&[&str]], before: &[&str], after: &[&str]) -> Vec<Command> {
     let one = |features: &&[&str]| cargo(&[before, &["-p", "headcount"], *features, after].concat());
@@ -66,25 +70,27 @@ pub(crate) fn docs() -> Verdict {
     all([docs, private])
 }
 
-/// The tests of the other crates (but for the engines'), then the library's with nothing, with std alone, and with everything. (With the default features they
-/// run optimized.)
+/// The tests of the other crates (but for the engines'), then the library's with nothing and with everything. (With std alone
+/// they run below the sanitizers; with the default features optimized, by `release`.)
 pub(crate) fn tests() -> Verdict {
-    let workspace =
+    let mut workspace =
         cargo(&["test", "--workspace", "--exclude", "headcount", "--exclude", "headcount-cluster"]);
+    if !is_on_path(ENGINE) {
+        // Some of the command's tests need one. They end at once then, and `engines` is not passed but skipped.
+        workspace.env("HEADCOUNT_WITHOUT_ENGINES", "1");
+    }
     // Examples in the documentation need the default features at least; they run at the end.
-    let fewer = FEATURES[..2]
-        .iter()
-        .map(|features| cargo(&[&["test", "-p", "headcount"], *features, &["--lib", "--tests"]].concat()));
+    let nothing = cargo(&[&["test", "-p", "headcount"], FEATURES[0], &["--lib", "--tests"]].concat());
     let all_features = cargo(&["test", "-p", "headcount", "--all-features"]);
-    all(std::iter::once(workspace).chain(fewer).chain([all_features]))
+    all([workspace, nothing, all_features])
 }
 
 /// Groups in every engine, by the same tests. They fail where there is no server: what was not tried has not passed.
 pub(crate) fn engines() -> Verdict {
-    if !is_on_path("redis-server") {
-        return Verdict::Skipped(
-            "no redis-server on this machine; groups in Redis were not tried out".into(),
-        );
+    if !is_on_path(ENGINE) {
+        return Verdict::Skipped(format!(
+            "no {ENGINE} on this machine; groups in Redis, and the command across machines, were not tried out"
+        ));
     }
     all([cargo(&["test", "-p", "headcount-cluster", "-p", "headcount-ledger"])])
 }
@@ -98,12 +104,27 @@ pub(crate) fn release() -> Verdict {
     all([cargo(&["test", "--profile", "optimized", "-p", "headcount", "--lib", "--tests"])])
 }
 
+const SHIP: [&str; 5] = ["build", "--release", "--quiet", "-p", "headcount-cli"];
+
+/// Builds what `shipped` tests, beside the checks before it: a linker that sees everything is busy for minutes, on one core, and tests
+/// mostly wait. As little in the way of others as can be; if it comes to nothing the check does it all itself, and says why.
+pub(crate) fn build_beforehand() -> JoinHandle<()> {
+    std::thread::spawn(|| {
+        let mut build = Command::new("nice");
+        build.args(["-n", "19"]).arg(cargo(&[]).get_program()).args(SHIP).current_dir(root());
+        let _built = build.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    })
+}
+
 /// The command's tests once more, against the binary that is shipped: built as a release, with everything that the linker may do.
 pub(crate) fn shipped() -> Verdict {
     let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let build = cargo(&["build", "--release", "--quiet", "-p", "headcount-cli"]);
+    let build = cargo(&SHIP);
     let mut tests = cargo(&["test", "-p", "headcount-cli", "--test", "it"]);
     tests.env("HEADCOUNT_UNDER_TEST", folder.join("release/headcount"));
+    if !is_on_path(ENGINE) {
+        tests.env("HEADCOUNT_WITHOUT_ENGINES", "1");
+    }
     all([build, tests])
 }
 
@@ -150,7 +171,8 @@ pub(crate) fn browser() -> Verdict {
     if !names.iter().any(|name| is_on_path(name)) {
         return Verdict::Skipped("no chromium on this machine; the timeline's page was not tried out".into());
     }
-    all([cargo(&["test", "-p", "headcount", "--test", "browser"])])
+    // With the features of `tests`, so that it is not built again.
+    all([cargo(&["test", "-p", "headcount", "--all-features", "--test", "browser"])])
 }
 
 /// Runs every example; each asserts what it prints.
@@ -202,13 +224,35 @@ pub(crate) fn readme() -> Verdict {
 }
 
 /// The benchmark, with the rest of the command line.
+/// In full size: the small one is among the tests.
+pub(crate) fn chaos(arguments: &[String]) -> ExitCode {
+    let mut chaos = cargo(&[
+        "test",
+        "--release",
+        "--quiet",
+        "-p",
+        "headcount-cluster",
+        "--test",
+        "chaos",
+        "--",
+        "--full",
+    ]);
+    chaos.args(arguments);
+    exit_code("the chaos", &mut chaos)
+}
+
 pub(crate) fn bench(arguments: &[String]) -> ExitCode {
     let mut bench = cargo(&["run", "--release", "--quiet", "-p", "headcount-bench", "--"]);
     bench.args(arguments);
-    match bench.status() {
+    exit_code("the benchmark", &mut bench)
+}
+
+/// Runs it, and says how it ended as it did itself.
+fn exit_code(what: &str, command: &mut Command) -> ExitCode {
+    match command.status() {
         Ok(status) => ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)),
         Err(error) => {
-            eprintln!("xtask: the benchmark cannot be run: {error}");
+            eprintln!("xtask: {what} cannot be run: {error}");
             ExitCode::FAILURE
         }
     }
