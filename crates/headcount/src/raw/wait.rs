@@ -56,6 +56,13 @@ impl<'a> Wait<'a> {
         }
     }
 
+    /// The number of the round whose end it waits for; nothing if it is over.
+    #[cfg(feature = "std")]
+    pub(crate) fn round(&self) -> Option<u64> {
+        // SAFETY: W1.
+        unsafe { self.counter.round_of(&self.node) }
+    }
+
     /// Lists this wait, which was not listed before; true if it is listed, false if it is over.
     fn list(self: Pin<&Self>, wake: Wake) -> bool {
         // SAFETY: W2, `self` is pinned, and the node is part of it.

@@ -141,6 +141,23 @@ impl Counter {
         place != Place::Waiting
     }
 
+    /// The round whose end a wait waits for, listed or not yet; nothing if it is over.
+    ///
+    /// # Safety
+    /// The node was never in another counter.
+    #[cfg(feature = "std")]
+    pub(crate) unsafe fn round_of(&self, node: &Node) -> Option<u64> {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.waiters.lock().round_of(node) }
+    }
+
+    /// Whether the round of this number has ended: exactly then those are released who wait for its end. (The tally reaches zero
+    /// under the lock, and nowhere else, C5.)
+    #[cfg(feature = "std")]
+    pub(crate) fn has_ended(&self, round: u64) -> bool {
+        self.waiters.lock().round() > round
+    }
+
     /// Looks after a listed future that is polled again: where it stands, with its waker brought up to date.
     ///
     /// # Safety

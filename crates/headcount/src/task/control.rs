@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Spawner, launch, waiting};
@@ -84,9 +85,21 @@ where
     ///
     /// The future may be dropped at any time.
     pub async fn wait_idle(&self) {
-        let waiting = who::wait_for(self.core().id, || self.core().title());
-        let _waiting = waiting.unwrap_or_else(|cycle| panic!("wait_idle {cycle}"));
-        waiting::idle(self.core()).await;
+        let core = self.core();
+        let _awaiting = core.await_zero();
+        let wait = core.out.wait_async();
+        let waiting = wait.round().map(|round| {
+            who::wait_for_round(
+                core.id,
+                || core.title(),
+                || {
+                    let core = Arc::clone(core);
+                    Arc::new(move || (!core.out.counter().has_ended(round)).then_some(1))
+                },
+            )
+        });
+        let _waiting = waiting.map(|waiting| waiting.unwrap_or_else(|cycle| panic!("wait_idle {cycle}")));
+        wait.await;
     }
 
     /// Waits until nobody is out, `timeout` at the longest.

@@ -11,8 +11,6 @@ use super::turn::Turn;
 use super::{Spawner, TaskCore};
 use crate::attempt::{Attempted, tasks as attempt};
 use crate::context::{Cancelled, Context};
-use crate::group::ledger::Ledger;
-use crate::group::mark::Polled;
 use crate::group::settle::Plain;
 use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, who};
 use crate::who::pending::Mark;
@@ -103,9 +101,12 @@ where
             return Ok(Slots::new(Arc::clone(core), held));
         }
         let turn = Turn::new();
-        let slot = || Arc::new(Slot { turn: Arc::clone(&turn), ledger: Arc::clone(&core.ledger) }) as _;
+        let needs = || {
+            let (turn, ledger) = (Arc::clone(&turn), Arc::clone(&core.ledger));
+            Arc::new(move || turn.is_waited_for().then(|| ledger.limit())?) as who::Needs
+        };
         // Also for one that the members of this group wait for: it may be they who hold the slots.
-        let waiting = who::wait_for_slot(core.id, || core.title(), slot);
+        let waiting = who::wait_for_slot(core.id, || core.title(), needs);
         let _waiting = waiting.map_err(|_| NoSlot::Own)?;
         let place = InQueue { core, turn };
         launch::enter(core, 1, Queued::Turn(Arc::clone(&place.turn)));
@@ -171,19 +172,6 @@ enum NoSlot {
     Over,
     /// The caller is a member of the full group itself, or of one that its members wait for.
     Own,
-}
-
-/// The wait for a slot, as it is asked about by those who look for circles.
-#[derive(Debug)]
-struct Slot {
-    turn: Arc<Turn>,
-    ledger: Arc<Ledger<Polled>>,
-}
-
-impl who::Slot for Slot {
-    fn limit(&self) -> Option<usize> {
-        self.turn.is_waited_for().then(|| self.ledger.limit())?
-    }
 }
 
 /// A place in the queue, which is given up when the one who waits does.

@@ -112,7 +112,7 @@ where
     #[track_caller]
     pub fn wait_idle(&self) {
         crate::blocking::assert_allowed("thread::Spawner::wait_idle", "task::Spawner::wait_idle()");
-        let waiting = who::wait_for(self.team().core.id, || self.team().core.title());
+        let waiting = who::block_for(self.team().core.id, || self.team().core.title());
         let _waiting = waiting.unwrap_or_else(|cycle| panic!("wait_idle {cycle}"));
         self.team().wait_idle(None);
     }

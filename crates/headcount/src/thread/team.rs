@@ -9,14 +9,13 @@ use std::time::Instant;
 
 use super::attempts::Bodies;
 use super::launch::Launch;
-use super::turn::{Seat, Turn};
+use super::turn::Turn;
 use super::workers::{Job, Workers};
 use crate::attempt::Attempted;
 use crate::context::Context;
 use crate::group::closure::{Closure, unbegun};
 use crate::group::core::{Core, Kind};
 use crate::group::ending::{Ending, Riders, finish};
-use crate::group::ledger::Ledger;
 use crate::group::settle::{Plain, Receive, Settle};
 use crate::group::{FromMember, Policy, Root, SubmitError, TrySpawnError, panics, who};
 use crate::roll::Name;
@@ -85,19 +84,6 @@ impl<T, E, P, L> Clone for Team<'_, T, E, P, L> {
             workers: Arc::clone(&self.workers),
             attempts: self.attempts.clone(),
         }
-    }
-}
-
-/// The wait for a slot, as it is asked about by those who look for circles.
-#[derive(Debug)]
-struct Slot {
-    seat: Arc<Seat>,
-    ledger: Arc<Ledger<()>>,
-}
-
-impl who::Slot for Slot {
-    fn limit(&self) -> Option<usize> {
-        if self.seat.is_granted() { None } else { self.ledger.limit() }
     }
 }
 
@@ -202,9 +188,12 @@ where
                 let title = self.core.title();
                 let turn = self.workers.turn(1);
                 let seat = Arc::clone(turn.seat());
-                let slot = Slot { seat: Arc::clone(&seat), ledger: Arc::clone(&self.core.ledger) };
+                let needs = || {
+                    let (seat, ledger) = (Arc::clone(&seat), Arc::clone(&self.core.ledger));
+                    Arc::new(move || if seat.is_granted() { None } else { ledger.limit() }) as who::Needs
+                };
                 // Also for one that the members of this group wait for: it may be they who hold the slots.
-                let waiting = who::wait_for_slot(self.core.id, || title.clone(), || Arc::new(slot));
+                let waiting = who::wait_for_slot(self.core.id, || title.clone(), needs);
                 let Ok(_waiting) = waiting else {
                     return Err(SubmitError::own_group_is_full(title, f));
                 };

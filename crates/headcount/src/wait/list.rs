@@ -222,6 +222,15 @@ impl Waiters {
         self.waiting.push_back(NonNull::from(node.get_ref()));
     }
 
+    /// The round whose end `node` waits for, listed or not yet; nothing if it is released.
+    ///
+    /// # Safety
+    /// * The node was never listed in another `Waiters` (L1).
+    #[cfg(feature = "std")]
+    pub(crate) unsafe fn round_of(&self, node: &Node) -> Option<u64> {
+        node.links(|links| (links.round != OUT && links.round >= self.round).then_some(links.round))
+    }
+
     /// Where `node` stands.
     ///
     /// # Safety

@@ -239,7 +239,7 @@ impl WaitGroup {
         crate::blocking::assert_allowed(what, instead);
         let title = || self.title();
         let waiting = match (at_most, deadline) {
-            (0, None) => who::wait_for(self.id(), title).map(Some),
+            (0, None) => who::block_for(self.id(), title).map(Some),
             (0, Some(_)) => who::may_wait(self.id(), title).map(|()| None),
             // With somebody left to be out, that may be the caller; unless all who are left wait like it.
             (n, None) => {

@@ -55,18 +55,33 @@ impl<'a> GroupWait<'a> {
     }
 }
 
+#[cfg(feature = "std")]
+impl WaitGroup {
+    /// Says that the member that runs here waits for the end of a round.
+    fn wait_for(&self, round: u64) -> Waiting {
+        let waiting = who::wait_for_round(
+            self.id(),
+            || self.title(),
+            || {
+                let group = self.clone();
+                std::sync::Arc::new(move || (!group.shared().counter.has_ended(round)).then_some(1))
+            },
+        );
+        waiting.unwrap_or_else(|cycle| panic!("wait_async {cycle}"))
+    }
+}
+
 impl Future for GroupWait<'_> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        let polled = this.wait.poll(cx);
+        let mut this = self.project();
+        let polled = this.wait.as_mut().poll(cx);
         #[cfg(feature = "std")]
         match polled {
             Poll::Ready(()) => *this.waiting = None,
             Poll::Pending if *this.to_the_end && this.waiting.as_ref().is_none_or(|edge| !edge.is_kept()) => {
-                let waiting = who::wait_for(this.group.id(), || this.group.title());
-                *this.waiting = Some(waiting.unwrap_or_else(|cycle| panic!("wait_async {cycle}")));
+                *this.waiting = this.wait.round().map(|round| this.group.wait_for(round));
             }
             Poll::Pending => {}
         }

@@ -28,7 +28,9 @@ use std::panic::Location;
 #[cfg(feature = "tokio")]
 pub(crate) use self::attending::Attending;
 pub(crate) use self::crowd::{Crowded, enter_crowd, turn};
-pub(crate) use self::waits::{Slot, Waiting, gone, may_wait, wait_for, wait_for_fewer, wait_for_slot};
+pub(crate) use self::waits::{
+    Needs, Waiting, block_for, gone, may_wait, wait_for, wait_for_fewer, wait_for_round, wait_for_slot,
+};
 pub use self::would_deadlock::WouldDeadlock;
 use crate::sync::{number, of_thread};
 

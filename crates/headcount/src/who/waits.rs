@@ -9,6 +9,10 @@
 //! circle at all: that is an error, not a panic, and somebody else may never make room. But others are not refused because
 //! of one who waits for a slot, unless all slots are held by members that can never end.
 //!
+//! A wait may be over and its edge still be there, until the one who waited comes to strike it off: a task that is to be polled
+//! next, a thread that is to run. If the group is used again meanwhile, whoever its new members wait for is not held up. So
+//! a wait that may be over before its group is says itself how it stands; a thread's is looked at again for a while.
+//!
 //! # Rules
 //!
 //! * **V1.** An edge is there while its wait is: it goes with the guard that it was made with, and at the latest with its member
@@ -41,16 +45,28 @@ pub(super) struct Edge {
     pub(super) title: Title,
 }
 
-/// What is asked of a wait for a slot when a circle seems to lead over it.
-pub(crate) trait Slot: fmt::Debug + Send + Sync {
-    /// How many members can run at once, one slot each. Nothing if the wait is over, or need not be waited any more.
-    fn limit(&self) -> Option<usize>;
+/// Asks a wait that a circle seems to lead over how many of those it waits for must never end, for it not to end either: of
+/// those who hold slots, all. Nothing if it is over, or need not be waited any more.
+pub(crate) type Needs = Arc<dyn Fn() -> Option<usize> + Send + Sync>;
+
+/// Whether a wait holds up its member as long as its edge is there.
+enum Standing {
+    /// It ends with its group, or with its guard.
+    Sure,
+    /// Its thread may have been released, and not have come to say so.
+    OfThread,
+    Asked(Needs),
 }
 
-#[derive(Debug)]
 struct Kept {
     edge: Edge,
-    slot: Option<Arc<dyn Slot>>,
+    standing: Standing,
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.edge.fmt(f)
+    }
 }
 
 /// Edges have numbers, from one.
@@ -90,30 +106,66 @@ pub(super) fn all() -> BTreeMap<(Id, u64), Title> {
 pub(crate) fn may_wait(to: Id, title: impl FnOnce() -> Title) -> Result<(), WouldDeadlock> {
     let Some(from) = here() else { return Ok(()) };
     let edge = Edge { from, to, at_most: 0, for_slot: false, title: title() };
-    edges().look(&edge)
+    look_twice(&edge).map(drop)
 }
 
-/// Says that the member that runs here waits for the group `to`, until the guard is dropped.
+/// Says that the member that runs here waits for the group `to`, until the guard is dropped: for a wait that is over only
+/// when that group has nobody any more.
 pub(crate) fn wait_for(to: Id, title: impl FnOnce() -> Title) -> Result<Waiting, WouldDeadlock> {
-    let Some(from) = here() else { return Ok(Waiting(None)) };
-    let edge = Edge { from, to, at_most: 0, for_slot: false, title: title() };
-    let mut edges = edges();
-    edges.look(&edge)?;
-    Ok(edges.keep(edge, None))
+    enter(to, title, false, || Standing::Sure)
+}
+
+/// The same for a thread that waits for a group that may be used again when it has nobody out.
+pub(crate) fn block_for(to: Id, title: impl FnOnce() -> Title) -> Result<Waiting, WouldDeadlock> {
+    enter(to, title, false, || Standing::OfThread)
+}
+
+/// The same for a task; `needs` says one, or nothing if the wait is over.
+pub(crate) fn wait_for_round(
+    to: Id,
+    title: impl FnOnce() -> Title,
+    needs: impl FnOnce() -> Needs,
+) -> Result<Waiting, WouldDeadlock> {
+    enter(to, title, false, || Standing::Asked(needs()))
 }
 
 /// The same for a slot of the group, for which it is not enough that the one who asks is not the last.
 pub(crate) fn wait_for_slot(
     to: Id,
     title: impl FnOnce() -> Title,
-    slot: impl FnOnce() -> Arc<dyn Slot>,
+    needs: impl FnOnce() -> Needs,
+) -> Result<Waiting, WouldDeadlock> {
+    enter(to, title, true, || Standing::Asked(needs()))
+}
+
+fn enter(
+    to: Id,
+    title: impl FnOnce() -> Title,
+    for_slot: bool,
+    standing: impl FnOnce() -> Standing,
 ) -> Result<Waiting, WouldDeadlock> {
     let Some(from) = here() else { return Ok(Waiting(None)) };
-    let edge = Edge { from, to, at_most: 0, for_slot: true, title: title() };
-    let slot = slot();
-    let mut edges = edges();
-    edges.look(&edge)?;
-    Ok(edges.keep(edge, Some(slot)))
+    let edge = Edge { from, to, at_most: 0, for_slot, title: title() };
+    // Made before the lock is taken: it may touch a group.
+    let standing = standing();
+    let mut edges = look_twice(&edge)?;
+    Ok(edges.keep(edge, standing))
+}
+
+/// Looks whether the wait `asked` would close a circle. Blocks for a while before it refuses because of what a thread does.
+fn look_twice(asked: &Edge) -> Result<impl DerefMut<Target = Edges> + use<>, WouldDeadlock> {
+    let mut looks = if cfg!(any(loom, shuttle)) { 0 } else { LOOKS };
+    loop {
+        let edges = edges();
+        let Some(way) = edges.circle(asked) else { return Ok(edges) };
+        if looks == 0 || !way.iter().any(|kept| matches!(kept.standing, Standing::OfThread)) {
+            let way = way.into_iter().map(|kept| kept.edge.clone());
+            return Err(WouldDeadlock { way: std::iter::once(asked.clone()).chain(way).collect() });
+        }
+        drop(edges);
+        looks -= 1;
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The same for a wait until no more than `at_most` are out, of whom the one who waits may be one itself. `is_over` says that
@@ -137,7 +189,7 @@ pub(crate) fn wait_for_fewer(
         let others = edges.out_of(to).map(|(_, kept)| &kept.edge).filter(|other| other.to == to);
         let all: Vec<Edge> = std::iter::once(&edge).chain(others).cloned().collect();
         if is_over() || all.iter().any(|one| one.at_most >= all.len() as u64) {
-            return Ok(edges.keep(edge, None));
+            return Ok(edges.keep(edge, Standing::Sure));
         }
         drop(edges);
         if looks == 0 {
@@ -186,15 +238,15 @@ impl Drop for Waiting {
 
 impl Edges {
     /// Enters an edge out of the member that runs here.
-    fn keep(&mut self, edge: Edge, slot: Option<Arc<dyn Slot>>) -> Waiting {
+    fn keep(&mut self, edge: Edge, standing: Standing) -> Waiting {
         LEFT.with(|left| left.set(left.get() + 1));
-        Waiting(NonZeroU64::new(self.enter(edge, slot)))
+        Waiting(NonZeroU64::new(self.enter(edge, standing)))
     }
 
-    fn enter(&mut self, edge: Edge, slot: Option<Arc<dyn Slot>>) -> u64 {
+    fn enter(&mut self, edge: Edge, standing: Standing) -> u64 {
         self.numbered += 1;
         self.from.insert((edge.from.group, edge.from.number, self.numbered));
-        self.kept.insert(self.numbered, Kept { edge, slot });
+        self.kept.insert(self.numbered, Kept { edge, standing });
         self.numbered
     }
 
@@ -211,26 +263,22 @@ impl Edges {
         of_group.map(|(_, _, number)| (*number, &self.kept[number]))
     }
 
-    /// Looks whether the wait `asked` would close a circle, and never end.
-    fn look(&self, asked: &Edge) -> Result<(), WouldDeadlock> {
+    /// The circle that the wait `asked` would close, so that it never ended.
+    fn circle(&self, asked: &Edge) -> Option<Vec<&Kept>> {
         let (home, to) = (asked.from.group, asked.to);
-        let Some(mut way) = self.way_home(home, to, |_| true) else { return Ok(()) };
-        if way.iter().any(|kept| kept.edge.for_slot) {
-            // Over somebody who waits for a slot, and may yet get one.
-            let stuck = self.stuck(asked);
-            match self.way_home(home, to, |number| stuck.contains(&number)) {
-                Some(certain) => way = certain,
-                None => return Ok(()),
-            }
+        let way = self.way_home(home, to, |_| true)?;
+        if way.iter().all(|kept| !matches!(kept.standing, Standing::Asked(_))) {
+            return Some(way);
         }
-        let way = way.into_iter().map(|kept| kept.edge.clone());
-        Err(WouldDeadlock { way: std::iter::once(asked.clone()).chain(way).collect() })
+        // Over somebody whose wait may be over, or who may yet get a slot.
+        let stuck = self.stuck(asked);
+        self.way_home(home, to, |number| stuck.contains(&number))
     }
 
     /// The edges of those who can never go on if `asked` waits, among those that it leads to.
     ///
     /// At first it is all of them. Then those are taken out who may go on: who waits for a group of which nobody is left among
-    /// them, or for a slot where fewer are left than hold slots. When nobody can be taken out any more, nobody who is left can be
+    /// them, or for a slot where fewer are left than hold slots; or whose wait is over. When nobody can be taken out any more, nobody who is left can be
     /// the first to go on: each needs the end of one that is left, or of all that hold a slot, who are all left.
     fn stuck(&self, asked: &Edge) -> BTreeSet<u64> {
         let mut left = self.led_to(asked.to);
@@ -257,11 +305,15 @@ impl Edges {
         let (mut led_to, mut seen, mut next) =
             (BTreeMap::new(), BTreeSet::from([from]), VecDeque::from([from]));
         while let Some(group) = next.pop_front() {
-            for (number, Kept { edge, slot }) in self.out_of(group).filter(|(_, kept)| kept.edge.at_most == 0)
-            {
-                // A checker's locks do not live under this one.
-                let limit = |slot: &Arc<dyn Slot>| if cfg!(any(loom, shuttle)) { None } else { slot.limit() };
-                led_to.insert(number, slot.as_ref().map_or(1, |slot| limit(slot).unwrap_or(usize::MAX)));
+            for (number, kept) in self.out_of(group).filter(|(_, kept)| kept.edge.at_most == 0) {
+                let Kept { edge, standing } = kept;
+                let needs = match standing {
+                    Standing::Sure | Standing::OfThread => Some(1),
+                    // A checker's locks do not live under this one.
+                    Standing::Asked(_) if cfg!(any(loom, shuttle)) => (!edge.for_slot).then_some(1),
+                    Standing::Asked(needs) => needs(),
+                };
+                led_to.insert(number, needs.unwrap_or(usize::MAX));
                 if seen.insert(edge.to) {
                     next.push_back(edge.to);
                 }
@@ -303,19 +355,10 @@ impl Edges {
 
 #[cfg(test)]
 mod tests {
-    use super::{Edge, Edges, Here, NONE, Slot};
+    use super::{Edge, Edges, Here, NONE, Standing};
     use crate::roll::Title;
     use std::panic::Location;
     use std::sync::Arc;
-
-    #[derive(Debug)]
-    struct Limit(Option<usize>);
-
-    impl Slot for Limit {
-        fn limit(&self) -> Option<usize> {
-            self.0
-        }
-    }
 
     fn here(group: usize, number: u64) -> Here {
         Here { group, number, place: Location::caller(), root: 0 }
@@ -329,23 +372,28 @@ mod tests {
     fn edges(pairs: &[(usize, usize)]) -> Edges {
         let mut edges = NONE;
         for &pair in pairs {
-            edges.enter(edge(pair, 1), None);
+            edges.enter(edge(pair, 1), Standing::Sure);
         }
         edges
     }
 
     fn add_slot(edges: &mut Edges, pair: (usize, usize), limit: Option<usize>) {
-        edges.enter(Edge { for_slot: true, ..edge(pair, 1) }, Some(Arc::new(Limit(limit))));
+        edges.enter(Edge { for_slot: true, ..edge(pair, 1) }, Standing::Asked(Arc::new(move || limit)));
+    }
+
+    /// The groups that the rest of the circle leads to, which `asked` would close.
+    #[track_caller]
+    fn leads_over(edges: &Edges, asked: &Edge) -> Vec<usize> {
+        edges.circle(asked).expect("it closes a circle").iter().map(|kept| kept.edge.to).collect()
     }
 
     #[test]
     fn a_way_back_is_found_among_dead_ends_and_loops_elsewhere() {
         let edges = edges(&[(2, 9), (2, 3), (3, 4), (4, 3), (3, 5), (5, 1), (7, 1)]);
-        let way = edges.look(&edge((1, 2), 1)).unwrap_err().way;
-        assert_eq!(way.iter().map(|edge| edge.to).collect::<Vec<_>>(), [2, 3, 5, 1]);
-        assert!(edges.look(&edge((1, 1), 1)).is_err(), "itself");
-        assert!(edges.look(&edge((1, 9), 1)).is_ok());
-        assert!(edges.look(&edge((8, 2), 1)).is_ok(), "a loop that does not lead home");
+        assert_eq!(leads_over(&edges, &edge((1, 2), 1)), [3, 5, 1]);
+        assert!(edges.circle(&edge((1, 1), 1)).is_some(), "itself");
+        assert!(edges.circle(&edge((1, 9), 1)).is_none());
+        assert!(edges.circle(&edge((8, 2), 1)).is_none(), "a loop that does not lead home");
     }
 
     #[test]
@@ -353,35 +401,43 @@ mod tests {
         for (limit, told) in [(Some(1), true), (Some(2), false), (None, false)] {
             let mut edges = edges(&[]);
             add_slot(&mut edges, (2, 1), limit);
-            assert_eq!(edges.look(&edge((1, 2), 1)).is_err(), told, "limit {limit:?}");
+            assert_eq!(edges.circle(&edge((1, 2), 1)).is_some(), told, "limit {limit:?}");
         }
         // The other slot is held by one who waits for something that ends.
         let mut over = edges(&[(1, 8), (8, 9)]);
         add_slot(&mut over, (2, 1), Some(2));
-        assert!(over.look(&edge((1, 2), 2)).is_ok());
+        assert!(over.circle(&edge((1, 2), 2)).is_none());
         // And by one who is in the circle too.
-        over.enter(edge((8, 2), 2), None);
-        let way = over.look(&edge((1, 2), 2)).unwrap_err().way;
-        assert_eq!(
-            way.iter().map(|edge| (edge.to, edge.for_slot)).collect::<Vec<_>>(),
-            [(2, false), (1, true)]
-        );
+        over.enter(edge((8, 2), 2), Standing::Sure);
+        assert_eq!(leads_over(&over, &edge((1, 2), 2)), [1]);
+    }
+
+    #[test]
+    fn a_wait_that_is_over_closes_no_circle_though_it_is_not_struck_off_yet() {
+        for over in [false, true] {
+            let mut edges = edges(&[(3, 1)]);
+            let standing = Standing::Asked(Arc::new(move || (!over).then_some(1)));
+            edges.enter(edge((2, 3), 1), standing);
+            assert_eq!(edges.circle(&edge((1, 2), 1)).is_none(), over);
+            // Another way round does.
+            edges.enter(edge((2, 3), 2), Standing::Sure);
+            assert_eq!(leads_over(&edges, &edge((1, 2), 1)), [3, 1]);
+        }
     }
 
     #[test]
     fn a_circle_of_whole_groups_is_found_beside_one_over_a_slot() {
         let mut edges = NONE;
         add_slot(&mut edges, (2, 1), Some(5));
-        edges.enter(edge((2, 3), 2), None);
-        edges.enter(edge((3, 1), 1), None);
-        let way = edges.look(&edge((1, 2), 1)).unwrap_err().way;
-        assert_eq!(way.iter().map(|edge| edge.to).collect::<Vec<_>>(), [2, 3, 1]);
+        edges.enter(edge((2, 3), 2), Standing::Sure);
+        edges.enter(edge((3, 1), 1), Standing::Sure);
+        assert_eq!(leads_over(&edges, &edge((1, 2), 1)), [3, 1]);
     }
 
     #[test]
     fn an_edge_is_struck_off_once() {
         let mut edges = NONE;
-        let number = edges.enter(edge((1, 2), 1), None);
+        let number = edges.enter(edge((1, 2), 1), Standing::Sure);
         assert_eq!(edges.out_of(1).count(), 1);
         assert!(edges.strike(number).is_some() && edges.strike(number).is_none());
         assert_eq!((edges.out_of(1).count(), edges.from.len()), (0, 0));

@@ -168,6 +168,37 @@ fn members_of_two_groups_that_wait_for_a_third_are_no_circle() {
 }
 
 #[test]
+fn threads_that_were_released_and_have_not_gone_on_raise_no_false_alarm() {
+    let _alone = alone();
+    for _ in 0..100 {
+        let (one, other) = (WaitGroup::new(), WaitGroup::new());
+        let (last, to_one, to_other) = (one.add(), one.clone(), other.clone());
+        let waits = other.spawn(move || to_one.wait());
+        until("it waits", |_| format!("{one:?}").contains("waiting: 1"));
+        // Used again at once, by a member that waits for the one that was released.
+        drop(last);
+        let waits_too = one.spawn(move || to_other.wait());
+        for thread in [waits, waits_too] {
+            thread.join().unwrap();
+        }
+    }
+}
+
+#[test]
+fn threads_that_wait_for_each_other_are_told_after_a_second_look() {
+    let _alone = alone();
+    let (one, other) = (WaitGroup::new(), WaitGroup::new());
+    let (last, to_one, to_other) = (one.add(), one.clone(), other.clone());
+    let waits = other.spawn(move || to_one.wait());
+    until("it waits", |_| format!("{one:?}").contains("waiting: 1"));
+    let tells =
+        one.spawn(move || assert!(told(|| to_other.wait()).unwrap().contains("would wait for itself")));
+    tells.join().unwrap();
+    drop(last);
+    waits.join().unwrap();
+}
+
+#[test]
 fn rounds_of_nested_and_crossing_waits_raise_no_false_alarm() {
     let _alone = alone();
     for round in 0..200 {

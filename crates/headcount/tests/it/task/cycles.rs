@@ -273,3 +273,38 @@ fn members_may_wait_for_groups_that_do_not_wait_for_them() {
     }
     assert_eq!(hand.finish(outer.wait()).unwrap(), Vec::from_iter(0..10));
 }
+
+// Once a false alarm: who had been released, and not been polled since, was taken for one who waits.
+#[test]
+fn a_wait_that_is_over_and_was_not_polled_since_is_no_part_of_a_circle() {
+    let (one, other, gate) = (Hand::new(), Hand::new(), Gate::closed());
+    let (waits, used_again) = (one.group::<()>(), other.group::<()>());
+    let (to_waits, to_used, inside) = (waits.spawner(), used_again.spawner(), gate.clone());
+    used_again.spawn(move |_| async move { ok(inside.pass().await) });
+    waits.spawn(move |_| async move { ok(to_used.wait_idle().await) });
+    one.run();
+    gate.open();
+    other.run();
+    assert_eq!((used_again.running(), one.ready()), (0, 1), "released, and not polled");
+    used_again.spawn(move |_| async move { ok(to_waits.wait_idle().await) });
+    other.run();
+    one.finish(waits.wait()).unwrap();
+    other.finish(used_again.wait()).unwrap();
+}
+
+#[test]
+fn a_wait_for_a_wait_group_that_is_over_and_was_not_polled_since_is_no_part_of_a_circle() {
+    paused(|| async {
+        let (hand, group) = (Hand::new(), headcount::WaitGroup::new());
+        let (tasks, there, last) = (hand.group::<()>(), group.clone(), group.add());
+        let to_tasks = tasks.spawner();
+        tasks.spawn(move |_| async move { ok(there.wait_async().await) });
+        hand.run();
+        drop(last);
+        assert_eq!(hand.ready(), 1, "released, and not polled");
+        let waits = group.spawn_async(async move { to_tasks.wait_idle().await });
+        tokio::task::yield_now().await;
+        hand.finish(tasks.wait()).unwrap();
+        waits.await.unwrap();
+    });
+}
