@@ -10,12 +10,32 @@ use super::fetch::parse_size;
 use super::span::parse_limit;
 use crate::engine::Address;
 
+/// Whom to believe that it is the engine, and who we are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TrustArgs {
+    /// With rediss://: the authorities that may have signed the engine's certificate (PEM); if not given, those that the machine trusts
+    #[arg(long, value_name = "FILE")]
+    pub engine_ca: Option<PathBuf>,
+
+    /// With rediss://: our certificate (PEM), for an engine that wants one
+    #[arg(long, value_name = "FILE", requires = "engine_key")]
+    pub engine_cert: Option<PathBuf>,
+
+    /// The key of --engine-cert (PEM)
+    #[arg(long, value_name = "FILE", requires = "engine_cert")]
+    pub engine_key: Option<PathBuf>,
+}
+
 /// Where the engine is, for those who ask it.
 #[derive(Debug, Clone, Args)]
 pub struct EngineArgs {
     /// The engine: redis://USER:PASSWORD@HOST:PORT/DB, of which all but the host may be left out, redis+unix:///PATH, or @FILE with that in it; if not given, HEADCOUNT_ENGINE says it
     #[arg(long, value_name = "URL|@FILE")]
     pub engine: Option<Address>,
+
+    /// Certificates.
+    #[command(flatten)]
+    pub trust: TrustArgs,
 
     /// How long the engine may be out of reach before it is given up
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = parse_limit, allow_hyphen_values = true)]
@@ -29,6 +49,10 @@ pub struct AcrossArgs {
     /// Let the workers of this engine run the members (see headcount work): redis://..., redis+unix:///PATH, @FILE with that in it, or env for HEADCOUNT_ENGINE
     #[arg(long, value_name = "URL|@FILE|env")]
     pub engine: Option<Address>,
+
+    /// Certificates.
+    #[command(flatten)]
+    pub trust: TrustArgs,
 
     /// What the group is called where groups are listed; otherwise it is the command's name
     #[arg(long, value_name = "NAME", requires = "engine")]

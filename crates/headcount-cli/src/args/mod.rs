@@ -28,7 +28,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use asking::{PsArgs, TreeArgs, WhyArgs};
 pub use attempts::{AttemptArgs, WaitArgs, parse_backoff, parse_retries, parse_retry_on};
-pub use engine::{AcrossArgs, EngineArgs, WorkDir};
+pub use engine::{AcrossArgs, EngineArgs, TrustArgs, WorkDir};
 pub use fetch::{Exists, FetchArgs, parse_size};
 pub use given::Given;
 pub use groups::{CancelArgs, GroupsArgs, MissingArgs, StatusArgs, WaitGroupArgs};

@@ -30,7 +30,11 @@ pub enum Unparsed {
 /// When help was asked for, or the arguments cannot be used.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Unparsed> {
     let mut options: Vec<OsString> = arguments.into_iter().collect();
-    let mut table = Cli::command();
+    // Others find the engine in the environment as well, and so do without the flag.
+    let mut table = Cli::command().mut_subcommand("run", |run| {
+        run.mut_arg("engine_ca", |ca| ca.requires("engine"))
+            .mut_arg("engine_cert", |cert| cert.requires("engine"))
+    });
     table.build();
     let mut words = Vec::new();
     let run = options.get(1).filter(|name| *name == "run");

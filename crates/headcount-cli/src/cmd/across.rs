@@ -54,7 +54,7 @@ pub(super) fn run(
     check_quorum(policy, total)?;
     let form = form(args, words, header)?;
     let settings = settings(args, policy, words)?;
-    let place = address.resolve()?;
+    let place = address.resolve(&args.across.trust)?;
     let runtime = engine::runtime()?;
     let asked = Asked {
         journal: &args.journal,

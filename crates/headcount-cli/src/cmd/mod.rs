@@ -66,7 +66,7 @@ fn asked(
     args: &EngineArgs,
     ask: impl AsyncFnOnce(&Engine) -> Result<Ending, Trouble>,
 ) -> Result<Ending, Refusal> {
-    let place = Address::find(args.engine.as_ref())?;
+    let place = Address::find(args.engine.as_ref(), &args.trust)?;
     let ended = engine::runtime()?.block_on(async {
         let mut engine = Engine::connect(place, Duration::ZERO).await?;
         engine.wait_for(args.patience);

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &WorkArgs) -> Result<Ending, Refusal> {
             "leave it out for HOST:PID",
         ));
     }
-    let place = Address::find(args.engine.engine.as_ref())?;
+    let place = Address::find(args.engine.engine.as_ref(), &args.engine.trust)?;
     let (stop, bell, rope) = stop_and_bell()?;
     detach_stdin()?;
     let mut room = Room::found();

@@ -7,6 +7,10 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use headcount_cluster::RedisOptions;
+
+use super::trust::Trust;
+use crate::args::TrustArgs;
 use crate::legible;
 use crate::refusal::Refusal;
 
@@ -43,6 +47,7 @@ impl fmt::Display for Address {
 #[derive(Clone)]
 pub(crate) struct Place {
     url: String,
+    trust: Trust,
     /// As it may be seen.
     pub(super) shown: String,
 }
@@ -62,15 +67,19 @@ impl fmt::Display for Place {
 
 impl Address {
     /// The one that was given, or that of the environment.
-    pub(crate) fn find(given: Option<&Self>) -> Result<Place, Refusal> {
+    pub(crate) fn find(given: Option<&Self>, trust: &TrustArgs) -> Result<Place, Refusal> {
         match given {
-            Some(given) => given.resolve(),
-            None => of_environment(),
+            Some(given) => given.resolve(trust),
+            None => of_environment()?.trusting(trust),
         }
     }
 
-    /// The address itself.
-    pub(crate) fn resolve(&self) -> Result<Place, Refusal> {
+    /// The address itself, and who has to be there.
+    pub(crate) fn resolve(&self, trust: &TrustArgs) -> Result<Place, Refusal> {
+        self.read()?.trusting(trust)
+    }
+
+    fn read(&self) -> Result<Place, Refusal> {
         if self.0 == "env" {
             return of_environment();
         }
@@ -105,11 +114,21 @@ impl Place {
             // Not the text itself: it may well be a password.
             return Err(Refusal::new(format!("the address {place} is none of an engine"), HINT));
         }
-        Ok(Self { url: url.to_owned(), shown: shown(url.as_bytes()) })
+        Ok(Self { url: url.to_owned(), trust: Trust::default(), shown: shown(url.as_bytes()) })
     }
 
-    pub(super) fn url(&self) -> &str {
-        &self.url
+    fn trusting(self, given: &TrustArgs) -> Result<Self, Refusal> {
+        Ok(Self { trust: Trust::read(given, self.is_secret())?, ..self })
+    }
+
+    /// Whether TLS is spoken there.
+    pub(super) fn is_secret(&self) -> bool {
+        ["rediss://", "valkeys://"].iter().any(|scheme| self.url.starts_with(scheme))
+    }
+
+    /// What is to be known to connect.
+    pub(super) fn options(&self) -> RedisOptions {
+        self.trust.clone().tell(RedisOptions::new(&self.url))
     }
 
     /// A message without what is secret in the address, should somebody have put it there.
@@ -181,7 +200,7 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused_without_being_repeated() {
         for given in ["", "secret", "http://secret", "secret://"] {
-            let refusal = Address::from(OsString::from(given)).resolve().expect_err("none");
+            let refusal = Address::from(OsString::from(given)).read().expect_err("none");
             assert!(
                 !refusal.to_string().contains("secret") && refusal.hint().contains("redis://"),
                 "{refusal}"

@@ -6,6 +6,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `address` | where the engine is, and that nobody sees the password in it |
+//! | `trust` | certificates: the engine's and ours |
 //! | `order`, `answer`, `word` | what a worker is given of a member, and what it says of its end |
 //! | `kept` | the inputs, until the answers come |
 //! | `register`, `gather` | the two halves of `headcount run --engine`: who puts members in, and who hears of their ends |
@@ -19,6 +20,7 @@ mod kept;
 mod order;
 mod register;
 pub(crate) mod told;
+mod trust;
 mod watch;
 mod word;
 
@@ -113,7 +115,7 @@ impl Engine {
         let began = Instant::now();
         let mut wait = AGAIN[0];
         loop {
-            let error = match Redis::connect(place.url()).await {
+            let error = match place.options().connect().await {
                 Ok(store) => return Ok(Self { store, place, patience }),
                 Err(error) => error,
             };
@@ -229,6 +231,12 @@ fn trouble(place: &Place, error: &StoreError) -> Trouble {
         StoreError::TooLarge { .. } => "let members read and write files where all machines find them",
         StoreError::Total { .. } => "register it anew; headcount cancel ends this one",
         StoreError::Words(_) => "say it in fewer words: --name, --reason",
+        StoreError::Refused { .. } | StoreError::Engine { .. }
+            if place.is_secret() && is_of_papers(&what) =>
+        {
+            "--engine-ca FILE has the authority that signed its certificate; --engine-cert and --engine-key say who we are, where it \
+             wants to know (tls-auth-clients)"
+        }
         StoreError::Refused { .. } => {
             "are user and password right, and may that user do this? docs/operations.md has the rights a user needs"
         }
@@ -239,6 +247,11 @@ fn trouble(place: &Place, error: &StoreError) -> Trouble {
         _ => what,
     };
     Trouble { what, hint, passes: error.is_passing() }
+}
+
+/// Whether TLS went wrong by what either side has shown of itself. What a server objects to comes as the name of an alert.
+fn is_of_papers(what: &str) -> bool {
+    ["certificate", "Certificate"].iter().any(|word| what.contains(word))
 }
 
 /// A group's id as it was typed.

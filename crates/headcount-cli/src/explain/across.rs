@@ -1,6 +1,7 @@
 //! What is said of a batch that runs on other machines.
 
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use crate::args::{AcrossArgs, RunArgs, WorkDir};
 use crate::legible;
@@ -8,8 +9,19 @@ use crate::legible;
 use super::span;
 
 /// The flags that have a sentence here, or in place of one of a single machine's.
-pub(super) const TOLD: &[&str] =
-    &["engine", "name", "detach", "workdir", "env", "max_output", "lease", "patience"];
+pub(super) const TOLD: &[&str] = &[
+    "engine",
+    "engine_ca",
+    "engine_cert",
+    "engine_key",
+    "name",
+    "detach",
+    "workdir",
+    "env",
+    "max_output",
+    "lease",
+    "patience",
+];
 
 /// Where members run, and what becomes of the group.
 pub(super) fn machines(across: &AcrossArgs) -> String {
@@ -18,6 +30,18 @@ pub(super) fn machines(across: &AcrossArgs) -> String {
         || "named after the command".into(),
         |name| format!("named {} (--name)", legible::one_line(name.as_bytes())),
     );
+    let shown = |path: &PathBuf| legible::one_line(path.as_os_str().as_bytes());
+    let trusted = across.trust.engine_ca.as_ref().map_or_else(String::new, |path| {
+        format!(
+            ", which has to show a certificate that an authority in {} has signed (--engine-ca)",
+            shown(path)
+        )
+    });
+    let known = across.trust.engine_cert.as_ref().zip(across.trust.engine_key.as_ref());
+    let known = known.map_or_else(String::new, |(certificate, key)| {
+        let (certificate, key) = (shown(certificate), shown(key));
+        format!(", and is shown ours, {certificate} (--engine-cert, and --engine-key {key})")
+    });
     let folder = match &across.workdir {
         WorkDir::Same => "in the folder that is called there as this one is here (--workdir same)".into(),
         WorkDir::Worker => "in the folder its worker was started in (--workdir worker)".into(),
@@ -36,7 +60,7 @@ pub(super) fn machines(across: &AcrossArgs) -> String {
         "The group's id is said at once, so that others can ask for it."
     };
     format!(
-        "The members are registered as a group, {name}, with {engine} (--engine), and run by whoever works for it (headcount work), {folder}{env}. A worker that is silent for {} has lost its members to others (--lease). An engine that is out of reach is asked again for {} (--patience). {end}",
+        "The members are registered as a group, {name}, with {engine} (--engine){trusted}{known}, and run by whoever works for it (headcount work), {folder}{env}. A worker that is silent for {} has lost its members to others (--lease). An engine that is out of reach is asked again for {} (--patience). {end}",
         span(across.lease),
         span(across.patience),
     )

@@ -296,9 +296,14 @@ fn no_flag_is_passed_over() {
             let flag = format!("--{long}");
             let needs: &[&str] = if id == "header" { &["--csv"] } else { &[] };
             let needs = if id.starts_with("resume") { &["--journal", "J"] } else { needs };
-            let across =
-                ["name", "detach", "workdir", "env", "max_output", "lease", "patience"].contains(&id);
+            let across = ["engine_ca", "name", "detach", "workdir", "env", "max_output", "lease", "patience"]
+                .contains(&id);
             let needs = if across { &["--engine", "redis://x"] } else { needs };
+            let needs = match id {
+                "engine_cert" => &["--engine", "rediss://x", "--engine-key", "K"],
+                "engine_key" => &["--engine", "rediss://x", "--engine-cert", "C"],
+                _ => needs,
+            };
             let seen =
                 headcount(["--explain"]).args(needs).arg(flag).args(values).arg("true").args(inputs).run();
             seen.status.success().then(|| seen.out().split_whitespace().collect::<Vec<_>>().join(" "))

@@ -4,5 +4,6 @@
 mod batch;
 mod elsewhere;
 mod refused;
+mod secured;
 mod server;
 mod workers;

@@ -1,6 +1,7 @@
 //! A Redis server of a test's own, on a socket in a folder of its own, which is gone with the test however that ends.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -36,8 +37,35 @@ impl Engine {
         Self::with(&[])
     }
 
+    /// The same with these options, each of these names the option of a free port, and those ports.
+    pub(super) fn on_ports(names: &[&str], options: &[&str]) -> Option<(Self, Vec<u16>)> {
+        for _ in 0..10 {
+            // Held until all are known, so that they differ.
+            let held: Vec<_> =
+                names.iter().map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+            let ports: Vec<_> =
+                held.iter().map(|held| held.local_addr().expect("its address").port()).collect();
+            drop(held);
+            let given = ports.iter().map(u16::to_string).collect::<Vec<_>>();
+            let of_ports = names.iter().zip(&given).flat_map(|(name, port)| [*name, port.as_str()]);
+            let options: Vec<_> =
+                ["--bind", "127.0.0.1"].into_iter().chain(of_ports).chain(options.iter().copied()).collect();
+            let engine = Self::begin(&options)?;
+            if engine.has_begun() {
+                return Some((engine, ports));
+            }
+        }
+        panic!("others take every free port before it does");
+    }
+
     /// The same with these options.
     pub(super) fn with(options: &[&str]) -> Option<Self> {
+        let engine = Self::begin(options)?;
+        engine.wait_for_begin();
+        Some(engine)
+    }
+
+    fn begin(options: &[&str]) -> Option<Self> {
         let there = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
         if !there.is_ok_and(|status| status.success()) {
             assert!(
@@ -58,9 +86,7 @@ impl Engine {
             .spawn()
             .expect("a shell");
         let orders = Mutex::new(guard.stdin.take().zip(guard.stdout.take().map(BufReader::new)));
-        let engine = Self { guard, orders, folder };
-        engine.wait_for_begin();
-        Some(engine)
+        Some(Self { guard, orders, folder })
     }
 
     fn socket(&self) -> PathBuf {
@@ -93,21 +119,38 @@ impl Engine {
 
     /// Has it write all it has to its disk, as it is now.
     pub(super) fn save(&self) {
+        assert_eq!(self.ask("SAVE"), "+OK");
+    }
+
+    /// Its answer to an order in words: the line, or where that only says how long it is what follows.
+    pub(super) fn ask(&self, order: &str) -> String {
         let mut line = UnixStream::connect(self.socket()).expect("it listens");
         line.set_read_timeout(Some(LIMIT)).expect("a limit");
-        line.write_all(b"SAVE\r\n").expect("it hears");
-        let mut answer = String::new();
-        BufReader::new(line).read_line(&mut answer).expect("it answers");
-        assert_eq!(answer, "+OK\r\n");
+        write!(line, "{order}\r\n").expect("it hears");
+        let (mut line, mut answer) = (BufReader::new(line), String::new());
+        line.read_line(&mut answer).expect("it answers");
+        let Some(length) = answer.trim_end().strip_prefix('$') else { return answer.trim_end().to_owned() };
+        let mut text = vec![0; length.parse().expect("a length")];
+        line.read_exact(&mut text).expect("all of it");
+        String::from_utf8(text).expect("text")
     }
 
     fn wait_for_begin(&self) {
+        assert!(self.has_begun(), "somebody else has its port");
+    }
+
+    /// Waits for it. Not if somebody else has its port.
+    fn has_begun(&self) -> bool {
         let since = Instant::now();
         while UnixStream::connect(self.socket()).is_err() {
-            let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-            assert!(since.elapsed() < LIMIT, "the server does not begin: {}", log());
+            let log = std::fs::read_to_string(self.path("log")).unwrap_or_default();
+            if log.contains("Address already in use") {
+                return false;
+            }
+            assert!(since.elapsed() < LIMIT, "the server does not begin: {log}");
             std::thread::sleep(Duration::from_millis(5));
         }
+        true
     }
 
     /// A subcommand that finds the engine where it is not in any command line.
