@@ -54,7 +54,7 @@ async fn conduct(size: &Size) -> ExitCode {
     let folder = tempfile::tempdir().expect("a folder for the witnesses");
     let server = Server::start(&[
         "appendonly yes",
-        "appendfsync everysec",
+        size.fsync,
         "aof-load-truncated yes",
         // One file, so that it is known where to cut it.
         "auto-aof-rewrite-percentage 0",

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use headcount_cluster::conformance::Bench;
 use headcount_cluster::{GroupId, Redis, Settings, Store, StoreError};
+use patience::patient;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use server::Server;
 
@@ -30,7 +31,7 @@ struct OnServer {
 impl OnServer {
     async fn new() -> Self {
         let server = Server::shared();
-        let redis = Redis::connect(&server.url()).await.expect("it runs");
+        let redis = patient(&server.url()).await;
         Self { redis, server, beside: server.connection().await }
     }
 }

@@ -15,7 +15,7 @@ fn a_plain_function_is_a_test() {
     group.wait();
 }
 
-#[headcount::test(timeout = 5s, allow_leaks = ["of *rse", "elsewhere"],)]
+#[headcount::test(timeout = 60s, allow_leaks = ["of *rse", "elsewhere"],)]
 fn options_are_taken() {
     mem::forget(WaitGroup::new().add_named("of course"));
 }

@@ -1,8 +1,8 @@
 //! Redis Cluster: two nodes, and groups on both.
 
-use headcount_cluster::{Redis, conformance};
+use headcount_cluster::conformance;
 
-use super::patience::until;
+use super::patience::{patient, until};
 use super::reach::{Reached, conforms};
 use super::server::{LIMIT, Server};
 
@@ -29,8 +29,9 @@ async fn cluster() -> [Server; 2] {
 async fn a_group_is_found_on_the_node_of_a_cluster_that_has_it() {
     let nodes = cluster().await;
     let first = format!("redis://127.0.0.1:{}", nodes[0].port(0));
-    let redis = Redis::connect(&first).await.expect("it runs");
-    let client = redis::cluster::ClusterClient::builder([first.as_str()]).response_timeout(LIMIT);
+    let redis = patient(&first).await;
+    let client = redis::cluster::ClusterClient::builder([first.as_str()]);
+    let client = client.response_timeout(LIMIT).connection_timeout(LIMIT);
     let admin = client.build().expect("an address").get_async_connection().await.expect("it runs");
     let bench = Reached(redis, admin);
     // Either node gets some of so many groups, or a coin fell on one side twenty times.

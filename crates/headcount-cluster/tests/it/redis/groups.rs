@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use headcount::{Context, ok};
 use headcount_cluster::{
-    Backoff, Failure, Group, GroupState, MemberError, Place, Policy, Redis, RedisOptions, Report, Served,
-    Settings, Stopped, Store, StoreError, WaitError, Worker,
+    Backoff, Failure, Group, GroupState, MemberError, Place, Policy, Redis, Report, Served, Settings,
+    Stopped, Store, StoreError, WaitError, Worker,
 };
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::make_earlier;
-use super::patience::{account, ends, until};
+use super::patience::{account, ends, patient, until};
 use super::server::{LIMIT, Server};
 
 const NEVER: Duration = Duration::from_secs(1000);
@@ -24,10 +24,8 @@ fn settings() -> Settings {
     Settings { policy: Policy::KeepGoing, ..Settings::new("trial") }
 }
 
-/// One that is as patient as the tests are, however busy the machine is.
 async fn engine() -> Redis {
-    let options = RedisOptions::new(Server::shared().url()).answer_within(LIMIT).connect_within(LIMIT);
-    options.connect().await.expect("it runs")
+    patient(&Server::shared().url()).await
 }
 
 async fn group_of(redis: &Redis, settings: Settings, handler: &str, members: u64) -> Group<Redis> {
@@ -265,7 +263,7 @@ async fn a_group_outlives_its_server() {
 #[tokio::test]
 async fn a_group_that_the_server_was_emptied_of_is_an_error_to_who_waits_and_ends_who_runs() {
     let server = Server::start(&[]);
-    let redis = Redis::connect(&server.url()).await.expect("it runs");
+    let redis = patient(&server.url()).await;
     let group = group_of(&redis, settings(), "wait", 2).await;
     let gate = Arc::new(Semaphore::new(0));
     let worker = start(worker(&redis, &group, &gate));
@@ -283,7 +281,7 @@ async fn a_group_that_the_server_was_emptied_of_is_an_error_to_who_waits_and_end
 async fn who_hears_news_hears_that_the_server_has_gone_back_and_everyone_is_counted_once() {
     const MEMBERS: u64 = 10;
     let server = Server::start(&[]);
-    let redis = Redis::connect(&server.url()).await.expect("it runs");
+    let redis = patient(&server.url()).await;
     let group = group_of(&redis, settings(), "square", MEMBERS).await;
     let mut progress = group.progress();
     let news = limited(progress.next()).await.expect("it answers").expect("it is open");

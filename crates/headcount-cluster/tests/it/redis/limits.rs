@@ -6,7 +6,7 @@ use headcount_cluster::{
     Added, Finished, GroupId, GroupState, Policy, Redis, Report, Settings, Store, StoreError,
 };
 
-use super::patience::{account, insist, until};
+use super::patience::{account, insist, patient, until};
 use super::server::Server;
 
 fn settings() -> Settings {
@@ -26,7 +26,7 @@ async fn sealed(redis: &Redis, members: usize) -> GroupId {
 #[tokio::test]
 async fn a_full_memory_is_told_and_whoever_is_there_goes_on() {
     let server = Server::start(&["maxmemory-policy noeviction"]);
-    let redis = Redis::connect(&server.url()).await.expect("it runs");
+    let redis = patient(&server.url()).await;
     let open = GroupId::new();
     redis.open(open, &settings()).await.expect("opened");
     redis.add(open, &[("first".into(), Vec::new())]).await.expect("added");
@@ -70,7 +70,7 @@ async fn a_full_memory_is_told_and_whoever_is_there_goes_on() {
 /// Names, times and counts at the edges of what their types hold: what is refused changes nothing, and no script stops in the middle.
 #[tokio::test]
 async fn the_largest_settings_are_kept_or_refused_whole() {
-    let redis = Redis::connect(&Server::shared().url()).await.expect("it runs");
+    let redis = patient(&Server::shared().url()).await;
     let settings = Settings {
         limit: u32::MAX,
         retries: u32::MAX,
@@ -120,13 +120,13 @@ fn replica_of(primary: &Server) -> Server {
 #[tokio::test]
 async fn a_replica_takes_no_changes_and_says_whom_to_ask() {
     let primary = Server::on_ports(&["port"], &["repl-diskless-sync-delay 0"]);
-    let redis = Redis::connect(&primary.url()).await.expect("it runs");
+    let redis = patient(&primary.url()).await;
     let group = GroupId::new();
     redis.open(group, &settings()).await.expect("opened");
     redis.add(group, &[("1".into(), Vec::new())]).await.expect("added");
     let replica = replica_of(&primary);
     replicates(&replica).await;
-    let other = Redis::connect(&replica.url()).await.expect("it runs");
+    let other = patient(&replica.url()).await;
     let error = other.claim(group, "worker", 1).await.expect_err("a replica");
     assert!(error.is_passing() && error.to_string().contains("connect to the primary"), "{error}");
     let error = other.add(group, &[("2".into(), Vec::new())]).await.expect_err("a replica");
@@ -139,7 +139,7 @@ async fn a_replica_takes_no_changes_and_says_whom_to_ask() {
 async fn a_replica_that_lagged_behind_takes_over_and_counts_everyone_once() {
     const MEMBERS: usize = 10;
     let primary = Server::on_ports(&["port"], &["repl-diskless-sync-delay 0"]);
-    let redis = Redis::connect(&primary.url()).await.expect("it runs");
+    let redis = patient(&primary.url()).await;
     let group = sealed(&redis, MEMBERS).await;
     let claims = redis.claim(group, "worker", 5).await.expect("claimed").claims;
     let done = || Report::Done(b"took".to_vec());
@@ -160,7 +160,7 @@ async fn a_replica_that_lagged_behind_takes_over_and_counts_everyone_once() {
     assert_eq!(seen.tally.done, 5);
     primary.signal("KILL");
 
-    let redis = Redis::connect(&replica.url()).await.expect("it runs");
+    let redis = patient(&replica.url()).await;
     let now = account(&redis, group).await;
     assert_eq!(
         (now.tally.done, now.tally.running, now.revision),

@@ -4,9 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use headcount_cluster::store::Ended;
-use headcount_cluster::{GroupId, Place, Redis, Store, StoreError, Summary};
+use headcount_cluster::{GroupId, Place, Redis, RedisOptions, Store, StoreError, Summary};
 
 use super::server::{LIMIT, Server};
+
+/// An engine that is as patient as the tests are, however busy the machine is.
+pub(crate) async fn patient(url: &str) -> Redis {
+    let options = RedisOptions::new(url).answer_within(LIMIT).connect_within(LIMIT);
+    options.connect().await.expect("it runs")
+}
 
 /// Asks until there is an answer, as long as it makes sense.
 pub(crate) async fn insist<T>(mut step: impl AsyncFnMut() -> Result<T, StoreError>) -> T {

@@ -8,7 +8,7 @@ use headcount_cluster::{
     WorkerEvent,
 };
 
-use super::patience::{account, ends, until};
+use super::patience::{account, ends, patient, until};
 use super::server::{LIMIT, Server};
 use crate::process::{Processes, role};
 
@@ -27,13 +27,13 @@ fn trial(test: &str, id: GroupId) -> Processes {
 }
 
 async fn engine() -> Redis {
-    Redis::connect(&Server::shared().url()).await.expect("it runs")
+    patient(&Server::shared().url()).await
 }
 
 /// In a process: the engine, and which group is meant.
 async fn given() -> (Redis, GroupId) {
     let variable = |name| std::env::var(name).expect("it is set");
-    let redis = Redis::connect(&variable("HEADCOUNT_URL")).await.expect("it runs");
+    let redis = patient(&variable("HEADCOUNT_URL")).await;
     (redis, GroupId::parse(&variable("HEADCOUNT_GROUP")).expect("an id"))
 }
 

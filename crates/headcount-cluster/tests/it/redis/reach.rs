@@ -179,7 +179,7 @@ async fn a_line_that_went_dead_is_replaced() {
     let between = Swallower::before(server.port(0)).await;
     let options = RedisOptions::new(format!("redis://127.0.0.1:{}", between.port));
     let options = options.answer_within(Duration::from_millis(500)).connect_within(Duration::from_secs(5));
-    let redis = options.connect().await.expect("it runs");
+    let redis = insist(async || options.clone().connect().await).await;
     let group = GroupId::new();
     insist(async || redis.open(group, &Settings::new("trial")).await).await;
     between.dead.store(between.lines.load(Ordering::SeqCst), Ordering::SeqCst);

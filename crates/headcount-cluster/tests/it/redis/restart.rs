@@ -7,7 +7,7 @@ use headcount_cluster::{
     Finished, GroupId, GroupState, Place, Policy, Redis, RedisOptions, Report, Settings, Store, StoreError,
 };
 
-use super::patience::{account, ends, insist, until};
+use super::patience::{account, ends, insist, patient, until};
 use super::server::Server;
 
 const ON_DISK: [&str; 2] = ["appendonly yes", "appendfsync everysec"];
@@ -132,7 +132,7 @@ async fn a_server_that_is_killed_and_comes_back_has_counted_everyone_once() {
 async fn a_file_cut_anywhere_is_the_group_as_it_once_was() {
     // With "everysec" the file may lack what was answered, while the disk is busy: here it has all, and is cut by us.
     let server = Server::start(&[ON_DISK[0], "appendfsync always", "aof-load-truncated yes"]);
-    let redis = Redis::connect(&server.url()).await.expect("it runs");
+    let redis = patient(&server.url()).await;
     let settings = Settings { retries: 1, ..settings(Duration::from_secs(1000)) };
     let group = open_with(&redis, 20, &settings).await;
     redis.seal(group, 20).await.expect("sealed");
@@ -183,7 +183,8 @@ async fn a_server_that_hangs_is_told_of_and_what_was_asked_twice_is_done_once() 
     let server = Server::start(&[]);
     let options = RedisOptions::new(server.url());
     let brief = Duration::from_millis(500);
-    let redis = options.answer_within(brief).connect_within(brief).connect().await.expect("it runs");
+    let options = options.answer_within(brief).connect_within(brief);
+    let redis = insist(async || options.clone().connect().await).await;
     let group = open_with(&redis, 2, &settings(Duration::from_secs(1000))).await;
     let claims = insist(async || redis.claim(group, "worker", 2).await).await.claims;
     server.signal("STOP");
@@ -205,7 +206,7 @@ async fn a_server_that_hangs_is_told_of_and_what_was_asked_twice_is_done_once() 
 #[tokio::test]
 async fn a_server_that_forgets_its_scripts_is_told_them_again() {
     let server = Server::start(&[]);
-    let redis = Redis::connect(&server.url()).await.expect("it runs");
+    let redis = patient(&server.url()).await;
     let group = open_with(&redis, 3, &settings(Duration::from_secs(1000))).await;
     let mut counted = 0;
     for _ in 0..3 {
@@ -222,7 +223,7 @@ async fn a_server_that_forgets_its_scripts_is_told_them_again() {
 #[tokio::test]
 async fn a_group_that_the_server_was_emptied_of_has_vanished() {
     let server = Server::start(&[]);
-    let redis = Redis::connect(&server.url()).await.expect("it runs");
+    let redis = patient(&server.url()).await;
     let group = open_with(&redis, 2, &settings(Duration::from_secs(1000))).await;
     let claim = redis.claim(group, "worker", 1).await.expect("claimed").claims.remove(0);
     let before = redis.summary(group).await.expect("summary");
@@ -251,7 +252,7 @@ async fn a_group_that_the_server_was_emptied_of_has_vanished() {
 async fn a_server_that_was_started_again_says_that_it_is_another_run() {
     // With "everysec" an answer may be given that is not even with the kernel yet, while the disk is busy.
     let server = Server::start(&[ON_DISK[0], "appendfsync always"]);
-    let redis = Redis::connect(&server.url()).await.expect("it runs");
+    let redis = patient(&server.url()).await;
     let group = open_with(&redis, 1, &settings(Duration::from_secs(1000))).await;
     let made_in = redis.summary(group).await.expect("summary").incarnation.expect("it says so");
     assert_eq!(redis.incarnation().await.expect("asked").as_ref(), Some(&made_in));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use headcount_cluster::{Backoff, Finished, GroupId, GroupState, Policy, Redis, Report, Settings, Store};
 
-use super::patience::{account, ends, insist};
+use super::patience::{account, ends, insist, patient};
 use super::reach::{Reached, conforms};
 use super::server::Server;
 
@@ -39,7 +39,7 @@ async fn work_to_the_end(redis: &Redis, group: GroupId) {
 #[tokio::test]
 async fn a_step_that_was_forgotten_and_comes_back_in_part_is_mended() {
     let server = Server::start(&["appendonly yes", "appendfsync always", "aof-load-truncated yes"]);
-    let redis = Redis::connect(&server.url()).await.expect("it runs");
+    let redis = patient(&server.url()).await;
     let file = server.folder().join("appendonlydir").join("appendonly.aof.1.incr.aof");
     let written = || std::fs::read(&file).expect("its file");
     let group = GroupId::new();
@@ -135,19 +135,20 @@ pub(crate) async fn mended_from_nothing(redis: &Redis, server: &Server) {
 #[tokio::test]
 async fn what_follows_from_where_members_stand_is_made_anew() {
     let server = Server::shared();
-    let redis = Redis::connect(&server.url()).await.expect("it runs");
+    let redis = patient(&server.url()).await;
     mended_from_nothing(&redis, server).await;
 }
 
 #[tokio::test]
 async fn a_cancel_that_was_forgotten_and_comes_back_in_part_is_one() {
     let server = Server::shared();
-    let redis = Redis::connect(&server.url()).await.expect("it runs");
+    let redis = patient(&server.url()).await;
     let key = |group: GroupId, what: &str| format!("hc:{{{group}}}:{what}");
     // In one group a member was taken for cancelled by a cancel that lost the rest of its effects, in the other by its worker.
     for cancelled in [true, false] {
         let group = GroupId::new();
-        redis.open(group, &settings()).await.expect("opened");
+        let settings = Settings { lease: Duration::from_secs(1000), ..settings() };
+        redis.open(group, &settings).await.expect("opened");
         let members: Vec<_> = (1..=3).map(|n| (n.to_string(), b"give".to_vec())).collect();
         redis.add(group, &members).await.expect("added");
         redis.seal(group, 3).await.expect("sealed");
@@ -174,7 +175,7 @@ async fn a_cancel_that_was_forgotten_and_comes_back_in_part_is_one() {
 #[tokio::test]
 async fn a_group_that_nothing_happened_to_is_never_mended() {
     let server = Server::start(&[]);
-    let redis = Redis::connect(&server.url()).await.expect("it runs");
+    let redis = patient(&server.url()).await;
     conforms(&Reached(redis, server.connection().await)).await;
     let keys: Vec<String> = server.ask("KEYS hc:*:e").await;
     assert!(!keys.is_empty());

@@ -208,7 +208,7 @@ fn a_map_that_is_cancelled_before_it_begins_pulls_nothing() {
 #[test]
 fn a_member_that_misses_its_own_deadline_has_failed() {
     on_both(|| async {
-        let map = task::map(0..3).timeout_each(Duration::from_millis(20)).spawned();
+        let map = task::map(0..3).timeout_each(Duration::from_secs(1)).spawned();
         let run = map.run(|_, n| async move {
             if n == 1 {
                 pending::<()>().await;

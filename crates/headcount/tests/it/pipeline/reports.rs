@@ -30,7 +30,7 @@ fn the_counts_of_all_stages_add_up() {
 /// The stage that never waits is the one that holds the others up; those above it are blocked, those below wait.
 #[test]
 fn the_stage_that_holds_the_others_up_is_named() {
-    within(|| {
+    let named = || {
         let pipeline = Pipeline::source(0..300)
             .buffer(1)
             .stage("above", 1, |_, n| ok(n))
@@ -44,14 +44,17 @@ fn the_stage_that_holds_the_others_up_is_named() {
         let meter = pipeline.meter();
         pipeline.run_for_each(&Context::background(), drop).unwrap();
         let report = meter.report();
-        assert_eq!(report.bottleneck().unwrap().name(), "slow", "{report}");
+        if report.bottleneck().unwrap().name() != "slow" {
+            return false;
+        }
         let (above, below) = (report.stage("above").unwrap(), report.stage("below").unwrap());
-        assert!(above.blocked() > above.busy(), "{report}");
-        assert!(below.waiting() > below.busy(), "{report}");
         let text = report.to_string();
         assert!(text.contains("\"slow\" holds the others up: busy for "), "{text}");
         assert_eq!(text.lines().count(), 1 + report.stages().len(), "{text}");
-    });
+        above.blocked() > above.busy() && below.waiting() > below.busy()
+    };
+    // Whoever is stopped by the machine is busy meanwhile, so there are several tries.
+    within(move || assert!((0..10).any(|_| named()), "who waits for it is busy"));
 }
 
 #[test]
