@@ -57,10 +57,9 @@ where
             "tokio::task::spawn_blocking(move || crew.round(jobs))",
         );
         let place = Location::caller();
-        let round = self.open(place, self.is_mine());
-        // The crew's own jobs wait for this one from now on: whoever would close a circle is told.
-        let _waiting = who::wait_for(round.team.core.id, || round.team.core.title());
+        // Before the round: should `jobs` panic, those that it has given are waited for, and may need the slot.
         let lent = self.is_mine().then(|| Lent::new(self));
+        let round = self.open(place, self.is_mine());
         if !round.entered {
             round.team.core.cancel(&stop::stopped(place));
         }
@@ -87,7 +86,10 @@ where
         core.court.lock().panics = self.panics;
         self.recorder.iter().for_each(|recorder| core.record(recorder.part()));
         self.rounds.lock().insert(core.id, Arc::clone(&core));
-        Open { crew: self, entered, team: Team { core, workers: Arc::clone(&self.workers), attempts: None } }
+        // The crew's own jobs wait for this one from now on: whoever would close a circle is told.
+        let waiting = who::wait_for(core.id, || core.title()).ok();
+        let team = Team { core, workers: Arc::clone(&self.workers), attempts: None };
+        Open { crew: self, entered, team, _waiting: waiting }
     }
 }
 
@@ -102,6 +104,8 @@ where
     /// Otherwise the crew has been stopped, and none of its jobs may begin.
     entered: bool,
     team: Team<'static, U, E, FailFast, super::Hands>,
+    /// Until after the wait that comes of a panic.
+    _waiting: Option<who::Waiting>,
 }
 
 /// Whichever way the round is left, nobody of it is out afterwards.

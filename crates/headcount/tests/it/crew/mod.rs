@@ -225,6 +225,29 @@ fn a_job_may_hold_a_round_on_its_own_crew_even_if_it_is_the_only_worker() {
     });
 }
 
+// Once a hang: the slot was taken back before those were waited for who needed it.
+#[test]
+fn jobs_of_a_round_in_a_job_that_panic_on_their_way_in_leave_nobody_behind() {
+    within(|| {
+        let crew = Arc::new(doers(1));
+        let inner = Arc::clone(&crew);
+        let outer = job(move |_| {
+            let waits = job(|ctx| {
+                ctx.wait();
+                Ok(0)
+            });
+            let jobs =
+                [waits, job(|_| Ok(0))].into_iter().chain(std::iter::from_fn(|| panic!("no more jobs")));
+            let payload = catch_unwind(AssertUnwindSafe(|| inner.round(jobs))).unwrap_err();
+            assert_eq!(message(&*payload), "no more jobs");
+            Ok(7)
+        });
+        assert_eq!(crew.round([outer]).unwrap(), [7]);
+        assert_eq!(crew.size(), 1);
+        crew.stop(LIMIT).unwrap();
+    });
+}
+
 #[test]
 fn the_roll_call_names_the_crew_and_lists_rounds_and_posts() {
     within(|| {
