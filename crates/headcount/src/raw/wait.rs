@@ -124,7 +124,7 @@ impl fmt::Debug for Wait<'_> {
 /// Waiting by blocking the thread.
 #[cfg(any(loom, feature = "std"))]
 mod blocking {
-    use core::pin::pin;
+    use core::pin::{Pin, pin};
     use std::time::Instant;
 
     use super::{Counter, Node, Wait};
@@ -135,28 +135,34 @@ mod blocking {
     /// A member that ends within it is noticed in a fraction of that; one that does not has delayed the sleep by it.
     const LOOKS: u32 = 40;
 
-    impl Counter {
-        /// Blocks the thread until `at_most` members or fewer are out; false if `deadline` passed first.
-        #[cold]
-        pub(crate) fn block(&self, at_most: u64, deadline: Option<Instant>) -> bool {
-            let wait = pin!(Wait { counter: self, node: Node::new(at_most) });
-            if !wait.as_ref().list(Wake::Thread(unparker())) {
+    impl Wait<'_> {
+        /// Blocks the thread until it is over, which was never polled; false if `deadline` passed first.
+        pub(crate) fn block(self: Pin<&Self>, deadline: Option<Instant>) -> bool {
+            if self.node.is_released() || !self.list(Wake::Thread(unparker())) {
                 return true;
             }
             // Under a checker looking again and again only multiplies the interleavings.
             let looks = if cfg!(any(loom, shuttle)) { 0 } else { LOOKS };
             for _ in 0..looks {
-                if wait.node.is_released() {
+                if self.node.is_released() {
                     return true;
                 }
                 core::hint::spin_loop();
             }
-            while wait.node.announce_sleep() {
+            while self.node.announce_sleep() {
                 if !park(deadline) {
-                    return wait.leave();
+                    return self.leave();
                 }
             }
             true
+        }
+    }
+
+    impl Counter {
+        /// Blocks the thread until `at_most` members or fewer are out; false if `deadline` passed first.
+        #[cold]
+        pub(crate) fn block(&self, at_most: u64, deadline: Option<Instant>) -> bool {
+            pin!(Wait { counter: self, node: Node::new(at_most) }).as_ref().block(deadline)
         }
 
         /// Blocks the thread until no member is out here or none is out in `other`; true if here, also when both.

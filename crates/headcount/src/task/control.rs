@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use super::{Spawner, launch, waiting};
 use crate::context::{CancelKind, Cancelled, Context};
-use crate::group::{Policy, Root, who};
+use crate::group::{Policy, Root};
+use crate::raw::wait::Wait;
 use crate::roll::RollCall;
+use crate::who::{self, Waiting};
 use crate::{Timeline, WaitTimeoutError};
 
 /// Asking, cancelling, waiting.
@@ -85,21 +87,26 @@ where
     ///
     /// The future may be dropped at any time.
     pub async fn wait_idle(&self) {
-        let core = self.core();
-        let _awaiting = core.await_zero();
-        let wait = core.out.wait_async();
-        let waiting = wait.round().map(|round| {
-            who::wait_for_round(
-                core.id,
-                || core.title(),
-                || {
-                    let core = Arc::clone(core);
-                    Arc::new(move || (!core.out.counter().has_ended(round)).then_some(1))
-                },
-            )
-        });
-        let _waiting = waiting.map(|waiting| waiting.unwrap_or_else(|cycle| panic!("wait_idle {cycle}")));
+        let (_awaiting, wait, _waiting) = self.begin_to_wait();
         wait.await;
+    }
+
+    /// A wait for nobody to be out, with what is kept as long as it lasts. Not a part of the future, which would have it twice.
+    fn begin_to_wait(&self) -> (impl Sized + use<T, E, P>, Wait<'_>, Option<Waiting>) {
+        let core = self.core();
+        let awaiting = core.await_zero();
+        // Made before it is told, so that it is known which round it waits for.
+        let wait = core.out.wait_async();
+        let round = who::here().and_then(|_| wait.round());
+        let waiting = round.map(|round| {
+            let needs = || {
+                let core = Arc::clone(core);
+                Arc::new(move || (!core.out.counter().has_ended(round)).then_some(1_usize)) as who::Needs
+            };
+            let waiting = who::wait_for_round(core.id, || core.title(), needs);
+            waiting.unwrap_or_else(|cycle| panic!("wait_idle {cycle}"))
+        });
+        (awaiting, wait, waiting)
     }
 
     /// Waits until nobody is out, `timeout` at the longest.

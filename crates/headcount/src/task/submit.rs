@@ -102,8 +102,10 @@ where
         }
         let turn = Turn::new();
         let needs = || {
-            let (turn, ledger) = (Arc::clone(&turn), Arc::clone(&core.ledger));
-            Arc::new(move || turn.is_waited_for().then(|| ledger.limit())?) as who::Needs
+            let (turn, ledger, ctx) = (Arc::clone(&turn), Arc::clone(&core.ledger), core.ctx.clone());
+            // A context that is cancelled says so before the turn hears of it.
+            let waits = move || !ctx.is_cancelled() && turn.is_waited_for();
+            Arc::new(move || waits().then(|| ledger.limit())?) as who::Needs
         };
         // Also for one that the members of this group wait for: it may be they who hold the slots.
         let waiting = who::wait_for_slot(core.id, || core.title(), needs);

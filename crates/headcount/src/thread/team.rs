@@ -189,8 +189,10 @@ where
                 let turn = self.workers.turn(1);
                 let seat = Arc::clone(turn.seat());
                 let needs = || {
-                    let (seat, ledger) = (Arc::clone(&seat), Arc::clone(&self.core.ledger));
-                    Arc::new(move || if seat.is_granted() { None } else { ledger.limit() }) as who::Needs
+                    let (seat, core) = (Arc::clone(&seat), &self.core);
+                    let (ledger, ctx) = (Arc::clone(&core.ledger), core.ctx.clone());
+                    let waits = move || !ctx.is_cancelled() && !seat.is_granted();
+                    Arc::new(move || waits().then(|| ledger.limit())?) as who::Needs
                 };
                 // Also for one that the members of this group wait for: it may be they who hold the slots.
                 let waiting = who::wait_for_slot(self.core.id, || title.clone(), needs);

@@ -1,6 +1,7 @@
 //! The owner's side where there is an operating system: waits that block a thread, and members that are launched here.
 
 use std::panic::Location;
+use std::pin::pin;
 use std::sync::Weak;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use super::WaitGroup;
 use crate::context::Context;
 use crate::error::{WaitCancelledError, WaitTimeoutError};
 use crate::raw::shared::Shared;
+use crate::raw::wait::Wait;
 use crate::roll::registry::{self, Listed, Registered};
 use crate::roll::roster::Roster;
 use crate::roll::{RollCall, Title};
@@ -239,7 +241,14 @@ impl WaitGroup {
         crate::blocking::assert_allowed(what, instead);
         let title = || self.title();
         let waiting = match (at_most, deadline) {
-            (0, None) => who::block_for(self.id(), title).map(Some),
+            (0, None) if who::here().is_some() => {
+                // Made before it is told, so that it is known which round it waits for.
+                let wait = pin!(Wait::new(&self.shared().counter, 0));
+                let Some(round) = wait.round() else { return true };
+                let _waiting = self.wait_for(round).unwrap_or_else(|cycle| panic!("{what} {cycle}"));
+                return wait.as_ref().block(None);
+            }
+            (0, None) => Ok(None),
             (0, Some(_)) => who::may_wait(self.id(), title).map(|()| None),
             // With somebody left to be out, that may be the caller; unless all who are left wait like it.
             (n, None) => {

@@ -58,16 +58,13 @@ impl<'a> GroupWait<'a> {
 #[cfg(feature = "std")]
 impl WaitGroup {
     /// Says that the member that runs here waits for the end of a round.
-    fn wait_for(&self, round: u64) -> Waiting {
-        let waiting = who::wait_for_round(
-            self.id(),
-            || self.title(),
-            || {
-                let group = self.clone();
-                std::sync::Arc::new(move || (!group.shared().counter.has_ended(round)).then_some(1))
-            },
-        );
-        waiting.unwrap_or_else(|cycle| panic!("wait_async {cycle}"))
+    pub(super) fn wait_for(&self, round: u64) -> Result<Waiting, who::WouldDeadlock> {
+        let needs = || {
+            let group = self.clone();
+            std::sync::Arc::new(move || (!group.shared().counter.has_ended(round)).then_some(1_usize))
+                as who::Needs
+        };
+        who::wait_for_round(self.id(), || self.title(), needs)
     }
 }
 
@@ -80,8 +77,16 @@ impl Future for GroupWait<'_> {
         #[cfg(feature = "std")]
         match polled {
             Poll::Ready(()) => *this.waiting = None,
-            Poll::Pending if *this.to_the_end && this.waiting.as_ref().is_none_or(|edge| !edge.is_kept()) => {
-                *this.waiting = this.wait.round().map(|round| this.group.wait_for(round));
+            // Whoever is no member costs one look at a variable of the thread.
+            Poll::Pending
+                if *this.to_the_end
+                    && who::here().is_some()
+                    && this.waiting.as_ref().is_none_or(|edge| !edge.is_kept()) =>
+            {
+                *this.waiting = this.wait.round().map(|round| {
+                    let waiting = this.group.wait_for(round);
+                    waiting.unwrap_or_else(|cycle| panic!("wait_async {cycle}"))
+                });
             }
             Poll::Pending => {}
         }

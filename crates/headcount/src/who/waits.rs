@@ -11,7 +11,7 @@
 //!
 //! A wait may be over and its edge still be there, until the one who waited comes to strike it off: a task that is to be polled
 //! next, a thread that is to run. If the group is used again meanwhile, whoever its new members wait for is not held up. So
-//! a wait that may be over before its group is says itself how it stands; a thread's is looked at again for a while.
+//! a wait that may be over before its group is says itself how it stands; that of a thread which cannot is looked at again for a while.
 //!
 //! # Rules
 //!
@@ -56,6 +56,17 @@ enum Standing {
     /// Its thread may have been released, and not have come to say so.
     OfThread,
     Asked(Needs),
+}
+
+impl Standing {
+    /// Whether the wait `of` is over. Who asks for a slot does not queue for it yet.
+    fn is_over(&self, of: &Edge) -> bool {
+        match self {
+            // A checker's locks do not live under this one.
+            Self::Asked(needs) => !cfg!(any(loom, shuttle)) && !of.for_slot && needs().is_none(),
+            Self::Sure | Self::OfThread => false,
+        }
+    }
 }
 
 struct Kept {
@@ -106,7 +117,7 @@ pub(super) fn all() -> BTreeMap<(Id, u64), Title> {
 pub(crate) fn may_wait(to: Id, title: impl FnOnce() -> Title) -> Result<(), WouldDeadlock> {
     let Some(from) = here() else { return Ok(()) };
     let edge = Edge { from, to, at_most: 0, for_slot: false, title: title() };
-    look_twice(&edge).map(drop)
+    look_twice(&edge, &Standing::Sure).map(drop)
 }
 
 /// Says that the member that runs here waits for the group `to`, until the guard is dropped: for a wait that is over only
@@ -115,12 +126,13 @@ pub(crate) fn wait_for(to: Id, title: impl FnOnce() -> Title) -> Result<Waiting,
     enter(to, title, false, || Standing::Sure)
 }
 
-/// The same for a thread that waits for a group that may be used again when it has nobody out.
+/// The same for a thread that waits for a group that may be used again when it has nobody out, and cannot say whether it has been
+/// released.
 pub(crate) fn block_for(to: Id, title: impl FnOnce() -> Title) -> Result<Waiting, WouldDeadlock> {
     enter(to, title, false, || Standing::OfThread)
 }
 
-/// The same for a task; `needs` says one, or nothing if the wait is over.
+/// The same for a wait that can say so itself; `needs` says one, or nothing if it is over.
 pub(crate) fn wait_for_round(
     to: Id,
     title: impl FnOnce() -> Title,
@@ -148,19 +160,27 @@ fn enter(
     let edge = Edge { from, to, at_most: 0, for_slot, title: title() };
     // Made before the lock is taken: it may touch a group.
     let standing = standing();
-    let mut edges = look_twice(&edge)?;
+    let mut edges = look_twice(&edge, &standing)?;
     Ok(edges.keep(edge, standing))
 }
 
-/// Looks whether the wait `asked` would close a circle. Blocks for a while before it refuses because of what a thread does.
-fn look_twice(asked: &Edge) -> Result<impl DerefMut<Target = Edges> + use<>, WouldDeadlock> {
+/// Looks whether the wait `asked` would close a circle; `own` is how it stands itself. Blocks for a while before it refuses because
+/// of what a thread does.
+fn look_twice(asked: &Edge, own: &Standing) -> Result<impl DerefMut<Target = Edges> + use<>, WouldDeadlock> {
     let mut looks = if cfg!(any(loom, shuttle)) { 0 } else { LOOKS };
     loop {
         let edges = edges();
-        let Some(way) = edges.circle(asked) else { return Ok(edges) };
-        if looks == 0 || !way.iter().any(|kept| matches!(kept.standing, Standing::OfThread)) {
+        // Threads count at last only.
+        if let Some(way) = edges.circle(asked, looks == 0) {
+            // What it waits for may have come before it was asked, and members that wait for its own group since.
+            if own.is_over(asked) {
+                return Ok(edges);
+            }
             let way = way.into_iter().map(|kept| kept.edge.clone());
             return Err(WouldDeadlock { way: std::iter::once(asked.clone()).chain(way).collect() });
+        }
+        if looks == 0 || edges.circle(asked, true).is_none() {
+            return Ok(edges);
         }
         drop(edges);
         looks -= 1;
@@ -263,15 +283,16 @@ impl Edges {
         of_group.map(|(_, _, number)| (*number, &self.kept[number]))
     }
 
-    /// The circle that the wait `asked` would close, so that it never ended.
-    fn circle(&self, asked: &Edge) -> Option<Vec<&Kept>> {
+    /// The circle that the wait `asked` would close, so that it never ended; if `threads` count, whose waits may be over.
+    fn circle(&self, asked: &Edge, threads: bool) -> Option<Vec<&Kept>> {
         let (home, to) = (asked.from.group, asked.to);
-        let way = self.way_home(home, to, |_| true)?;
+        let counts = |number: u64| threads || !matches!(self.kept[&number].standing, Standing::OfThread);
+        let way = self.way_home(home, to, counts)?;
         if way.iter().all(|kept| !matches!(kept.standing, Standing::Asked(_))) {
             return Some(way);
         }
         // Over somebody whose wait may be over, or who may yet get a slot.
-        let stuck = self.stuck(asked);
+        let stuck = self.stuck(asked, threads);
         self.way_home(home, to, |number| stuck.contains(&number))
     }
 
@@ -280,8 +301,8 @@ impl Edges {
     /// At first it is all of them. Then those are taken out who may go on: who waits for a group of which nobody is left among
     /// them, or for a slot where fewer are left than hold slots; or whose wait is over. When nobody can be taken out any more, nobody who is left can be
     /// the first to go on: each needs the end of one that is left, or of all that hold a slot, who are all left.
-    fn stuck(&self, asked: &Edge) -> BTreeSet<u64> {
-        let mut left = self.led_to(asked.to);
+    fn stuck(&self, asked: &Edge, threads: bool) -> BTreeSet<u64> {
+        let mut left = self.led_to(asked.to, threads);
         loop {
             let mut members: BTreeMap<Id, BTreeSet<u64>> = BTreeMap::new();
             let waiting = left.keys().map(|number| self.kept[number].edge.from);
@@ -301,14 +322,15 @@ impl Edges {
 
     /// The edges that can be reached from the group `from`, and how many of those each waits for must never end, for it not to
     /// end either.
-    fn led_to(&self, from: Id) -> BTreeMap<u64, usize> {
+    fn led_to(&self, from: Id, threads: bool) -> BTreeMap<u64, usize> {
         let (mut led_to, mut seen, mut next) =
             (BTreeMap::new(), BTreeSet::from([from]), VecDeque::from([from]));
         while let Some(group) = next.pop_front() {
             for (number, kept) in self.out_of(group).filter(|(_, kept)| kept.edge.at_most == 0) {
                 let Kept { edge, standing } = kept;
                 let needs = match standing {
-                    Standing::Sure | Standing::OfThread => Some(1),
+                    Standing::Sure => Some(1),
+                    Standing::OfThread => threads.then_some(1),
                     // A checker's locks do not live under this one.
                     Standing::Asked(_) if cfg!(any(loom, shuttle)) => (!edge.for_slot).then_some(1),
                     Standing::Asked(needs) => needs(),
@@ -355,7 +377,7 @@ impl Edges {
 
 #[cfg(test)]
 mod tests {
-    use super::{Edge, Edges, Here, NONE, Standing};
+    use super::{Edge, Edges, Here, NONE, Standing, wait_for, wait_for_round, wait_for_slot};
     use crate::roll::Title;
     use std::panic::Location;
     use std::sync::Arc;
@@ -384,16 +406,16 @@ mod tests {
     /// The groups that the rest of the circle leads to, which `asked` would close.
     #[track_caller]
     fn leads_over(edges: &Edges, asked: &Edge) -> Vec<usize> {
-        edges.circle(asked).expect("it closes a circle").iter().map(|kept| kept.edge.to).collect()
+        edges.circle(asked, true).expect("it closes a circle").iter().map(|kept| kept.edge.to).collect()
     }
 
     #[test]
     fn a_way_back_is_found_among_dead_ends_and_loops_elsewhere() {
         let edges = edges(&[(2, 9), (2, 3), (3, 4), (4, 3), (3, 5), (5, 1), (7, 1)]);
         assert_eq!(leads_over(&edges, &edge((1, 2), 1)), [3, 5, 1]);
-        assert!(edges.circle(&edge((1, 1), 1)).is_some(), "itself");
-        assert!(edges.circle(&edge((1, 9), 1)).is_none());
-        assert!(edges.circle(&edge((8, 2), 1)).is_none(), "a loop that does not lead home");
+        assert!(edges.circle(&edge((1, 1), 1), true).is_some(), "itself");
+        assert!(edges.circle(&edge((1, 9), 1), true).is_none());
+        assert!(edges.circle(&edge((8, 2), 1), true).is_none(), "a loop that does not lead home");
     }
 
     #[test]
@@ -401,12 +423,12 @@ mod tests {
         for (limit, told) in [(Some(1), true), (Some(2), false), (None, false)] {
             let mut edges = edges(&[]);
             add_slot(&mut edges, (2, 1), limit);
-            assert_eq!(edges.circle(&edge((1, 2), 1)).is_some(), told, "limit {limit:?}");
+            assert_eq!(edges.circle(&edge((1, 2), 1), true).is_some(), told, "limit {limit:?}");
         }
         // The other slot is held by one who waits for something that ends.
         let mut over = edges(&[(1, 8), (8, 9)]);
         add_slot(&mut over, (2, 1), Some(2));
-        assert!(over.circle(&edge((1, 2), 2)).is_none());
+        assert!(over.circle(&edge((1, 2), 2), true).is_none());
         // And by one who is in the circle too.
         over.enter(edge((8, 2), 2), Standing::Sure);
         assert_eq!(leads_over(&over, &edge((1, 2), 2)), [1]);
@@ -418,7 +440,7 @@ mod tests {
             let mut edges = edges(&[(3, 1)]);
             let standing = Standing::Asked(Arc::new(move || (!over).then_some(1)));
             edges.enter(edge((2, 3), 1), standing);
-            assert_eq!(edges.circle(&edge((1, 2), 1)).is_none(), over);
+            assert_eq!(edges.circle(&edge((1, 2), 1), true).is_none(), over);
             // Another way round does.
             edges.enter(edge((2, 3), 2), Standing::Sure);
             assert_eq!(leads_over(&edges, &edge((1, 2), 1)), [3, 1]);
@@ -432,6 +454,38 @@ mod tests {
         edges.enter(edge((2, 3), 2), Standing::Sure);
         edges.enter(edge((3, 1), 1), Standing::Sure);
         assert_eq!(leads_over(&edges, &edge((1, 2), 1)), [3, 1]);
+    }
+
+    #[test]
+    fn a_thread_that_may_have_been_released_counts_when_it_is_asked_for_only() {
+        // On the way itself, and beside it as one who has a slot.
+        let mut on_it = edges(&[(3, 1)]);
+        on_it.enter(edge((2, 3), 1), Standing::OfThread);
+        let mut beside = edges(&[]);
+        add_slot(&mut beside, (2, 1), Some(2));
+        beside.enter(edge((1, 2), 2), Standing::OfThread);
+        for edges in [on_it, beside] {
+            assert!(edges.circle(&edge((1, 2), 1), false).is_none());
+            assert!(edges.circle(&edge((1, 2), 1), true).is_some());
+        }
+    }
+
+    /// Between the making of a wait and the look for circles its group may have emptied, and been used again.
+    #[test]
+    fn who_asks_for_a_wait_that_is_over_already_is_not_refused() {
+        const ONE: usize = usize::MAX - 1;
+        const OTHER: usize = usize::MAX - 2;
+        let title = || Title::new(None, Location::caller());
+        let as_member = |group: usize| crate::who::enter(here(group, 1));
+        let inside = as_member(OTHER);
+        let waiting = wait_for(ONE, title).unwrap();
+        drop(inside);
+        let _inside = as_member(ONE);
+        assert!(wait_for_round(OTHER, title, || Arc::new(|| Some(1))).is_err());
+        assert!(wait_for_round(OTHER, title, || Arc::new(|| None)).is_ok());
+        // It is about whoever asks for a slot to queue for it.
+        assert!(wait_for_slot(OTHER, title, || Arc::new(|| None)).is_err());
+        drop(waiting);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Waits that could never end are told, with the way round.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::time::Duration;
 
 use headcount::task::{self, Group, Spawner};
 use headcount::{Context, ok};
 
-use super::{Gate, Hand, paused, poll_once};
+use super::{Gate, Hand, paused, poll_once, threaded};
 
 type Plain = Spawner<(), headcount::BoxError, headcount::FailFast>;
 
@@ -306,5 +308,36 @@ fn a_wait_for_a_wait_group_that_is_over_and_was_not_polled_since_is_no_part_of_a
         tokio::task::yield_now().await;
         hand.finish(tasks.wait()).unwrap();
         waits.await.unwrap();
+    });
+}
+
+// Once a false alarm: whoever queues in a group that is being cancelled hears of it a moment later than its members.
+#[test]
+fn who_queues_in_a_group_that_is_cancelled_is_no_part_of_a_circle() {
+    threaded(|| async {
+        for _ in 0..50 {
+            let group = || Group::<()>::new(&Context::background());
+            let (full, queues) = (group().limit(1), group());
+            let (to_full, to_queues) = (full.spawner(), queues.spawner());
+            full.spawn(move |ctx| async move {
+                let _cancelled = ctx.wait_async().await;
+                ok(to_queues.wait_idle().await)
+            });
+            let (says, queued) = tokio::sync::oneshot::channel();
+            queues.spawn(move |_| async move {
+                let (mut says, mut submit) = (Some(says), pin!(to_full.submit(|_| async { ok(()) })));
+                let submitted = poll_fn(|cx| {
+                    let submitted = submit.as_mut().poll(cx);
+                    says.take().into_iter().for_each(|says| says.send(()).unwrap());
+                    submitted
+                });
+                assert!(submitted.await.is_err(), "nobody makes room");
+                ok(())
+            });
+            queued.await.unwrap();
+            full.cancel();
+            queues.wait().await.unwrap();
+            drop(full.wait().await);
+        }
     });
 }
