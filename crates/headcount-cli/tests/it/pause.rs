@@ -99,6 +99,7 @@ fn a_member_s_time_does_not_run_while_it_is_stopped() {
         ["--order", "live", "--timeout", "6s", "sh", "-c", command, gate.to_str().unwrap(), ":::", "1"];
     let mut playing = job(&args).start();
     assert_eq!(playing.lines(1), ["up\n"]);
+    playing.until_there_is("sleep");
     pause(&mut playing);
     let since = Instant::now();
     while since.elapsed() < limit {

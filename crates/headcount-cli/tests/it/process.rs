@@ -37,14 +37,14 @@ fn what_the_leader_wrote_last_is_printed_though_others_hold_the_pipe() {
 
 #[test]
 fn who_left_for_a_session_of_its_own_is_named_at_the_end() {
-    let command = "setsid sh -c 'echo here; exec sleep 7' & read -r line < $0";
+    let command = "setsid sh -c 'echo here; exec sleep 1000' & read -r line < $0";
     let folder = crate::stage::folder();
     let gate = crate::stage::fifo(&folder, "gate");
     let mut playing =
         headcount(["--order", "live", "sh", "-c", command, gate.to_str().unwrap(), ":::", "a"]).start();
     assert_eq!(playing.lines(1), ["here\n"]);
     // It bears the name it is looked for by only after its exec.
-    playing.until("the exec", |playing| playing.survivors().iter().any(|who| who.contains(" sleep")));
+    playing.until_there_is("sleep");
     tell(&gate, "go\n");
     let seen = playing.end();
     assert_eq!(seen.status.code(), Some(0));

@@ -17,7 +17,7 @@ fn stubborn(grace: &str) -> Stage {
 fn up(stage: Stage) -> Playing {
     let mut playing = stage.start();
     assert_eq!(playing.lines(2), ["up\n", "up\n"]);
-    assert!(playing.survivors().len() >= 6, "members and their children run");
+    playing.until("members and their children", |playing| playing.survivors().len() >= 6);
     playing
 }
 

@@ -224,7 +224,14 @@ impl Playing {
         }
     }
 
-    /// Everything alive that this run started, itself left out.
+    /// Waits until one of those that this run started is called so.
+    pub(crate) fn until_there_is(&mut self, name: &str) {
+        let ends = format!(" {name}\n");
+        self.until(name, |playing| playing.survivors().iter().any(|who| who.ends_with(&ends)));
+    }
+
+    /// Everything alive that this run started, itself left out. Who was killed does nothing any more, and is gone when a core is
+    /// free for that; who is in the middle of an exec is not seen.
     pub(crate) fn survivors(&self) -> Vec<String> {
         let mark = format!("{MARK}={}", self.mark);
         let own = self.child.id().to_string();
@@ -235,6 +242,7 @@ impl Playing {
                 let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
                 environment.split(|&byte| byte == 0).any(|variable| variable == mark.as_bytes())
             })
+            .filter(|id| !was_killed(id))
             .map(|id| {
                 format!("{id} {}", std::fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default())
             })
@@ -252,6 +260,16 @@ impl Drop for Playing {
             let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
         }
     }
+}
+
+/// Whether a KILL was sent to a process.
+fn was_killed(id: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let pending = status.lines().filter_map(|line| {
+        let set = line.strip_prefix("SigPnd:").or_else(|| line.strip_prefix("ShdPnd:"))?;
+        u64::from_str_radix(set.trim(), 16).ok()
+    });
+    pending.fold(0, |all, set| all | set) & 1 << (Signal::KILL.as_raw() - 1) != 0
 }
 
 /// Whether a line says how far the batch is, which it does every ten seconds: on a busy machine that may be in any test.

@@ -154,6 +154,7 @@ fn nanoseconds(ticks: u64) -> u64 {
 mod tests {
     use std::os::unix::process::CommandExt;
     use std::process::{Child, Command};
+    use std::time::Instant;
 
     use super::*;
     use crate::process::system::uptime;
@@ -187,6 +188,15 @@ mod tests {
         Head { command: Pid::from_raw(i32::MAX).unwrap(), batch: "none".into() }
     }
 
+    /// Waits for somebody else to come so far.
+    fn until(mut is: impl FnMut() -> bool) {
+        let since = Instant::now();
+        while !is() {
+            assert!(since.elapsed() < Duration::from_secs(120), "waited in vain");
+            thread::sleep(AGAIN);
+        }
+    }
+
     #[test]
     fn a_group_that_was_written_down_while_it_ran_is_ended() {
         let mut sleeper = Sleeper::new();
@@ -212,6 +222,9 @@ mod tests {
             Sleeper(command.arg("1000").env(BATCH, name).process_group(0).spawn().unwrap())
         };
         let (mut ours, mut other) = (named("a-batch"), named("a-batch-too"));
+        // In the middle of its exec nobody has an environment.
+        until(|| sight::was_given(ours.pid(), BATCH, "a-batch"));
+        until(|| sight::was_given(other.pid(), BATCH, "a-batch-too"));
         end(&head, &[]);
         assert!(!ours.is_alive());
         assert!(other.is_alive());
@@ -225,17 +238,16 @@ mod tests {
         let script = "exec 3>&1; setsid sleep 1000 >/dev/null 3>&- & exec sleep 1000";
         let child = Command::new("sh").args(["-c", script]).stdout(writer).process_group(0).spawn().unwrap();
         let mut sleeper = Sleeper(child);
-        let grandchild = loop {
-            let all = sight::all();
+        let mut grandchild = None;
+        until(|| {
             // It has left the group, so it has come to its own program.
-            let own = |seen: &&Sighting| {
+            let own = |seen: &Sighting| {
                 i64::from(seen.parent) == i64::from(sleeper.0.id()) && seen.session == seen.number()
             };
-            if let Some(seen) = all.iter().find(own) {
-                break *seen;
-            }
-            thread::sleep(AGAIN);
-        };
+            grandchild = sight::all().into_iter().find(own);
+            grandchild.is_some()
+        });
+        let grandchild = grandchild.unwrap();
         let mut other = Sleeper::new();
         end(&nobody(), &[Place { pipes: [0, number], ..Place::default() }]);
         assert!(!sleeper.is_alive());
