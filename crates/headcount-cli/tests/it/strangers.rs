@@ -7,10 +7,12 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 use rustix::process::Signal;
 
 use crate::inspect::{Place, refused};
+use crate::stage::LIMIT;
 
 /// Not root, and nobody else in particular.
 const STRANGER: u32 = 65_534;
@@ -70,6 +72,17 @@ fn asked_by(user: u32, socket: &Path) -> String {
     said
 }
 
+/// What its owner is told. Asked again when hung up on, which is what happens to whoever is slow to ask.
+fn owner_is_told(socket: &Path) -> String {
+    let since = Instant::now();
+    loop {
+        let said = asked_by(0, socket);
+        if said != "hung up on\n" || since.elapsed() >= LIMIT {
+            return said;
+        }
+    }
+}
+
 fn opens(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
@@ -84,12 +97,12 @@ fn another_user_is_not_let_in_and_is_told_nothing_where_the_place_was_opened_to_
     let mut batch = place.batch();
     let socket = place.socket(batch.child.id());
     assert_eq!(asked_by(STRANGER, &socket), "not let in: Permission denied\n");
-    assert!(asked_by(0, &socket).starts_with("told: {\"headcount\":1,\"census\":"), "its owner is");
+    assert!(owner_is_told(&socket).starts_with("told: {\"headcount\":1,\"census\":"), "its owner is");
 
     opens(&place.directory(), 0o755);
     opens(&socket, 0o666);
     assert_eq!(asked_by(STRANGER, &socket), "hung up on\n");
-    assert!(asked_by(0, &socket).starts_with("told: "), "and it goes on answering its owner");
+    assert!(owner_is_told(&socket).starts_with("told: "), "and it goes on answering its owner");
     batch.signal(Signal::TERM);
     batch.end();
 }
