@@ -69,7 +69,12 @@ fn nothing_is_asked_for_with_less_memory_than_wanted() {
 #[test]
 fn the_limit_goes_up_and_down_while_transfers_run() {
     let gate = Arc::new(Gate::default());
-    let (held, free, folder, files) = (gated(&gate), Server::of("x"), folder(), folder());
+    let (held, folder, files) = (gated(&gate), folder(), folder());
+    // Slow enough for two at once to be seen.
+    let free = Server::start(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        vec![Act::Send(answer("200 OK", &[], b"x"))]
+    });
     let control = folder.path().join("control");
     let say = |text: &str, playing: &mut Playing| {
         fs::write(&control, text).unwrap();

@@ -113,7 +113,8 @@ impl Server {
         self.inner.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many requests were being answered at once at the worst moment.
+    /// How many requests were being answered at once at the worst moment: from before one can be [asked](Self::asked) for until
+    /// before the last byte of its answer, so that nobody is counted who has come later.
     pub(crate) fn most_at_once(&self) -> usize {
         self.inner.most_at_once.load(Ordering::SeqCst)
     }
@@ -134,11 +135,14 @@ impl Inner {
         let _ = stream.set_nodelay(true);
         let mut reader = BufReader::new(stream);
         while let Some(request) = self.read(&mut reader) {
-            let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
-            self.most_at_once.fetch_max(now, Ordering::SeqCst);
-            let go_on = (self.handler)(&request).into_iter().all(|act| play(act, stream));
+            let mut acts = (self.handler)(&request);
+            let last = match acts.last_mut() {
+                Some(Act::Send(bytes)) => bytes.pop().map(|byte| Act::Send(vec![byte])),
+                _ => acts.pop(),
+            };
+            let go_on = acts.into_iter().all(|act| play(act, stream));
             self.at_once.fetch_sub(1, Ordering::SeqCst);
-            if !go_on {
+            if !go_on || !last.is_none_or(|last| play(last, stream)) {
                 break;
             }
         }
@@ -156,6 +160,8 @@ impl Inner {
             let Some((name, value)) = line.trim_end().split_once(": ") else { break };
             headers.insert(name.to_ascii_lowercase(), value.to_owned());
         }
+        let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_at_once.fetch_max(now, Ordering::SeqCst);
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let before = asked.iter().filter(|other| other.path == path).count();
         let request = Request { path, headers, before, at: Instant::now() };
