@@ -119,8 +119,15 @@ fn a_stop_is_accounted_for_with_its_cause_and_whom_it_hit() {
 
 #[test]
 fn a_failure_that_stops_the_rest_is_named_as_the_cause() {
-    let command = "if [ $0 = 3 ]; then exit 1; else exec sleep 1000; fi";
-    let seen = headcount(["-j3", "sh", "-c", command, ":::", "1", "2", "3", "4", "5"]).run();
+    let folder = crate::stage::folder();
+    let up = folder.path().join("up");
+    // Whoever is cut short has to have begun.
+    let command = format!(
+        "[ $0 = 3 ] || {{ echo up >> {0}; exec sleep 1000; }}; \
+         until [ $(wc -l < {0} || echo 0) -ge 2 ]; do sleep 0.01; done 2>/dev/null; exit 1",
+        up.display()
+    );
+    let seen = headcount(["-j3", "sh", "-c", &command, ":::", "1", "2", "3", "4", "5"]).run();
     seen.ended(1);
     assert!(
         seen.err.contains("\n\nstopped by the failure of member 3: 2 cut short, 2 never began\n  member "),

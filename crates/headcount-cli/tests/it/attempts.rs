@@ -84,18 +84,21 @@ fn the_policy_hears_of_the_last_attempt_only() {
 fn others_run_while_one_waits() {
     let folder = folder();
     let gate = fifo(&folder, "gate");
-    // With one slot, member 1 can only succeed if member 2 runs between its attempts.
-    let command = "if [ $1 = 2 ]; then echo second > $0; exit; fi; \
-                   [ -e $0.was ] && exec cat $0.said; touch $0.was; exit 1";
-    let wait = "fixed:300ms";
+    // With one slot, member 1 can only succeed if member 2 runs between its attempts: between which ones is up to the machine.
+    let command =
+        "if [ $1 = 2 ]; then echo second > $0; exit; fi; [ -e $0.said ] && exec cat $0.said; exit 1";
+    let tries = ["-j1", "--retries", "100000", "--backoff", "fixed:50ms"];
     let gate_path = gate.to_str().unwrap();
-    let args = ["-j1", "--retries", "1", "--backoff", wait, "sh", "-c", command, gate_path, ":::", "1", "2"];
-    let mut playing = headcount(args).start();
+    let work = ["sh", "-c", command, gate_path, ":::", "1", "2"];
+    let mut playing = headcount(tries.iter().chain(&work)).start();
     let said = crate::stage::within(LIMIT, "the second member", {
         let gate = gate.clone();
         move || std::fs::read_to_string(gate).unwrap()
     });
-    std::fs::write(folder.path().join("gate.said"), &said).unwrap();
+    // In one piece: it is looked for all the time.
+    let [half, whole] = ["gate.half", "gate.said"].map(|name| folder.path().join(name));
+    std::fs::write(&half, &said).unwrap();
+    std::fs::rename(half, whole).unwrap();
     let seen = playing.end();
     seen.ended(0);
     assert_eq!(seen.out(), "second\n");

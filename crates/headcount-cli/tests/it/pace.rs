@@ -47,12 +47,16 @@ fn nobody_starts_above_the_load() {
             std::hint::spin_loop();
         }
     });
-    let seen = headcount(["--load", "0.001", "--deadline", "5s", "echo", ":::", "1", "2"]).run();
+    let mut playing = headcount(["--load", "0.001", "echo", ":::", "1", "2"]).start();
+    // Said after some time.
+    let said = playing.err_line();
+    playing.signal(Signal::TERM);
+    let seen = playing.end();
     busy.store(false, Ordering::Relaxed);
     spinner.join().unwrap();
-    seen.ended(3);
+    seen.died_by(Signal::TERM);
     assert_eq!(seen.out(), "");
-    assert!(seen.err.starts_with("headcount: the next member waits: the load is "), "{}", seen.err);
+    assert!(said.starts_with("headcount: the next member waits: the load is "), "{said}");
     assert!(seen.err.contains("2 members: 0 ok, 0 failed, 0 lost, 2 cancelled\n"), "{}", seen.err);
     for load in ["1000000", "100000000%"] {
         let seen = headcount(["--load", load, "echo", ":::", "1"]).run();

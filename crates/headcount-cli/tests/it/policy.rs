@@ -101,11 +101,15 @@ fn failures_within_the_budget_stop_nobody_and_are_said() {
 
 #[test]
 fn one_failure_more_than_allowed_terminates_the_rest() {
-    let command = "case $0 in bad) exit 1;; *) exec sleep 1000;; esac";
+    let folder = folder();
+    // Whoever is cut short has to have begun.
+    let command =
+        "case $1 in bad) until [ -e $0 ]; do sleep 0.01; done; exit 1;; *) : > $0; exec sleep 1000;; esac";
     for (budget, inputs) in
         [("1", &["slow", "bad", "bad", "x", "y"]), ("20%", &["slow", "bad", "bad", "x", "y"])]
     {
-        let args = ["-j2", "--max-failures", budget, "sh", "-c", command, ":::"];
+        let up = folder.path().join(budget);
+        let args = ["-j2", "--max-failures", budget, "sh", "-c", command, up.to_str().unwrap(), ":::"];
         let seen = headcount(args.iter().chain(inputs)).run();
         assert_eq!(told(&seen, 1), "5 members: 0 ok, 2 failed, 0 lost, 3 cancelled");
         let why = format!(

@@ -136,9 +136,14 @@ fn columns_are_told_one_by_one() {
 fn a_stop_is_told_with_its_cause_and_after_it_who_never_began() {
     let folder = folder();
     let file = folder.path().join("run.jsonl");
-    let seen = headcount(["-j2", "--events"])
+    // Whoever is cut short has to have begun.
+    let command =
+        "test $1 = bad || { : > $0; exec sleep 1000; }; until [ -e $0 ]; do sleep 0.01; done; exit 7";
+    let seen = headcount(["-j2", "--grace", "60s", "--events"])
         .arg(&file)
-        .args(["sh", "-c", "test $0 = bad && exit 7; exec sleep 100", ":::", "long", "bad", "never", "never"])
+        .args(["sh", "-c", command])
+        .arg(folder.path().join("up"))
+        .args([":::", "long", "bad", "never", "never"])
         .run();
     seen.ended(1);
     let events = events(&file);
@@ -166,7 +171,7 @@ fn a_stop_is_told_with_its_cause_and_after_it_who_never_began() {
 fn who_cannot_be_started_and_who_is_late_are_told_so() {
     let folder = folder();
     let (file, log) = (folder.path().join("run.jsonl"), folder.path().join("log"));
-    let seen = headcount(["-k", "-j1", "--timeout", "0.1", "--events"])
+    let seen = headcount(["-k", "-j1", "--timeout", "0.1", "--grace", "60s", "--events"])
         .arg(&file)
         .arg("--joblog")
         .arg(&log)

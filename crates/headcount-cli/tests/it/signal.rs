@@ -200,24 +200,26 @@ fn output_that_nobody_reads_is_given_up_and_that_is_said() {
 
 #[test]
 fn one_more_interrupt_gives_up_what_nobody_reads() {
-    let command = "trap '' TERM INT; seq 100000; exec sleep 1000";
+    let folder = folder();
+    let ready = folder.path().join("ready");
+    let command = format!("trap '' TERM INT; : > {}; seq 100000; exec sleep 1000", ready.display());
     let mut playing =
-        headcount(["-j1", "--order", "live", "--grace", "1000s", "sh", "-c", command, ":::", "1"]).start();
-    playing.until("the member", |playing| !playing.survivors().is_empty());
+        headcount(["-j1", "--order", "live", "--grace", "1000s", "sh", "-c", &command, ":::", "1"]).start();
+    playing.until("the member to be deaf", |_| ready.exists());
+    playing.signal(Signal::INT);
+    assert!(playing.err_line().starts_with("headcount: "));
+    let second = Instant::now();
     for _ in 0..2 {
         playing.signal(Signal::INT);
         assert!(playing.err_line().starts_with("headcount: "));
     }
-    let third = Instant::now();
     playing.signal(Signal::INT);
-    assert!(playing.err_line().starts_with("headcount: "));
-    playing.signal(Signal::INT);
-    let at_once = third.elapsed() < Duration::from_millis(1500);
     let status = playing.status();
+    let at_once = second.elapsed() < Duration::from_secs(2);
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(Signal::INT.as_raw()));
     assert_eq!(playing.survivors(), Vec::<String>::new());
-    // Had it been given up by itself, that would have been said. That happens after two seconds without a reader, should the
-    // fourth not have come by then.
+    // Had it been given up by itself, that would have been said. That happens two seconds after the second without a reader,
+    // should the fourth not have come by then.
     let err = playing.end().err;
     assert!(!(at_once && err.contains("was not read")), "{err}");
 }

@@ -56,7 +56,7 @@ fn a_group_is_cancelled_from_another_terminal_and_its_run_says_why() {
     let Some(engine) = Engine::start() else { return };
     let worker = engine.worker("w1");
     let mut run =
-        engine.run().args(["--lease", "3s", "sh", "-c", "mkdir begun; sleep 1000", ":::", "1", "2"]).start();
+        engine.run().args(["--lease", "15s", "sh", "-c", "mkdir begun; sleep 1000", ":::", "1", "2"]).start();
     let group = group_of(&run.err_line());
     engine.until_there("begun");
     engine.call("cancel").args(["--reason", "wrong input", &group]).run().ended(0);

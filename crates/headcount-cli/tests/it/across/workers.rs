@@ -18,7 +18,10 @@ fn another_worker_finishes_what_one_that_was_killed_has_begun() {
     killed.until_nobody_is_left();
     let _other = engine.worker("w2");
     let seen = run.end();
-    assert_eq!(seen.ended(0).out(), "attempt 2\n");
+    // The lease is short, because all of it is waited for: the other worker may be silent for so long as well.
+    let attempt =
+        seen.ended(0).out().strip_prefix("attempt ").and_then(|number| number.trim_end().parse().ok());
+    assert!(attempt.is_some_and(|attempt: u32| attempt >= 2), "{}", seen.out());
     assert!(seen.err.contains("1 member: 1 ok, 0 failed, 0 lost, 0 cancelled"), "{}", seen.err);
 }
 
