@@ -1,13 +1,14 @@
 //! Ctrl-Z and `fg`: the batch stops and goes on as a whole.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
 
 use crate::guard::guard;
-use crate::stage::{Playing, Stage, fifo, folder, headcount, tell};
+use crate::stage::{LIMIT, Playing, Stage, fifo, folder, headcount, tell, until_in_time};
 
 /// A batch that leads a group of its own, as under a shell with job control, so that there is somebody to continue it.
 fn job(args: &[&str]) -> Stage {
@@ -35,6 +36,29 @@ fn stopped_survivors(playing: &Playing) -> usize {
 pub(crate) fn pause(playing: &mut Playing) {
     playing.signal(Signal::TSTP);
     playing.until("it to stop", is_stopped);
+}
+
+/// The same, and has it go on after so long; false if it ended before it stopped.
+pub(crate) fn pause_for(playing: &mut Playing, time: Duration) -> bool {
+    let ended = |playing: &mut Playing| playing.child.try_wait().expect("a child").is_some();
+    if ended(playing) {
+        return false;
+    }
+    playing.signal(Signal::TSTP);
+    let since = Instant::now();
+    while !is_stopped(playing) {
+        if ended(playing) {
+            return false;
+        }
+        assert!(since.elapsed() < LIMIT, "it does not stop");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let since = Instant::now();
+    while since.elapsed() < time {
+        std::thread::sleep(time.saturating_sub(since.elapsed()));
+    }
+    playing.signal(Signal::CONT);
+    true
 }
 
 #[test]
@@ -74,6 +98,7 @@ fn a_batch_in_a_batch_stops_and_goes_on_with_it() {
     );
     let mut playing = job(&["--order", "live", "--shell", &inner, ":::", "x"]).start();
     assert_eq!(playing.lines(1), ["up\n"]);
+    playing.until_there_is("sleep");
     pause(&mut playing);
     let asleep = |playing: &Playing| {
         playing.survivors().into_iter().find(|who| who.contains(" sleep")).expect("the inner member")
@@ -91,25 +116,31 @@ fn a_batch_in_a_batch_stops_and_goes_on_with_it() {
 
 #[test]
 fn a_member_s_time_does_not_run_while_it_is_stopped() {
-    let limit = Duration::from_secs(6);
-    let folder = folder();
-    let gate = fifo(&folder, "gate");
-    let command = "echo up; read -r line < $0; echo $line";
-    let args =
-        ["--order", "live", "--timeout", "6s", "sh", "-c", command, gate.to_str().unwrap(), ":::", "1"];
-    let mut playing = job(&args).start();
-    assert_eq!(playing.lines(1), ["up\n"]);
-    playing.until_there_is("sleep");
-    pause(&mut playing);
-    let since = Instant::now();
-    while since.elapsed() < limit {
-        std::thread::sleep(limit - since.elapsed());
-    }
-    playing.signal(Signal::CONT);
-    tell(&gate, "in time\n");
-    let seen = playing.end();
-    seen.ended(0);
-    assert_eq!(seen.out(), "in time\n");
+    until_in_time(|seconds| {
+        let limit = Duration::from_secs(seconds.into());
+        let folder = folder();
+        let gate = fifo(&folder, "gate");
+        let gate = gate.to_str().unwrap();
+        // Held open, so that nobody waits for a member that is late.
+        let mut held = fs::File::options().read(true).write(true).open(gate).unwrap();
+        let command = "echo up; read -r line < $0; echo $line";
+        let timeout = format!("{seconds}s");
+        let began = Instant::now();
+        let mut playing =
+            job(&["--order", "live", "--timeout", &timeout, "sh", "-c", command, gate, ":::", "1"]).start();
+        let up = playing.lines(1);
+        let paused = pause_for(&mut playing, limit);
+        held.write_all(b"in time\n").unwrap();
+        let seen = playing.end();
+        // All the time that was not surely spent in the pause.
+        if began.elapsed() >= if paused { 2 * limit } else { limit } {
+            return false;
+        }
+        assert_eq!(up, ["up\n"]);
+        seen.ended(0);
+        assert_eq!(seen.out(), "in time\n");
+        true
+    });
 }
 
 #[test]

@@ -114,6 +114,12 @@ impl Stage {
     }
 }
 
+/// Plays with so many seconds as a limit that has to be kept by somebody, and with more of them until it was: `play` says
+/// whether the machine let everyone be in time. A limit that is never missed would have to be waited for in every run.
+pub(crate) fn until_in_time(play: impl FnMut(u32) -> bool) {
+    assert!([2, 15, 40].into_iter().any(play), "nobody was in time, however long that was");
+}
+
 /// A run that is under way. Whatever becomes of the test, it is ended.
 pub(crate) struct Playing {
     pub(crate) child: Child,

@@ -4,23 +4,35 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::stage::{LIMIT, headcount};
+use crate::stage::{LIMIT, headcount, until_in_time};
 
 #[test]
 fn a_member_that_takes_too_long_is_terminated_and_has_failed() {
     let command = "echo last words; exec sleep 1000";
-    let seen = headcount(["-k", "-j2", "--timeout", "3s", "sh", "-c", command, ":::", "slow"]).run();
-    seen.ended(1);
-    let (note, account) = seen.err.split_once("1 member: ").expect("an account");
-    let lines: Vec<&str> = note.lines().collect();
-    assert_eq!(lines[..2], ["headcount: member 1 timed out after 3s: slow", "headcount: 1 still out"]);
-    assert!(lines[2].starts_with("  #1  slow  pid ") && lines[2].ends_with(" s  last words"), "{note}");
-    assert_eq!(lines.len(), 3, "{note}");
-    assert!(
-        account.starts_with("0 ok, 1 failed, 0 lost, 0 cancelled\n\nmember 1 failed: timed out after 3s\n")
-    );
-    assert!(account.contains("\n  ended:   timed out after 3s, gone after "), "{account}");
-    assert!(account.ends_with("  last lines:\n    last words\n"), "{account}");
+    until_in_time(|seconds| {
+        let late = format!("timed out after {seconds}s");
+        let timeout = format!("{seconds}s");
+        let args =
+            ["-k", "-j2", "--order", "live", "--timeout", &timeout, "sh", "-c", command, ":::", "slow"];
+        let began = Instant::now();
+        let mut playing = headcount(args).start();
+        let heard = playing.lines(1) == ["last words\n"] && began.elapsed().as_secs() < seconds.into();
+        let seen = playing.end();
+        seen.ended(1);
+        if !heard {
+            return false;
+        }
+        let (note, account) = seen.err.split_once("1 member: ").expect("an account");
+        let lines: Vec<&str> = note.lines().collect();
+        assert_eq!(lines[..2], [&*format!("headcount: member 1 {late}: slow"), "headcount: 1 still out"]);
+        assert!(lines[2].starts_with("  #1  slow  pid ") && lines[2].ends_with(" s  last words"), "{note}");
+        assert_eq!(lines.len(), 3, "{note}");
+        let told = format!("0 ok, 1 failed, 0 lost, 0 cancelled\n\nmember 1 failed: {late}\n");
+        assert!(account.starts_with(&told), "{account}");
+        assert!(account.contains(&format!("\n  ended:   {late}, gone after ")), "{account}");
+        assert!(account.ends_with("  last lines:\n    last words\n"), "{account}");
+        true
+    });
 }
 
 #[test]
@@ -81,23 +93,35 @@ fn many_that_run_out_of_time_together_call_everyones_roll_once() {
 #[test]
 fn the_deadline_terminates_what_is_left_and_has_a_code_of_its_own() {
     let command = "echo up; [ $0 = hard ] && trap '' TERM; sleep 1000; sleep 1000";
-    let began = Instant::now();
-    let args = ["-j2", "--grace", "50ms", "--deadline", "4s", "sh", "-c", command];
-    let seen = headcount(args.iter().chain(&[":::", "soft", "hard", "never", "begun"])).run();
-    seen.ended(3);
-    assert!(began.elapsed() >= Duration::from_secs(4) && began.elapsed() < LIMIT / 2);
-    let (note, account) = seen.err.split_once("4 members: ").expect("an account");
-    let lines: Vec<&str> = note.lines().collect();
-    assert_eq!(lines[..2], ["headcount: the deadline of 4s has passed", "headcount: 2 still out"]);
-    assert!(lines[2].starts_with("  #1  soft  pid ") && lines[3].starts_with("  #2  hard  pid "), "{note}");
-    assert_eq!(lines.len(), 4, "{note}");
-    assert!(
-        account.starts_with(
+    until_in_time(|seconds| {
+        let deadline = format!("{seconds}s");
+        let args =
+            ["-j2", "--order", "live", "--grace", "50ms", "--deadline", &deadline, "sh", "-c", command];
+        let began = Instant::now();
+        let mut playing = headcount(args.iter().chain(&[":::", "soft", "hard", "never", "begun"])).start();
+        let both = playing.lines(2) == ["up\n"; 2] && began.elapsed().as_secs() < seconds.into();
+        let seen = playing.end();
+        seen.ended(3);
+        assert!(began.elapsed() >= Duration::from_secs(seconds.into()));
+        if !both {
+            return false;
+        }
+        let (note, account) = seen.err.split_once("4 members: ").expect("an account");
+        let lines: Vec<&str> = note.lines().collect();
+        let passed = format!("headcount: the deadline of {seconds}s has passed");
+        assert_eq!(lines[..2], [&*passed, "headcount: 2 still out"]);
+        assert!(
+            lines[2].starts_with("  #1  soft  pid ") && lines[3].starts_with("  #2  hard  pid "),
+            "{note}"
+        );
+        assert_eq!(lines.len(), 4, "{note}");
+        let told = format!(
             "0 ok, 0 failed, 0 lost, 4 cancelled\n\n\
-             stopped by the deadline of 4s: 2 cut short, 2 never began\n"
-        ),
-        "{account}"
-    );
+             stopped by the deadline of {seconds}s: 2 cut short, 2 never began\n"
+        );
+        assert!(account.starts_with(&told), "{account}");
+        true
+    });
 }
 
 #[test]
@@ -113,25 +137,30 @@ fn the_deadline_ends_a_wait_for_input() {
 
 #[test]
 fn the_deadline_holds_while_the_batch_drains() {
-    let mut playing = headcount([
-        "--order",
-        "live",
-        "--deadline",
-        "6s",
-        "sh",
-        "-c",
-        "echo up; exec sleep 1000",
-        ":::",
-        "1",
-    ])
-    .start();
-    playing.lines(1);
-    playing.signal(Signal::INT);
-    let seen = playing.end();
-    seen.died_by(Signal::INT);
-    assert!(seen.err.contains("\nheadcount: the deadline of 6s has passed\n"), "{}", seen.err);
-    let why = "\n\nstopped by signal 2 (SIGINT), then the deadline of 6s: 1 cut short, 0 never began\n";
-    assert!(seen.err.contains(why), "{}", seen.err);
+    until_in_time(|seconds| {
+        let deadline = format!("{seconds}s");
+        let command = "echo up; exec sleep 1000";
+        let args = ["--order", "live", "--deadline", &deadline, "sh", "-c", command, ":::", "1"];
+        let began = Instant::now();
+        let mut playing = headcount(args).start();
+        let up = playing.lines(1) == ["up\n"];
+        playing.signal(Signal::INT);
+        let said = playing.err_line();
+        let in_time = up && began.elapsed().as_secs() < seconds.into();
+        let seen = playing.end();
+        if !in_time {
+            return false;
+        }
+        assert!(said.starts_with("headcount: no more members are started; waiting for 1;"), "{said}");
+        seen.died_by(Signal::INT);
+        let passed = format!("headcount: the deadline of {seconds}s has passed\n");
+        assert!(seen.err.starts_with(&passed), "{}", seen.err);
+        let why = format!(
+            "\n\nstopped by signal 2 (SIGINT), then the deadline of {seconds}s: 1 cut short, 0 never began\n"
+        );
+        assert!(seen.err.contains(&why), "{}", seen.err);
+        true
+    });
 }
 
 /// What a member finds in the variable, in seconds.

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::server::{Act, Gate, Server, answer, torn, whole};
 use super::{bytes, into, list, read};
-use crate::stage::{LIMIT, folder};
+use crate::stage::{LIMIT, folder, until_in_time};
 
 /// Sends half of each file and then nothing; goes on when it is asked again.
 fn halting() -> Server {
@@ -109,33 +109,54 @@ fn the_roll_call_says_what_everyone_does() {
 
 #[test]
 fn a_timeout_is_for_each_attempt_and_calls_the_roll() {
-    let (server, folder) = (halting(), folder());
-    let url = server.url("a");
-    let seen = into(&folder, ["--timeout", "2s", &url]).run();
-    seen.ended(0);
-    assert!(
-        seen.err.starts_with(&format!(
-            "headcount: member 1 timed out after 2s: {url}\nheadcount: 1 still out\n  #1  {url}  "
-        )),
-        "{}",
-        seen.err
-    );
-    assert!(read(&folder, "a") == bytes(800_000));
-    assert_eq!(server.asked()[1].from(), Some(400_000));
+    until_in_time(|seconds| {
+        let (server, folder) = (halting(), folder());
+        let (url, timeout) = (server.url("a"), format!("{seconds}s"));
+        let seen = into(&folder, ["--timeout", &timeout, "--retries", "20", &url]).run();
+        seen.ended(0);
+        assert!(
+            seen.err.starts_with(&format!(
+                "headcount: member 1 timed out after {seconds}s: {url}\nheadcount: 1 still out\n  #1  {url}  "
+            )),
+            "{}",
+            seen.err
+        );
+        assert!(read(&folder, "a") == bytes(800_000));
+        // Unless the half was not there when the time was up.
+        server.asked()[1].from() == Some(400_000)
+    });
 }
 
 #[test]
 fn a_deadline_ends_all_of_it_and_keeps_what_is_there() {
-    let (server, folder) = (halting(), folder());
-    let seen = into(&folder, ["--deadline", "3s", server.url("a").as_str()]).run();
-    seen.ended(3);
-    assert!(
-        seen.err.starts_with("headcount: the deadline of 3s has passed\nheadcount: 1 still out\n"),
-        "{}",
-        seen.err
-    );
-    assert!(seen.err.contains("stopped by the deadline of 3s: 1 cut short, 0 never began\n"), "{}", seen.err);
-    assert_eq!(list(folder.path()), ["a.part", "a.part.note"]);
+    until_in_time(|seconds| {
+        let (server, folder) = (halting(), folder());
+        let deadline = format!("{seconds}s");
+        let began = Instant::now();
+        let mut playing = into(&folder, ["--deadline", &deadline, server.url("a").as_str()]).start();
+        let note = folder.path().join("a.part.note");
+        while !note.exists() && playing.child.try_wait().expect("a child").is_none() {
+            assert!(began.elapsed() < LIMIT, "a part, or the deadline");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let in_time = began.elapsed() < Duration::from_secs(seconds.into());
+        let seen = playing.end();
+        seen.ended(3);
+        if !in_time {
+            return false;
+        }
+        assert!(
+            seen.err.starts_with(&format!(
+                "headcount: the deadline of {seconds}s has passed\nheadcount: 1 still out\n"
+            )),
+            "{}",
+            seen.err
+        );
+        let why = format!("stopped by the deadline of {seconds}s: 1 cut short, 0 never began\n");
+        assert!(seen.err.contains(&why), "{}", seen.err);
+        assert_eq!(list(folder.path()), ["a.part", "a.part.note"]);
+        true
+    });
 }
 
 #[test]
