@@ -41,6 +41,12 @@ impl Drop for Ends {
     }
 }
 
+/// What it means that the sink was cut short. By a stage that has failed: nothing, the stage says it all, and the sink may as
+/// well have seen the end before it saw that. From `above`: the workers may all have ended well before, and it must be seen.
+fn cut_short(above: &Context, why: Cancelled) -> Result<(), Cancelled> {
+    if above.is_cancelled() { Err(why) } else { Ok(()) }
+}
+
 /// Running it on threads.
 impl<C: OnThreads> Pipeline<C> {
     /// Runs it on threads: calls `sink` on this thread with every item that comes out, until there are no more or it
@@ -89,7 +95,8 @@ impl<C: OnThreads> Pipeline<C> {
         let _ends = Ends(meter.clone());
         let members = scope.run(|group| -> Result<(), Cancelled> {
             let Sink { taker, seat, record } = hire(chain, &Threads { group, meter: &meter });
-            at_once(drain::<Thread, _, _>(taker, &seat, record, group.context(), &mut sink)).map(drop)
+            let drained = at_once(drain::<Thread, _, _>(taker, &seat, record, group.context(), &mut sink));
+            drained.map(drop).or_else(|why| cut_short(ctx, why))
         });
         members.map(drop)
     }
@@ -312,7 +319,7 @@ impl<C: Chain + 'static> Pipeline<C> {
             group = group.on(move |task| executor.spawn(task));
         }
         let group = group.recorded_by(recorder);
-        Ready { chain, meter, group }
+        Ready { chain, meter, group, above: ctx.clone() }
     }
 }
 
@@ -321,16 +328,18 @@ struct Ready<C> {
     chain: C,
     meter: Meter,
     group: task::Group<()>,
+    /// Which it runs in.
+    above: Context,
 }
 
 impl<C: Chain + 'static> Ready<C> {
     async fn run(self, sink: &mut impl FnMut(C::Item) -> ControlFlow<()>) -> Result<(), GroupError> {
-        let Self { chain, meter, group } = self;
+        let Self { chain, meter, group, above } = self;
         let _ends = Ends(meter.clone());
         let Sink { taker, seat, record } = hire(chain, &Tasks { group: &group, meter: &meter });
         let ctx = group.context().clone();
-        if let Err(why) = drain::<Task, _, _>(taker, &seat, record, &ctx, sink).await {
-            // The workers may all have ended well before; that the sink was cut short must be seen all the same.
+        let drained = drain::<Task, _, _>(taker, &seat, record, &ctx, sink).await;
+        if let Err(why) = drained.map(drop).or_else(|why| cut_short(&above, why)) {
             group.spawn_named("sink", |_| async { Err(why) });
         }
         group.wait().await.map(drop)
